@@ -1,0 +1,210 @@
+package weburl
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	whatwgerrors "github.com/nlnwa/whatwg-url/errors"
+	whatwg "github.com/nlnwa/whatwg-url/url"
+)
+
+// newParser returns the full WHATWG parser. Since its release the standard has come to encode "^" in paths, as browsers do.
+func newParser() whatwg.Parser {
+	return whatwg.NewParser(whatwg.WithPathPercentEncodeSet(whatwg.PathPercentEncodeSet.Set('^')))
+}
+
+// Parse returns the canonical spelling of an absolute address. White space around it is ignored, as are tabs and line
+// breaks within, and all else that browsers put up with. It returns ErrScheme, ErrTooLong or an error that wraps
+// ErrInvalid.
+func (s *Speller) Parse(raw string) (URL, error) {
+	addr, err := s.whatwg(raw)
+	if err != nil {
+		return "", err
+	}
+	return URL(s.drop(addr)), nil
+}
+
+// whatwg returns the WHATWG spelling of an absolute address without userinfo and fragment.
+func (s *Speller) whatwg(raw string) ([]byte, error) {
+	raw, err := clean(raw)
+	if err != nil {
+		return nil, err
+	}
+	switch scheme, _ := cutScheme(raw); {
+	case scheme == "":
+		return nil, fmt.Errorf("%w: no scheme", ErrInvalid)
+	case !isWeb(scheme):
+		return nil, ErrScheme
+	}
+	u, err := s.parser.Parse(raw)
+	if err != nil {
+		return nil, invalid(err)
+	}
+	return serialise(nil, u)
+}
+
+// Base resolves the links of a page. It is used by one goroutine at a time.
+type Base struct {
+	speller *Speller
+	addr    []byte      // WHATWG spelling without userinfo and fragment
+	whatwg  *whatwg.Url // the same without query, which only links without path take over; these are answered before
+}
+
+// NewBase returns a Base for the address of a page, in any spelling: it is resolved against as it stands, with all its
+// parameters. Errors are those of Parse.
+func (s *Speller) NewBase(base string) (*Base, error) {
+	addr, err := s.whatwg(base)
+	if err != nil {
+		return nil, err
+	}
+	noQuery, _, _ := bytes.Cut(addr, []byte("?"))
+	u, err := s.parser.Parse(string(noQuery))
+	if err != nil {
+		return nil, invalid(err)
+	}
+	return &Base{speller: s, addr: addr, whatwg: u}, nil
+}
+
+// Append appends the canonical spelling of ref, resolved against the base, to dst. It does not keep ref. On an error, which
+// is one of those of Parse, it returns dst with the length it had; bytes between its length and capacity may have changed.
+func (b *Base) Append(dst, ref []byte) ([]byte, error) {
+	n := len(dst)
+	out, err := b.resolve(dst, ref)
+	if err != nil {
+		return dst, err
+	}
+	return out[:n+len(b.speller.drop(out[n:]))], nil
+}
+
+// Raw returns ref resolved against the base without fragment and userinfo, and with all its parameters: what a client asks
+// for when it follows ref. Errors are those of Parse.
+func (b *Base) Raw(ref string) (string, error) {
+	out, err := b.resolve(nil, []byte(ref))
+	return string(out), err
+}
+
+// resolve appends the WHATWG spelling of ref without userinfo and fragment.
+func (b *Base) resolve(dst, ref []byte) ([]byte, error) {
+	return b.resolveSlow(dst, string(ref))
+}
+
+// resolveSlow resolves by the WHATWG parser.
+func (b *Base) resolveSlow(dst []byte, ref string) ([]byte, error) {
+	ref, err := clean(ref)
+	if err != nil {
+		return nil, err
+	}
+	scheme, rest := cutScheme(ref)
+	if scheme != "" && !isWeb(scheme) {
+		return nil, ErrScheme
+	}
+	if (rest == "" || rest[0] == '#') && (scheme == "" || strings.EqualFold(scheme, b.whatwg.Scheme())) {
+		return append(dst, b.addr...), nil
+	}
+	u, err := b.whatwg.Parse(ref)
+	if err != nil {
+		return nil, invalid(err)
+	}
+	return serialise(dst, u)
+}
+
+// clean takes away what the standard says to ignore, and refuses what would cost the parser too much.
+func clean(ref string) (string, error) {
+	if len(ref) > MaxLength {
+		return "", ErrTooLong
+	}
+	ref = strings.TrimFunc(ref, func(r rune) bool { return r <= ' ' })
+	if strings.ContainsAny(ref, "\t\n\r") {
+		ref = ignored.Replace(ref)
+	}
+	scheme, rest := cutScheme(ref)
+	if i := strings.IndexAny(rest, "?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	if strings.Count(rest, "/")+strings.Count(rest, `\`) > len("//")+maxSegments {
+		return "", ErrTooLong
+	}
+	authority := strings.TrimLeft(rest, `/\`)
+	if scheme == "" && len(rest)-len(authority) < len("//") {
+		return ref, nil
+	}
+	if i := strings.IndexAny(authority, `/\`); i >= 0 {
+		authority = authority[:i]
+	}
+	if len(authority) > maxAuthority {
+		return "", ErrTooLong
+	}
+	return ref, nil
+}
+
+// ignored takes out what may stand anywhere within an address without meaning.
+var ignored = strings.NewReplacer("\t", "", "\n", "", "\r", "")
+
+// cutScheme returns the scheme that ref starts with, empty if there is none, and what follows its colon.
+func cutScheme(ref string) (scheme, rest string) {
+	for i := range len(ref) {
+		switch c := ref[i]; {
+		case 'a' <= c|0x20 && c|0x20 <= 'z':
+		case i > 0 && ('0' <= c && c <= '9' || c == '+' || c == '-' || c == '.'):
+		case i > 0 && c == ':':
+			return ref[:i], ref[i+1:]
+		default:
+			return "", ref
+		}
+	}
+	return "", ref
+}
+
+func isWeb(scheme string) bool {
+	return strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "http")
+}
+
+// serialise appends the WHATWG spelling without userinfo and fragment.
+func serialise(dst []byte, u *whatwg.Url) ([]byte, error) {
+	host := u.Hostname()
+	if host == "" {
+		return nil, fmt.Errorf("%w: no host", ErrInvalid)
+	}
+	u.SetUsername("")
+	u.SetPassword("")
+	href := u.Href(true)
+	if len(href) > MaxLength || len(host) > maxAuthority-len(":65535") || tooDeep(href) {
+		return nil, ErrTooLong
+	}
+	return append(dst, href...), nil
+}
+
+// tooDeep reports whether the path of a serialised address has too many segments.
+func tooDeep(href string) bool {
+	if len(href) <= maxSegments {
+		return false
+	}
+	path, _, _ := strings.Cut(href, "?")
+	return strings.Count(path, "/")-len("//") > maxSegments
+}
+
+// invalid tells in a few words what the parser found, and leaves out the address, which may be long and the caller has.
+func invalid(err error) error {
+	reason := string(whatwgerrors.Type(err))
+	if reason == "" {
+		reason = "does not parse"
+	}
+	return fmt.Errorf("%w: %s", ErrInvalid, strings.ToLower(reason[:1])+reason[1:])
+}
+
+// isDots reports whether a path segment means this or the parent segment, in any of its spellings.
+func isDots[T string | []byte](segment T) bool {
+	dots := 0
+	for i := 0; i < len(segment); dots++ {
+		switch {
+		case segment[i] == '.':
+			i++
+		case i+2 < len(segment) && segment[i] == '%' && segment[i+1] == '2' && segment[i+2]|0x20 == 'e':
+			i += 3
+		default:
+			return false
+		}
+	}
+	return dots == 1 || dots == 2
+}
