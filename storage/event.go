@@ -1,0 +1,826 @@
+package storage
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// Kind is the first byte of a stored event.
+type Kind uint8
+
+const (
+	KindVisit Kind = 1 + iota
+	KindLinks
+	KindSeeds
+	KindSkip
+	KindRetry
+	KindHost
+	KindEdit
+)
+
+// eventVersion is the second byte of every event.
+const eventVersion = 1
+
+// Event is one entry of the log: *Visit, *Links, *Seeds, *Skip, *Retry, *Host
+// or *Edit. Events hold decisions, never the settings, clocks or heuristics
+// that led to them, so that every version of pawl folds an old log to the same
+// frontier. Times are Unix milliseconds, durations milliseconds.
+type Event interface {
+	appendTo(dst []byte) []byte
+}
+
+// JobID names a job: the Ord-th address that was admitted on a host, where
+// hosts are numbered in the order in which the log first admits an address on
+// them. Both count from 0 and follow from the log alone.
+type JobID struct {
+	Host uint32
+	Ord  uint32
+}
+
+// The fetching of an origin's robots.txt is a job as well; it has one of these
+// numbers instead of a place in the queue.
+const (
+	OrdRobotsHTTP  = ^uint32(0) - 1
+	OrdRobotsHTTPS = ^uint32(0)
+)
+
+// IsRobots tells whether the job is the fetching of a robots.txt.
+func (id JobID) IsRobots() bool { return id.Ord >= OrdRobotsHTTP }
+
+// Ask is the part of an event that tells of a request: what politeness needs
+// to know of it.
+type Ask struct {
+	Asked     bool   // a request went out
+	Time      int64  // when it was sent; when none went out, when the job ended
+	Took      uint32 // how long the whole exchange took
+	Throttled bool   // the host asked for less
+	Hold      int64  // the host is not to be asked before this time; 0: no wish
+	Penalty   uint8  // from now on the host's gap is doubled this many times
+}
+
+// Origin is how a job's address was found; its children inherit from it.
+type Origin struct {
+	Depth uint32
+	Hops  uint8 // redirects that lead to this address
+	Seed  bool  // a seed, or reached from one by redirects alone
+}
+
+// child gives the origin of a link found on a page of origin o.
+func (o Origin) child(redirect bool) Origin {
+	if redirect {
+		return Origin{Depth: o.Depth, Hops: o.Hops + 1, Seed: o.Seed}
+	}
+	return Origin{Depth: o.Depth + 1}
+}
+
+// Link is an address that was found for the first time.
+type Link struct {
+	URL      string
+	Kind     uint8 // page.Kind, below 128
+	Redirect bool  // the target of a redirect: same depth as its source
+	Anchor   string
+}
+
+// Visit is one finished job: its outcome, the page record, and the new links
+// that the page brought, so that page, queue and seen-set change together.
+type Visit struct {
+	Job     JobID
+	URL     string
+	Attempt uint8 // 1 for the first
+	Origin
+	Ask
+	Outcome     Outcome
+	Class       Class
+	Status      uint16
+	Transferred int64
+	Join        string // address whose host joins the scope; empty: none
+	FoundOn     string
+	Redirect    string // target of a redirect
+	Canonical   string
+	Record      Record
+	Links       []Link // at most MaxLinks; more follow as Links events
+}
+
+// MaxLinks is the most links that one event may hold, so that reading one job
+// from the log never means decoding megabytes.
+const MaxLinks = 256
+
+// Links are further new links of a page whose Visit stands before them, or
+// links that were skipped once and pass now.
+type Links struct {
+	FoundOn string // address of the page
+	Time    int64  // when they were found
+	Origin         // of the page they were found on
+	Links   []Link
+}
+
+// Source tells how far a file of seeds was read.
+type Source struct {
+	Path   string `json:"path"` // absolute
+	Size   int64  `json:"size"`
+	MTime  int64  `json:"mtime"`  // Unix nanoseconds
+	Offset int64  `json:"offset"` // bytes read
+}
+
+// Seeds are addresses given by the user.
+type Seeds struct {
+	Time   int64
+	Source *Source // nil: not from a file
+	Links  []Link
+	Known  []Link // given as seeds, but known as a job already: they only widen the scope
+}
+
+// SkipLink is a link that was not admitted.
+type SkipLink struct {
+	Link
+	Reason   Reason
+	NoFollow bool
+}
+
+// Skip are links of a page that were refused, each when it was first met, or
+// met closer to a seed than before.
+type Skip struct {
+	FoundOn string
+	Time    int64
+	Origin
+	Withdrawn bool  // the one link was admitted as Job before: it leaves the queue
+	Job       JobID // set when Withdrawn
+	Links     []SkipLink
+}
+
+// Retry is a job that did not succeed and is to be asked again.
+type Retry struct {
+	Job     JobID
+	Attempt uint8 // attempts made so far
+	Hops    uint8 // redirects to the same canonical spelling so far
+	Ask
+	Class  Class
+	Status uint16
+	Due    int64
+	Raw    string // the spelling to ask for, when it is not the canonical one
+	Error  string
+}
+
+// RobotsState is what a robots job found.
+type RobotsState uint8
+
+const (
+	RobotsNone     RobotsState = iota // nothing known yet
+	RobotsRules                       // there is a robots.txt: its text is kept
+	RobotsAllow                       // there is none: everything is allowed
+	RobotsRedirect                    // it stands elsewhere: asked for at Next
+	RobotsRetry                       // it could not be had: asked again at Due
+	RobotsGivenUp                     // it could not be had in all its attempts
+)
+
+// Host is what a robots job learned about an origin, or the decision that a
+// host is given up.
+type Host struct {
+	Origin string // scheme://host[:port]
+	At     string // host that was asked, when not the origin's own
+	Ask
+	State   RobotsState
+	Class   Class
+	Status  uint16
+	Attempt uint8
+	Hops    uint8
+	Due     int64  // with RobotsRetry
+	Expires int64  // with RobotsRules and RobotsAllow
+	Delay   uint32 // Crawl-delay
+	Next    string // with RobotsRedirect
+	Text    string // with RobotsRules, unless Same
+	Same    bool   // the text is that of the last copy
+	GiveUp  Class  // not NoClass: the whole host is given up
+	Error   string
+}
+
+// EditKind tells what an Edit does.
+type EditKind uint8
+
+const (
+	EditSettings EditKind = 1 + iota // Settings are in force from here on
+	EditReview                       // skipped links up to Upto are judged again
+	EditReviewed                     // the review has come to Upto
+)
+
+// Edit is a change by the user, or a step in carrying one out.
+type Edit struct {
+	Edit     EditKind
+	Time     int64
+	Settings []byte // JSON
+	Upto     uint64
+}
+
+// KindOf is the kind of a stored event, 0 when it is none that this version
+// knows.
+func KindOf(event []byte) Kind {
+	if len(event) < 2 || event[1] != eventVersion || event[0] < byte(KindVisit) || event[0] > byte(KindEdit) {
+		return 0
+	}
+	return Kind(event[0])
+}
+
+const (
+	flagAsked = 1 << iota
+	flagThrottled
+	flagSeed
+	flagWithdrawn
+	flagSame
+	flagSource
+)
+
+func (a *Ask) flags() byte {
+	var f byte
+	if a.Asked {
+		f |= flagAsked
+	}
+	if a.Throttled {
+		f |= flagThrottled
+	}
+	return f
+}
+
+func (a *Ask) appendTo(dst []byte) []byte {
+	dst = appendInt(dst, a.Time)
+	dst = binary.AppendUvarint(dst, uint64(a.Took))
+	dst = appendInt(dst, a.Hold)
+	return append(dst, a.Penalty)
+}
+
+func (o *Origin) flags() byte {
+	if o.Seed {
+		return flagSeed
+	}
+	return 0
+}
+
+func (o *Origin) appendTo(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(o.Depth))
+	return append(dst, o.Hops)
+}
+
+func appendJob(dst []byte, id JobID) []byte {
+	dst = binary.AppendUvarint(dst, uint64(id.Host))
+	return binary.AppendUvarint(dst, uint64(id.Ord))
+}
+
+func (v *Visit) appendTo(dst []byte) []byte {
+	dst = append(dst, byte(KindVisit), eventVersion, v.Ask.flags()|v.Origin.flags())
+	dst = appendJob(dst, v.Job)
+	dst = v.Ask.appendTo(dst)
+	dst = v.Origin.appendTo(dst)
+	dst = append(dst, v.Attempt, byte(v.Outcome), byte(v.Class))
+	dst = binary.AppendUvarint(dst, uint64(v.Status))
+	dst = appendInt(dst, v.Transferred)
+	dst = appendString(dst, v.URL)
+	dst = appendShared(dst, v.URL, v.Join)
+	dst = appendShared(dst, v.URL, v.FoundOn)
+	dst = appendShared(dst, v.URL, v.Redirect)
+	dst = appendShared(dst, v.URL, v.Canonical)
+	dst = v.Record.appendTo(dst)
+	return appendLinks(dst, v.URL, v.Links)
+}
+
+func (l *Links) appendTo(dst []byte) []byte {
+	dst = append(dst, byte(KindLinks), eventVersion, l.Origin.flags())
+	dst = appendInt(dst, l.Time)
+	dst = l.Origin.appendTo(dst)
+	dst = appendString(dst, l.FoundOn)
+	return appendLinks(dst, l.FoundOn, l.Links)
+}
+
+func (s *Seeds) appendTo(dst []byte) []byte {
+	var flags byte = flagSeed
+	if s.Source != nil {
+		flags |= flagSource
+	}
+	dst = append(dst, byte(KindSeeds), eventVersion, flags)
+	dst = appendInt(dst, s.Time)
+	if s.Source != nil {
+		dst = appendString(dst, s.Source.Path)
+		dst = appendInt(dst, s.Source.Size)
+		dst = appendInt(dst, s.Source.MTime)
+		dst = appendInt(dst, s.Source.Offset)
+	}
+	dst = appendLinks(dst, "", s.Links)
+	return appendLinks(dst, "", s.Known)
+}
+
+func (s *Skip) appendTo(dst []byte) []byte {
+	flags := s.Origin.flags()
+	if s.Withdrawn {
+		flags |= flagWithdrawn
+	}
+	dst = append(dst, byte(KindSkip), eventVersion, flags)
+	dst = appendInt(dst, s.Time)
+	dst = s.Origin.appendTo(dst)
+	if s.Withdrawn {
+		dst = appendJob(dst, s.Job)
+	}
+	dst = appendString(dst, s.FoundOn)
+	dst = binary.AppendUvarint(dst, uint64(len(s.Links)))
+	previous := s.FoundOn
+	for i := range s.Links {
+		l := &s.Links[i]
+		dst = appendLink(dst, previous, &l.Link)
+		reason := byte(l.Reason)
+		if l.NoFollow {
+			reason |= 0x80
+		}
+		dst = append(dst, reason)
+		previous = l.URL
+	}
+	return dst
+}
+
+func (r *Retry) appendTo(dst []byte) []byte {
+	dst = append(dst, byte(KindRetry), eventVersion, r.Ask.flags())
+	dst = appendJob(dst, r.Job)
+	dst = r.Ask.appendTo(dst)
+	dst = append(dst, r.Attempt, r.Hops, byte(r.Class))
+	dst = binary.AppendUvarint(dst, uint64(r.Status))
+	dst = appendInt(dst, r.Due)
+	dst = appendString(dst, r.Raw)
+	return appendString(dst, r.Error)
+}
+
+func (h *Host) appendTo(dst []byte) []byte {
+	flags := h.Ask.flags()
+	if h.Same {
+		flags |= flagSame
+	}
+	dst = append(dst, byte(KindHost), eventVersion, flags)
+	dst = appendString(dst, h.Origin)
+	dst = appendString(dst, h.At)
+	dst = h.Ask.appendTo(dst)
+	dst = append(dst, byte(h.State), byte(h.Class), h.Attempt, h.Hops, byte(h.GiveUp))
+	dst = binary.AppendUvarint(dst, uint64(h.Status))
+	dst = appendInt(dst, h.Due)
+	dst = appendInt(dst, h.Expires)
+	dst = binary.AppendUvarint(dst, uint64(h.Delay))
+	dst = appendString(dst, h.Next)
+	dst = appendString(dst, h.Error)
+	return appendString(dst, h.Text)
+}
+
+func (e *Edit) appendTo(dst []byte) []byte {
+	dst = append(dst, byte(KindEdit), eventVersion, 0, byte(e.Edit))
+	dst = appendInt(dst, e.Time)
+	dst = binary.AppendUvarint(dst, e.Upto)
+	return appendString(dst, string(e.Settings))
+}
+
+// LinkBlock is an encoded run of links inside an event, to be read by its
+// Next. The zero value is an empty block.
+type LinkBlock struct {
+	r        reader
+	left     uint64
+	skips    bool
+	url      []byte
+	Link     FoundLink
+	parent   Origin
+	seeds    bool
+	finished bool
+}
+
+// FoundLink is a link as a LinkBlock reads it. URL and Anchor are valid until
+// the next call of Next, or until the event's transaction ends.
+type FoundLink struct {
+	URL    []byte
+	Anchor []byte
+	Kind   uint8
+	Origin
+	Reason   Reason // of a skipped link
+	NoFollow bool
+}
+
+// Left is the number of links not read yet.
+func (b *LinkBlock) Left() int { return int(b.left) }
+
+// Next reads the next link into b.Link; false at the end or on damage, see
+// Err.
+func (b *LinkBlock) Next() bool {
+	if b.left == 0 || b.r.err != nil {
+		return false
+	}
+	b.left--
+	shared := b.r.uvarint()
+	suffix := b.r.bytes()
+	if shared > uint64(len(b.url)) {
+		b.r.fail("a link shares more than there is")
+	}
+	if b.r.err != nil {
+		return false
+	}
+	b.url = append(b.url[:shared], suffix...)
+	kind := b.r.byte()
+	l := &b.Link
+	l.URL = b.url
+	l.Kind = kind & 0x7f
+	l.Anchor = b.r.bytes()
+	if b.seeds {
+		l.Origin = Origin{Seed: true}
+	} else {
+		l.Origin = b.parent.child(kind&0x80 != 0)
+	}
+	if b.skips {
+		reason := b.r.byte()
+		l.Reason, l.NoFollow = Reason(reason&0x7f), reason&0x80 != 0
+	}
+	return b.r.err == nil
+}
+
+// Redirect tells whether the current link is the target of a redirect.
+func (l *FoundLink) Redirect() bool { return l.Hops > 0 }
+
+// Err is the damage that Next met, nil when there was none.
+func (b *LinkBlock) Err() error { return b.r.err }
+
+func appendLinks(dst []byte, base string, links []Link) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(links)))
+	for i := range links {
+		dst = appendLink(dst, base, &links[i])
+		base = links[i].URL
+	}
+	return dst
+}
+
+// appendLink front-codes the address against the one before it: most links of
+// a page begin alike.
+func appendLink(dst []byte, previous string, l *Link) []byte {
+	dst = appendShared(dst, previous, l.URL)
+	kind := l.Kind & 0x7f
+	if l.Redirect {
+		kind |= 0x80
+	}
+	dst = append(dst, kind)
+	return appendString(dst, l.Anchor)
+}
+
+func appendShared(dst []byte, previous, s string) []byte {
+	n := 0
+	for n < len(previous) && n < len(s) && previous[n] == s[n] {
+		n++
+	}
+	dst = binary.AppendUvarint(dst, uint64(n))
+	return appendString(dst, s[n:])
+}
+
+func appendString(dst []byte, s string) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(s)))
+	return append(dst, s...)
+}
+
+// appendInt stores a number that is hardly ever negative.
+func appendInt(dst []byte, n int64) []byte { return binary.AppendUvarint(dst, uint64(n)) }
+
+// reader takes a stored value apart; the first fault sticks.
+type reader struct {
+	b   []byte
+	err error
+}
+
+func (r *reader) fail(why string) {
+	if r.err == nil {
+		r.err = fmt.Errorf("%w: %s", ErrDamaged, why)
+	}
+	r.b = nil
+}
+
+func (r *reader) byte() byte {
+	if len(r.b) == 0 {
+		r.fail("a value ends early")
+		return 0
+	}
+	c := r.b[0]
+	r.b = r.b[1:]
+	return c
+}
+
+func (r *reader) uvarint() uint64 {
+	n, k := binary.Uvarint(r.b)
+	if k <= 0 {
+		r.fail("a number is cut off or too large")
+		return 0
+	}
+	r.b = r.b[k:]
+	return n
+}
+
+func (r *reader) uint32() uint32 {
+	n := r.uvarint()
+	if n > 1<<32-1 {
+		r.fail("a number is too large")
+	}
+	return uint32(n)
+}
+
+func (r *reader) int() int64 { return int64(r.uvarint()) }
+
+func (r *reader) bytes() []byte {
+	n := r.uvarint()
+	if n > uint64(len(r.b)) {
+		r.fail("a string is longer than its value")
+		return nil
+	}
+	s := r.b[:n:n]
+	r.b = r.b[n:]
+	return s
+}
+
+func (r *reader) string() string { return string(r.bytes()) }
+
+func (r *reader) shared(previous string) string {
+	n := r.uvarint()
+	suffix := r.bytes()
+	if n > uint64(len(previous)) {
+		r.fail("a string shares more than there is")
+	}
+	if r.err != nil {
+		return ""
+	}
+	return previous[:n] + string(suffix)
+}
+
+func (r *reader) skipShared() {
+	r.uvarint()
+	r.bytes()
+}
+
+func (r *reader) job() JobID { return JobID{Host: r.uint32(), Ord: r.uint32()} }
+
+func (r *reader) ask(flags byte) Ask {
+	return Ask{
+		Asked: flags&flagAsked != 0, Throttled: flags&flagThrottled != 0,
+		Time: r.int(), Took: r.uint32(), Hold: r.int(), Penalty: r.byte(),
+	}
+}
+
+func (r *reader) origin(flags byte) Origin {
+	return Origin{Depth: r.uint32(), Hops: r.byte(), Seed: flags&flagSeed != 0}
+}
+
+// begin checks kind and version and gives the flags.
+func begin(event []byte, want Kind) (r reader, flags byte) {
+	r.b = event
+	kind, version, flags := r.byte(), r.byte(), r.byte()
+	if r.err == nil && (Kind(kind) != want || version != eventVersion) {
+		r.fail(fmt.Sprintf("event of kind %d version %d where kind %d version %d should be", kind, version, want, eventVersion))
+	}
+	return r, flags
+}
+
+// Decode reads a stored event whole: *Visit, *Links, … The result does not
+// alias the bytes.
+func Decode(event []byte) (Event, error) {
+	switch KindOf(event) {
+	case KindVisit:
+		return DecodeVisit(event)
+	case KindLinks, KindSeeds:
+		return decodeLinks(event)
+	case KindSkip:
+		return decodeSkip(event)
+	case KindRetry:
+		return DecodeRetry(event)
+	case KindHost:
+		return DecodeHost(event)
+	case KindEdit:
+		return DecodeEdit(event)
+	}
+	return nil, fmt.Errorf("%w: an event of an unknown kind or version", ErrDamaged)
+}
+
+// VisitHead is the part of a Visit that the frontier is folded from.
+type VisitHead struct {
+	Job     JobID
+	Attempt uint8
+	Origin
+	Ask
+	Outcome     Outcome
+	Class       Class
+	Status      uint16
+	Transferred int64
+	URL         []byte // aliases the event
+	Join        string
+	Links       LinkBlock
+}
+
+// DecodeVisitHead reads what a fold needs of a Visit and skips the rest.
+func DecodeVisitHead(event []byte) (VisitHead, error) {
+	r, h := visitHead(event)
+	r.skipShared()
+	r.skipShared()
+	r.skipShared()
+	r.bytes() // record
+	h.Links = linkBlock(&r, h.URL, h.Origin)
+	return h, r.err
+}
+
+func visitHead(event []byte) (reader, VisitHead) {
+	r, flags := begin(event, KindVisit)
+	h := VisitHead{Job: r.job(), Ask: r.ask(flags), Origin: r.origin(flags)}
+	h.Attempt, h.Outcome, h.Class = r.byte(), Outcome(r.byte()), Class(r.byte())
+	h.Status = uint16(r.uvarint())
+	h.Transferred = r.int()
+	h.URL = r.bytes()
+	n, suffix := r.uvarint(), r.bytes()
+	switch {
+	case n > uint64(len(h.URL)):
+		r.fail("a string shares more than there is")
+	case n > 0 || len(suffix) > 0:
+		h.Join = string(h.URL[:n]) + string(suffix)
+	}
+	// appendShared of an empty string stores two zeros: there is no join then.
+	return r, h
+}
+
+func linkBlock(r *reader, base []byte, parent Origin) LinkBlock {
+	b := LinkBlock{left: r.uvarint(), parent: parent}
+	if b.left > MaxLinks {
+		r.fail("too many links in one event")
+		b.left = 0
+	}
+	b.url = append(make([]byte, 0, len(base)+64), base...)
+	b.r = *r
+	return b
+}
+
+// DecodeVisit reads a Visit whole.
+func DecodeVisit(event []byte) (*Visit, error) {
+	r, h := visitHead(event)
+	v := &Visit{
+		Job: h.Job, URL: string(h.URL), Attempt: h.Attempt, Origin: h.Origin, Ask: h.Ask,
+		Outcome: h.Outcome, Class: h.Class, Status: h.Status, Transferred: h.Transferred, Join: h.Join,
+	}
+	v.FoundOn, v.Redirect, v.Canonical = r.shared(v.URL), r.shared(v.URL), r.shared(v.URL)
+	v.Record.decode(&r)
+	block := linkBlock(&r, h.URL, h.Origin)
+	v.Links = block.rest()
+	if r.err == nil {
+		r.err = block.Err()
+	}
+	return v, r.err
+}
+
+func (b *LinkBlock) rest() []Link {
+	var links []Link
+	for b.Next() {
+		links = append(links, Link{
+			URL: string(b.Link.URL), Kind: b.Link.Kind, Redirect: b.Link.Redirect(), Anchor: string(b.Link.Anchor),
+		})
+	}
+	return links
+}
+
+// LinksHead is what a fold needs of a Links, Seeds or Skip event.
+type LinksHead struct {
+	FoundOn   string
+	Time      int64
+	Parent    Origin
+	Source    *Source
+	Withdrawn bool
+	Job       JobID
+	Links     LinkBlock
+	event     []byte
+}
+
+// DecodeLinksHead reads the head of a Links, Seeds or Skip event; its links
+// are read from the block.
+func DecodeLinksHead(event []byte) (LinksHead, error) {
+	r, h := linksHead(event)
+	h.Links = linkBlock(&r, []byte(h.FoundOn), h.Parent)
+	h.Links.skips = KindOf(event) == KindSkip
+	h.Links.seeds = KindOf(event) == KindSeeds
+	return h, r.err
+}
+
+func linksHead(event []byte) (reader, LinksHead) {
+	kind := KindOf(event)
+	r, flags := begin(event, kind)
+	h := LinksHead{Time: r.int()}
+	if kind == KindSeeds {
+		if flags&flagSource != 0 {
+			h.Source = &Source{Path: r.string(), Size: r.int(), MTime: r.int(), Offset: r.int()}
+		}
+		return r, h
+	}
+	h.Parent = r.origin(flags)
+	if kind == KindSkip && flags&flagWithdrawn != 0 {
+		h.Withdrawn, h.Job = true, r.job()
+	}
+	h.FoundOn = r.string()
+	return r, h
+}
+
+// Known reads the second block of a Seeds event: seeds that were jobs already.
+// It is to be called when the first block is read to its end.
+func (h *LinksHead) Known() LinkBlock {
+	r := h.Links.r
+	b := linkBlock(&r, nil, Origin{})
+	b.seeds = true
+	return b
+}
+
+func decodeLinks(event []byte) (Event, error) {
+	h, err := DecodeLinksHead(event)
+	if err != nil {
+		return nil, err
+	}
+	links := h.Links.rest()
+	if err := h.Links.Err(); err != nil {
+		return nil, err
+	}
+	if KindOf(event) == KindLinks {
+		return &Links{FoundOn: h.FoundOn, Time: h.Time, Origin: h.Parent, Links: links}, nil
+	}
+	known := h.Known()
+	s := &Seeds{Time: h.Time, Source: h.Source, Links: links, Known: known.rest()}
+	return s, known.Err()
+}
+
+func decodeSkip(event []byte) (Event, error) {
+	h, err := DecodeLinksHead(event)
+	if err != nil {
+		return nil, err
+	}
+	s := &Skip{FoundOn: h.FoundOn, Time: h.Time, Origin: h.Parent, Withdrawn: h.Withdrawn, Job: h.Job}
+	for h.Links.Next() {
+		l := &h.Links.Link
+		s.Links = append(s.Links, SkipLink{
+			Link:   Link{URL: string(l.URL), Kind: l.Kind, Redirect: l.Redirect(), Anchor: string(l.Anchor)},
+			Reason: l.Reason, NoFollow: l.NoFollow,
+		})
+	}
+	return s, h.Links.Err()
+}
+
+// DecodeRetry reads a Retry.
+func DecodeRetry(event []byte) (*Retry, error) {
+	r, flags := begin(event, KindRetry)
+	v := &Retry{Job: r.job(), Ask: r.ask(flags)}
+	v.Attempt, v.Hops, v.Class = r.byte(), r.byte(), Class(r.byte())
+	v.Status = uint16(r.uvarint())
+	v.Due, v.Raw, v.Error = r.int(), r.string(), r.string()
+	return v, r.err
+}
+
+// DecodeHost reads a Host.
+func DecodeHost(event []byte) (*Host, error) {
+	r, flags := begin(event, KindHost)
+	h := &Host{Same: flags&flagSame != 0, Origin: r.string(), At: r.string(), Ask: r.ask(flags)}
+	h.State, h.Class, h.Attempt, h.Hops, h.GiveUp = RobotsState(r.byte()), Class(r.byte()), r.byte(), r.byte(), Class(r.byte())
+	h.Status = uint16(r.uvarint())
+	h.Due, h.Expires, h.Delay = r.int(), r.int(), r.uint32()
+	h.Next, h.Error, h.Text = r.string(), r.string(), r.string()
+	return h, r.err
+}
+
+// DecodeEdit reads an Edit.
+func DecodeEdit(event []byte) (*Edit, error) {
+	r, _ := begin(event, KindEdit)
+	e := &Edit{Edit: EditKind(r.byte()), Time: r.int(), Upto: r.uvarint(), Settings: append([]byte(nil), r.bytes()...)}
+	return e, r.err
+}
+
+// Found is a job's address as it stands in the log, and how it was found.
+type Found struct {
+	URL     string
+	FoundOn string
+	Anchor  string
+	Kind    uint8
+	FoundAt int64
+	Origin
+}
+
+// DecodeFound reads the index-th link of a Visit, Links or Seeds event.
+func DecodeFound(event []byte, index int) (Found, error) {
+	var block LinkBlock
+	var f Found
+	switch KindOf(event) {
+	case KindVisit:
+		h, err := DecodeVisitHead(event)
+		if err != nil {
+			return f, err
+		}
+		block, f.FoundOn, f.FoundAt = h.Links, string(h.URL), h.Time+int64(h.Took)
+	case KindLinks, KindSeeds:
+		h, err := DecodeLinksHead(event)
+		if err != nil {
+			return f, err
+		}
+		block, f.FoundOn, f.FoundAt = h.Links, h.FoundOn, h.Time
+	default:
+		return f, fmt.Errorf("%w: a job points at an event without links", ErrDamaged)
+	}
+	for i := 0; block.Next(); i++ {
+		if i == index {
+			l := &block.Link
+			f.URL, f.Anchor, f.Kind, f.Origin = string(l.URL), string(l.Anchor), l.Kind, l.Origin
+			return f, nil
+		}
+	}
+	if err := block.Err(); err != nil {
+		return f, err
+	}
+	return f, fmt.Errorf("%w: a job points behind the links of its event", ErrDamaged)
+}

@@ -1,0 +1,113 @@
+package storage
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// The first two pages of a bbolt file are its meta pages: a page header of 16
+// bytes, then magic, version, page size, flags (4 bytes each), root page,
+// root sequence, free list page, high-water mark, transaction number and an
+// FNV-1a checksum over all of them (8 bytes each), in the byte order of the
+// machine, which is little-endian on every platform pawl is built for.
+const (
+	boltMagic      = 0xED0CDAED
+	boltVersion    = 2
+	pageHeaderSize = 16
+	metaSize       = 64
+)
+
+type boltMeta struct {
+	pageSize  uint64
+	highWater uint64
+	txid      uint64
+}
+
+// inspect decides whether bbolt may be let near the file.
+func inspect(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ErrMissing
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrReadOnly, err)
+	case info.IsDir():
+		return fmt.Errorf("%w: it is a folder", ErrNotOurs)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%w: it is not a regular file", ErrNotOurs)
+	case info.Size() == 0:
+		return fmt.Errorf("%w: it is empty", ErrNotOurs)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrReadOnly, err)
+	}
+	defer f.Close()
+	return inspectMeta(f, uint64(info.Size()))
+}
+
+func inspectMeta(f io.ReaderAt, size uint64) error {
+	var newest *boltMeta
+	magic := false
+	consider := func(offset int64) {
+		m, isBolt := readMeta(f, offset)
+		magic = magic || isBolt
+		if m != nil && (newest == nil || m.txid > newest.txid) {
+			newest = m
+		}
+	}
+	consider(0)
+	if newest != nil {
+		consider(int64(newest.pageSize))
+	} else {
+		// The first page is broken: the second stands at one of the page
+		// sizes that bbolt itself tries.
+		for shift := range 7 {
+			consider(int64(1024) << shift)
+		}
+	}
+	if newest == nil {
+		if magic {
+			return fmt.Errorf("%w: neither of its first two pages is whole", ErrDamaged)
+		}
+		return ErrNotOurs
+	}
+	need := newest.highWater * newest.pageSize
+	if newest.highWater > 1<<50 || need > size {
+		return fmt.Errorf("%w: it was cut short (%d bytes of at least %d)", ErrDamaged, size, need)
+	}
+	return nil
+}
+
+// readMeta gives the meta page at the offset, nil when it is not valid;
+// isBolt tells whether it at least begins like one.
+func readMeta(f io.ReaderAt, offset int64) (m *boltMeta, isBolt bool) {
+	var page [pageHeaderSize + metaSize]byte
+	n, _ := f.ReadAt(page[:], offset)
+	b := page[pageHeaderSize:]
+	if n < pageHeaderSize+4 || binary.LittleEndian.Uint32(b) != boltMagic {
+		return nil, false
+	}
+	if n < len(page) || binary.LittleEndian.Uint32(b[4:]) != boltVersion {
+		return nil, true
+	}
+	sum := fnv.New64a()
+	sum.Write(b[:56])
+	if sum.Sum64() != binary.LittleEndian.Uint64(b[56:]) {
+		return nil, true
+	}
+	m = &boltMeta{
+		pageSize:  uint64(binary.LittleEndian.Uint32(b[8:])),
+		highWater: binary.LittleEndian.Uint64(b[40:]),
+		txid:      binary.LittleEndian.Uint64(b[48:]),
+	}
+	if m.pageSize < 512 || m.pageSize > 1<<20 {
+		return nil, true
+	}
+	return m, true
+}

@@ -1,0 +1,91 @@
+package storage
+
+import "encoding/binary"
+
+// State are the small values that are written with every commit.
+type State struct {
+	Counts Counts
+	Out    []Mark
+	Run    Run
+}
+
+// Counts are the totals of a crawl. All but those of the estimate follow from
+// the log; they are kept so that a file at rest can be asked without reading
+// all of it, and so that verify has something to hold against the log.
+type Counts struct {
+	Known       uint64           `json:"known"`     // addresses met, admitted or not
+	Admitted    uint64           `json:"admitted"`  // jobs ever made of them
+	Pending     uint64           `json:"pending"`   // jobs without an outcome
+	Retrying    uint64           `json:"retrying"`  // of these, waiting for another attempt
+	Withdrawn   uint64           `json:"withdrawn"` // jobs that left the queue without an outcome
+	Hosts       uint64           `json:"hosts"`     // hosts with at least one job
+	Requests    uint64           `json:"requests"`  // requests sent, robots.txt and retries included
+	Transferred uint64           `json:"transferred"`
+	Outcomes    [outcomes]uint64 `json:"outcomes"` // by Outcome
+	Classes     [classes]uint64  `json:"classes"`  // failed jobs by Class; [0]: a plain 4xx or 5xx
+	Settings    uint64           `json:"settings"` // seq of the last settings, 0: none
+	LastTime    int64            `json:"last"`     // time of the newest finished job or retry
+	LeastLeft   int64            `json:"left"`     // estimate, milliseconds: the longest host queue times its gap
+}
+
+// Of is the number of jobs with the outcome.
+func (c *Counts) Of(o Outcome) uint64 { return c.Outcomes[o] }
+
+// Done is the number of jobs that have an outcome.
+func (c *Counts) Done() uint64 {
+	var n uint64
+	for _, k := range c.Outcomes {
+		n += k
+	}
+	return n
+}
+
+// Run tells of the last process that crawled.
+type Run struct {
+	Number  uint64 `json:"number"`
+	Running bool   `json:"running"` // still true after an unclean end
+	PID     int    `json:"pid"`
+	Started int64  `json:"started"` // Unix milliseconds
+}
+
+// Mark is a job that was out, that is: handed to a worker, at a commit.
+type Mark struct {
+	Job   JobID
+	Marks uint8 // earlier unclean ends during which it was out
+	Alone bool  // it was the only one
+}
+
+func encodeOut(out []Mark) []byte {
+	dst := binary.AppendUvarint(nil, uint64(len(out)))
+	for _, m := range out {
+		dst = appendJob(dst, m.Job)
+		b := m.Marks << 1
+		if m.Alone {
+			b |= 1
+		}
+		dst = append(dst, b)
+	}
+	return dst
+}
+
+func decodeOut(b []byte) ([]Mark, error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	r := reader{b: b}
+	n := r.uvarint()
+	if n > uint64(len(b)) {
+		r.fail("the list of jobs that are out is cut off")
+	}
+	var out []Mark
+	for range n {
+		if r.err != nil {
+			return nil, r.err
+		}
+		m := Mark{Job: r.job()}
+		c := r.byte()
+		m.Marks, m.Alone = c>>1, c&1 != 0
+		out = append(out, m)
+	}
+	return out, r.err
+}
