@@ -16,17 +16,30 @@ func newParser() whatwg.Parser {
 
 // Parse returns the canonical spelling of an absolute address. White space around it is ignored, as are tabs and line
 // breaks within, and all else that browsers put up with. It returns ErrScheme, ErrTooLong or an error that wraps
-// ErrInvalid.
+// ErrInvalid. The result may share memory with raw.
 func (s *Speller) Parse(raw string) (URL, error) {
-	addr, err := s.whatwg(raw)
+	var space [256]byte
+	addr, err := s.appendWHATWG(space[:0], raw)
 	if err != nil {
 		return "", err
 	}
-	return URL(s.drop(addr)), nil
+	addr = s.drop(addr)
+	if string(addr) == raw {
+		return URL(raw), nil
+	}
+	return URL(addr), nil
 }
 
-// whatwg returns the WHATWG spelling of an absolute address without userinfo and fragment.
-func (s *Speller) whatwg(raw string) ([]byte, error) {
+// appendWHATWG appends the WHATWG spelling of an absolute address without userinfo and fragment.
+func (s *Speller) appendWHATWG(dst []byte, raw string) ([]byte, error) {
+	if out, ok := absoluteFast(dst, []byte(raw)); ok {
+		return out, nil
+	}
+	return s.appendSlow(dst, raw)
+}
+
+// appendSlow does so by the WHATWG parser.
+func (s *Speller) appendSlow(dst []byte, raw string) ([]byte, error) {
 	raw, err := clean(raw)
 	if err != nil {
 		return nil, err
@@ -41,7 +54,7 @@ func (s *Speller) whatwg(raw string) ([]byte, error) {
 	if err != nil {
 		return nil, invalid(err)
 	}
-	return serialise(nil, u)
+	return serialise(dst, u)
 }
 
 // Base resolves the links of a page. It is used by one goroutine at a time.
@@ -49,21 +62,31 @@ type Base struct {
 	speller *Speller
 	addr    []byte      // WHATWG spelling without userinfo and fragment
 	whatwg  *whatwg.Url // the same without query, which only links without path take over; these are answered before
+	scheme  int         // length of "https:" in addr
+	root    int         // where the path starts in addr
+	dir     int         // where its last segment starts
+	path    int         // where it ends
 }
 
 // NewBase returns a Base for the address of a page, in any spelling: it is resolved against as it stands, with all its
 // parameters. Errors are those of Parse.
 func (s *Speller) NewBase(base string) (*Base, error) {
-	addr, err := s.whatwg(base)
+	addr, err := s.appendWHATWG(nil, base)
 	if err != nil {
 		return nil, err
 	}
-	noQuery, _, _ := bytes.Cut(addr, []byte("?"))
-	u, err := s.parser.Parse(string(noQuery))
+	b := &Base{speller: s, addr: addr, path: len(addr)}
+	if i := bytes.IndexByte(addr, '?'); i >= 0 {
+		b.path = i
+	}
+	b.scheme = bytes.IndexByte(addr, ':') + 1
+	b.root = rootOf(addr)
+	b.dir = bytes.LastIndexByte(addr[:b.path], '/') + 1
+	b.whatwg, err = s.parser.Parse(string(addr[:b.path]))
 	if err != nil {
 		return nil, invalid(err)
 	}
-	return &Base{speller: s, addr: addr, whatwg: u}, nil
+	return b, nil
 }
 
 // Append appends the canonical spelling of ref, resolved against the base, to dst. It does not keep ref. On an error, which
@@ -86,6 +109,9 @@ func (b *Base) Raw(ref string) (string, error) {
 
 // resolve appends the WHATWG spelling of ref without userinfo and fragment.
 func (b *Base) resolve(dst, ref []byte) ([]byte, error) {
+	if out, ok := b.resolveFast(dst, ref); ok {
+		return out, nil
+	}
 	return b.resolveSlow(dst, string(ref))
 }
 
@@ -117,6 +143,9 @@ func clean(ref string) (string, error) {
 	ref = strings.TrimFunc(ref, func(r rune) bool { return r <= ' ' })
 	if strings.ContainsAny(ref, "\t\n\r") {
 		ref = ignored.Replace(ref)
+	}
+	if i := strings.IndexByte(ref, '#'); i >= 0 {
+		ref = ref[:i+1] // the sign stays: without it the parser would ignore white space that stood before it
 	}
 	scheme, rest := cutScheme(ref)
 	if i := strings.IndexAny(rest, "?#"); i >= 0 {
@@ -169,19 +198,25 @@ func serialise(dst []byte, u *whatwg.Url) ([]byte, error) {
 	u.SetUsername("")
 	u.SetPassword("")
 	href := u.Href(true)
-	if len(href) > MaxLength || len(host) > maxAuthority-len(":65535") || tooDeep(href) {
+	if len(href) > MaxLength || len(host) > maxAuthority-len(":65535") || tooDeep([]byte(href)) {
 		return nil, ErrTooLong
 	}
 	return append(dst, href...), nil
 }
 
 // tooDeep reports whether the path of a serialised address has too many segments.
-func tooDeep(href string) bool {
-	if len(href) <= maxSegments {
+func tooDeep(addr []byte) bool {
+	if len(addr) <= maxSegments {
 		return false
 	}
-	path, _, _ := strings.Cut(href, "?")
-	return strings.Count(path, "/")-len("//") > maxSegments
+	path, _, _ := bytes.Cut(addr, []byte("?"))
+	return bytes.Count(path, []byte("/"))-len("//") > maxSegments
+}
+
+// rootOf returns where the path of a serialised address starts.
+func rootOf(addr []byte) int {
+	host := bytes.IndexByte(addr, '/') + len("//")
+	return host + bytes.IndexByte(addr[host:], '/')
 }
 
 // invalid tells in a few words what the parser found, and leaves out the address, which may be long and the caller has.

@@ -159,10 +159,7 @@ func (s *Speller) dropQuery(addr []byte, mark int) []byte {
 
 // dropPath treats the path. A parameter ends where the next one, the next segment or the query starts.
 func (s *Speller) dropPath(addr []byte) []byte {
-	root := len("https://")
-	if i := bytes.IndexByte(addr[root:], '/'); i >= 0 {
-		root += i
-	}
+	root := rootOf(addr)
 	query := len(addr)
 	if i := bytes.IndexByte(addr, '?'); i >= 0 {
 		query = i
