@@ -1,0 +1,161 @@
+package fetch
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+)
+
+const (
+	// firstRead is the size at which a body of unknown size begins.
+	firstRead = 16 << 10
+	// keepBuffer is the size up to which memory is kept for the next body,
+	// and believed of a Content-Length.
+	keepBuffer = 1 << 20
+	// drainLimit is what is read of a body that has ended by its encoding but
+	// not yet on the wire: a last chunk, so that the connection can be kept.
+	drainLimit = 16 << 10
+	// wireSlack and an eighth of the limit is what a body may be larger on
+	// the wire than decoded.
+	wireSlack = 64 << 10
+	// maxEmptyReads is how often a body may give neither a byte nor an end.
+	maxEmptyReads = 100
+)
+
+var errWireLimit = errors.New("encoded body is far larger than its content")
+
+// Buffer is the memory of one worker: bodies are read into it, and the small
+// things of an exchange are used again. The zero Buffer is ready. It serves
+// one Fetch at a time.
+type Buffer struct {
+	body  []byte
+	wire  wire
+	trace *trace // of an exchange that is over, if it can be used again
+	addr  netip.Addr
+	ip    string // addr as text
+}
+
+// begin forgets the last body.
+func (b *Buffer) begin() {
+	if cap(b.body) > keepBuffer {
+		b.body = nil
+	}
+	b.body = b.body[:0]
+}
+
+// readBody reads the body of an answer into the buffer, decodes it, and
+// closes it. It sets the fields of res that speak of the body.
+func (f *Fetcher) readBody(answer *http.Response, limit int64, buf *Buffer, clock *clock, res *Response) error {
+	if answer.Body == nil {
+		return nil
+	}
+	// Closing before the end has been read gives the connection up, so a
+	// server never decides how much is read.
+	defer answer.Body.Close()
+	w := &buf.wire
+	*w = wire{body: answer.Body, clock: clock, limit: limit + limit/8 + wireSlack}
+	defer func() { *w = wire{} }()
+
+	err := f.decode(answer.Header, w, func(r io.Reader) (n int, err error) {
+		buf.body, err = readUpTo(buf.body, r, limit+1, answer.ContentLength)
+		return len(buf.body), err
+	})
+	if int64(len(buf.body)) > limit {
+		buf.body = buf.body[:limit]
+		res.Truncated = true
+		err = nil
+	}
+	if err == nil && !res.Truncated {
+		w.drain()
+	}
+	res.Body, res.Transferred = buf.body, w.count
+	return err
+}
+
+// limit is where the body of a request is cut.
+func (f *Fetcher) limit(req *Request) int64 {
+	limit := req.MaxBody
+	if limit == 0 {
+		limit = f.opts.MaxBody
+	}
+	if limit <= 0 || limit > HardMaxBody {
+		return HardMaxBody
+	}
+	return limit
+}
+
+// readUpTo appends what r gives to body until its end or until body is limit
+// bytes long. The hint is a size that has been promised, or -1.
+func readUpTo(body []byte, r io.Reader, limit, hint int64) ([]byte, error) {
+	room := max(firstRead, min(hint+1, keepBuffer))
+	if int64(cap(body)) < room {
+		body = make([]byte, 0, min(room, limit))
+	}
+	for {
+		if int64(len(body)) >= limit {
+			return body, nil
+		}
+		if len(body) == cap(body) {
+			grown := make([]byte, len(body), min(2*int64(cap(body)), limit))
+			copy(grown, body)
+			body = grown
+		}
+		n, err := r.Read(body[len(body):min(int64(cap(body)), limit)])
+		body = body[:len(body)+n]
+		if err == io.EOF {
+			return body, nil
+		}
+		if err != nil {
+			return body, err
+		}
+	}
+}
+
+// wire reads a body as it was sent. It counts, keeps the time of each read,
+// and stops at a limit.
+type wire struct {
+	body  io.Reader
+	clock *clock
+	count int64
+	limit int64
+	empty int   // reads in a row that gave nothing
+	err   error // why it ended; io.EOF at the end of the body
+}
+
+func (w *wire) Read(p []byte) (int, error) {
+	if w.err == nil && w.count >= w.limit {
+		w.err = errWireLimit
+	}
+	if w.err != nil {
+		return 0, w.err
+	}
+	w.clock.reading()
+	n, err := w.body.Read(p[:min(int64(len(p)), w.limit-w.count)])
+	w.count += int64(n)
+	w.empty++
+	if n > 0 {
+		w.empty = 0
+	}
+	if err == nil && w.empty > maxEmptyReads {
+		err = io.ErrNoProgress
+	}
+	w.err = err
+	return n, err
+}
+
+// broken returns the error of the wire, nil if it has none of its own.
+func (w *wire) broken() error {
+	if w.err == io.EOF {
+		return nil
+	}
+	return w.err
+}
+
+// drain reads on to the end of the body if it is near. What it meets does not
+// matter: the content is complete.
+func (w *wire) drain() {
+	if w.err == nil {
+		io.CopyN(io.Discard, w, drainLimit)
+	}
+}

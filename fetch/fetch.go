@@ -1,0 +1,506 @@
+// Package fetch makes one polite HTTP exchange: it asks for one address, reads
+// one answer within bounds, and says in plain data what came of it.
+//
+// The package knows no queue, no disk and no other package of pawl. It never
+// follows a redirect, never retries on its own account, and has no error to
+// return: a page that cannot be had is a [Response] with a [Class].
+//
+// Everything that comes back is taken for hostile. Header size, body size
+// (on the wire and decoded), the memory of decoders, the time of each step
+// and the addresses that may be connected to are all bounded:
+//
+//   - fetch.go      the exchange: options, request, response, time
+//   - target.go     an address, byte for byte, into what net/http sends
+//   - transport.go  connections: dialling, TLS, the pool
+//   - guard.go      addresses that no page may make pawl connect to
+//   - encoding.go   gzip, br, zstd and deflate, decoded within bounds
+//   - body.go       reading the body into a worker's buffer
+//   - trace.go      what net/http tells while the exchange runs
+//   - class.go      errors into the classes that users see
+package fetch
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// HardMaxBody is the most that a body may decode to, in bytes, whatever
+// [Options] and [Request] say: a body lives in memory.
+const HardMaxBody = 1 << 30
+
+// maxRetryAfter is the longest wait that a server can ask for.
+const maxRetryAfter = 24 * time.Hour
+
+// errTimedOut is the cause that ends an exchange whose time is over.
+var errTimedOut = errors.New("timed out")
+
+// Header is one line that is sent with every request.
+type Header struct{ Name, Value string }
+
+// Options say how exchanges are made. Start from [Defaults]: a zero is a
+// choice of its own. Each time-out bounds one step within Timeout.
+type Options struct {
+	// UserAgent names the crawler. It must not be empty.
+	UserAgent string
+
+	// Timeout bounds a whole exchange, from the start to the last byte of the
+	// body. 0 means no bound: then the three below still end an exchange
+	// that stands still, but not one that crawls.
+	Timeout time.Duration
+	// ConnectTimeout bounds name lookup and connect together, and then the
+	// TLS handshake. 0 means no bound but Timeout.
+	ConnectTimeout time.Duration
+	// HeaderTimeout bounds the wait for the header once the request is sent.
+	// 0 means no bound but Timeout. A Transport of one's own keeps its own.
+	HeaderTimeout time.Duration
+	// IdleBodyTimeout bounds the wait for the next byte of a body. 0 means
+	// no bound but Timeout.
+	IdleBodyTimeout time.Duration
+
+	// MaxBody is where a decoded body is cut, in bytes. 0, or anything above
+	// it, means HardMaxBody.
+	MaxBody int64
+
+	// Headers are sent with every request and replace those of the package
+	// (Accept, say). Authorization and Cookie are secrets: they go only where
+	// [Request.Auth] allows. Lines that net/http writes itself (Host,
+	// Content-Length, Connection and their kind) are refused by New.
+	Headers []Header
+	// User and Password make a basic Authorization (RFC 7617) for the
+	// requests that have Auth set. Both empty means none.
+	User, Password string
+
+	// HTTP1 never speaks HTTP/2.
+	HTTP1 bool
+	// Insecure accepts any certificate.
+	Insecure bool
+	// AllowPrivate turns the address guard off (see [Private]).
+	AllowPrivate bool
+
+	// PerHost is the most connections that one host (a name with its port)
+	// sees at a time; it must be at least 1. An exchange that finds them all
+	// busy waits, on its own time.
+	PerHost int
+	// MaxConns is the most connections that are kept open for reuse, over
+	// all hosts; those in use come on top, one for each exchange under way.
+	// 0 means no bound.
+	MaxConns int
+	// IdleConnTimeout is how long a connection is kept that nobody uses. It
+	// should be longer than the crawl delay: a new connection costs four
+	// times what an old one does, and TLS more. 0 means no bound.
+	IdleConnTimeout time.Duration
+
+	// Transport takes the place of the network when it is not nil: then
+	// nothing is dialled, and the address guard, PerHost, MaxConns and
+	// everything about TLS have no effect. It must obey the context.
+	Transport http.RoundTripper
+}
+
+// Defaults returns the options of a polite crawler.
+func Defaults() Options {
+	return Options{
+		UserAgent:       "pawl",
+		Timeout:         30 * time.Second,
+		ConnectTimeout:  10 * time.Second,
+		HeaderTimeout:   5 * time.Minute,
+		IdleBodyTimeout: 20 * time.Second,
+		MaxBody:         10_000_000,
+		PerHost:         1,
+		MaxConns:        256,
+		IdleConnTimeout: 90 * time.Second,
+	}
+}
+
+// Fetcher makes exchanges. It may be used by many goroutines at once.
+type Fetcher struct {
+	opts      Options
+	transport http.RoundTripper
+	plain     http.Header // what every request says; never written to
+	secret    http.Header // the same with what only some hosts may see
+	codecs    codecs
+}
+
+// Request is one address to ask for, with GET.
+type Request struct {
+	// URL is absolute, http or https, and spelled as a WHATWG parser
+	// serialises it: no byte that would need escaping is left bare. Path and
+	// query go out byte for byte, also where net/url would spell them
+	// differently or refuse them. A fragment and credentials are not sent.
+	URL string
+	// Trusted allows private addresses: the user named this host. It must be
+	// the same for every request to one host, as connections are shared.
+	Trusted bool
+	// Auth allows Authorization and Cookie to be sent.
+	Auth bool
+	// MaxBody takes the place of Options.MaxBody when it is not 0.
+	MaxBody int64
+	// Referer is sent when it is not empty.
+	Referer string
+}
+
+// Response is what came of an exchange. Whether the host answered, and with
+// what, is in Status; whether all went well is in Class. After a failure the
+// fields hold what was known by then.
+type Response struct {
+	// Status is the HTTP status, 0 when no answer came. It never is 1xx.
+	Status int
+	// Header is the header of the answer; nil when none came.
+	Header http.Header
+	// Proto is the protocol of the answer, "HTTP/1.1" or "HTTP/2.0".
+	Proto string
+	// IP is the address that was asked, empty when there was no connection.
+	IP string
+	// Location is the header of that name of a 3xx, as it was sent.
+	Location string
+	// RetryAfter is how long the server asks to be left alone (RFC 9110
+	// section 10.2.3), from 0 to 24 hours; 0 when it does not ask.
+	RetryAfter time.Duration
+
+	// Body is the decoded body. It is valid until the next Fetch with the
+	// same Buffer. After a failure it is what had come by then.
+	Body []byte
+	// Transferred is the size of the body on the wire, before decoding.
+	Transferred int64
+	// Truncated says that the body was cut at the limit.
+	Truncated bool
+
+	// Started is when Fetch was called.
+	Started time.Time
+	// Sent is when the request had been handed to the connection, the last
+	// time if net/http had to send it again. It is zero when no request went
+	// out: the host was not asked. With a Transport that tells nothing it is
+	// Started, unless it failed before it can have asked.
+	Sent time.Time
+	// TTFB is the time from Started to the first byte of the answer, with
+	// lookup, connect and TLS if they were needed; 0 when none came.
+	TTFB time.Duration
+	// Total is the time that Fetch took.
+	Total time.Duration
+
+	// Class is what went wrong, empty if nothing did.
+	Class Class
+	// Err says in a few words what is behind Class: one line, at most 200
+	// bytes, without the address.
+	Err string
+}
+
+// New returns a Fetcher that works by the options, or an error that names the
+// first one that cannot be.
+func New(o Options) (*Fetcher, error) {
+	return newFetcher(o, nil)
+}
+
+// newFetcher lets tests answer for the name service.
+func newFetcher(o Options, names *net.Resolver) (*Fetcher, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	f := &Fetcher{opts: o, transport: o.Transport}
+	f.plain, f.secret = o.headers()
+	if f.transport == nil {
+		f.transport = newTransport(o, names)
+	}
+	return f, nil
+}
+
+// Close closes the connections that no exchange is using. Exchanges under way
+// are left alone, and the Fetcher can go on being used.
+func (f *Fetcher) Close() {
+	if c, ok := f.transport.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+func (o *Options) validate() error {
+	if o.UserAgent == "" || !validValue(o.UserAgent) {
+		return fmt.Errorf("fetch: user agent %q is empty or holds control characters", o.UserAgent)
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{"timeout", o.Timeout},
+		{"connect timeout", o.ConnectTimeout},
+		{"header timeout", o.HeaderTimeout},
+		{"idle body timeout", o.IdleBodyTimeout},
+		{"idle connection timeout", o.IdleConnTimeout},
+	} {
+		if d.value < 0 {
+			return fmt.Errorf("fetch: %s %v is negative", d.name, d.value)
+		}
+	}
+	switch {
+	case o.MaxBody < 0:
+		return fmt.Errorf("fetch: largest body %d is negative", o.MaxBody)
+	case o.PerHost < 1:
+		return fmt.Errorf("fetch: %d connections for each host, must be at least 1", o.PerHost)
+	case o.MaxConns < 0:
+		return fmt.Errorf("fetch: %d connections in all is negative", o.MaxConns)
+	case strings.ContainsRune(o.User, ':'):
+		return errors.New("fetch: user name holds a colon")
+	}
+	for _, h := range o.Headers {
+		if err := h.validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h Header) validate() error {
+	if !validName(h.Name) {
+		return fmt.Errorf("fetch: header name %q is not valid", h.Name)
+	}
+	if !validValue(h.Value) {
+		return fmt.Errorf("fetch: value of header %s holds control characters", h.Name)
+	}
+	switch textproto.CanonicalMIMEHeaderKey(h.Name) {
+	case "Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive",
+		"Proxy-Connection", "Te", "Trailer", "Upgrade", "Expect":
+		return fmt.Errorf("fetch: header %s cannot be set", h.Name)
+	}
+	return nil
+}
+
+// validName reports whether a header may have this name: a token of RFC 9110
+// section 5.6.2.
+func validName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// validValue reports whether a header may have this value: no control
+// characters but tab, so that no line can be smuggled in.
+func validValue(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// headers returns the two header sets that all requests share.
+func (o *Options) headers() (plain, secret http.Header) {
+	plain = http.Header{
+		"User-Agent":      {o.UserAgent},
+		"Accept":          {"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"},
+		"Accept-Encoding": {"gzip, br, zstd"},
+	}
+	own := make(http.Header)
+	for _, h := range o.Headers {
+		own.Add(h.Name, h.Value)
+	}
+	secret = make(http.Header)
+	for name, values := range own {
+		if name == "Authorization" || name == "Cookie" {
+			secret[name] = values
+		} else {
+			plain[name] = values
+		}
+	}
+	if o.User != "" || o.Password != "" {
+		credentials := base64.StdEncoding.EncodeToString([]byte(o.User + ":" + o.Password))
+		secret.Set("Authorization", "Basic "+credentials)
+	}
+	maps.Copy(secret, plain)
+	return plain, secret
+}
+
+// Fetch makes one exchange and returns what came of it. It returns at the
+// latest when the time of the options is over or ctx is done. Many goroutines
+// may call it at once, each with a Buffer of its own.
+func (f *Fetcher) Fetch(ctx context.Context, req Request, buf *Buffer) Response {
+	res := Response{Started: time.Now()}
+	f.exchange(ctx, &req, buf, &res)
+	res.Total = time.Since(res.Started)
+	return res
+}
+
+func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, res *Response) {
+	buf.begin()
+	to, err := target(req.URL)
+	if err != nil {
+		res.Class, res.Err = Protocol, err.Error()
+		return
+	}
+	tr := buf.takeTrace()
+	ctx, clock := startClock(parent, res.Started, f.opts.Timeout, f.opts.IdleBodyTimeout)
+	defer clock.stop()
+	if req.Trusted {
+		ctx = context.WithValue(ctx, trustedKey{}, true)
+	}
+	ctx = httptrace.WithClientTrace(ctx, &tr.hooks)
+
+	answer, err := f.transport.RoundTrip((&http.Request{
+		Method: http.MethodGet,
+		URL:    to,
+		Host:   to.Host,
+		Header: f.header(req),
+		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx))
+	if err != nil {
+		res.fail(ctx, err)
+		seen := tr.read(buf)
+		res.IP, res.Sent = seen.ip, seen.sent
+		if res.Sent.IsZero() && f.opts.Transport != nil && !res.Class.beforeRequest() {
+			res.Sent = res.Started
+		}
+		return
+	}
+	now := time.Now()
+	res.Status, res.Header, res.Proto = answer.StatusCode, answer.Header, answer.Proto
+	res.RetryAfter = retryAfter(answer.Header, now)
+	if res.Status/100 == 3 {
+		res.Location = answer.Header.Get("Location")
+	}
+
+	err = f.readBody(answer, f.limit(req), buf, clock, res)
+	seen := tr.read(buf)
+	res.IP = seen.ip
+	// A server may answer before the request has left in full.
+	res.Sent = later(seen.sent, res.Started)
+	res.TTFB = now.Sub(res.Started)
+	if !seen.first.IsZero() {
+		res.TTFB = seen.first.Sub(res.Started)
+	}
+	switch {
+	case res.Status < 200:
+		res.Class, res.Err = Protocol, "status "+strconv.Itoa(res.Status)
+		res.Status = 0
+	case res.Status == http.StatusTooManyRequests || res.Status == http.StatusServiceUnavailable:
+		res.Class, res.Err = Throttled, "status "+strconv.Itoa(res.Status)
+	case err == nil:
+		buf.trace = tr
+	case res.Location == "":
+		res.fail(ctx, err)
+	}
+	// What is left: a redirect whose body broke. It has said where to go.
+}
+
+// header returns what a request says; it must not be written to.
+func (f *Fetcher) header(req *Request) http.Header {
+	h := f.plain
+	if req.Auth {
+		h = f.secret
+	}
+	if req.Referer != "" {
+		h = maps.Clone(h)
+		h["Referer"] = []string{req.Referer}
+	}
+	return h
+}
+
+// fail fills in the class of an error, which is that of the clock or of the
+// caller if one of them ended the exchange.
+func (r *Response) fail(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		r.Class, r.Err = classify(err)
+		return
+	}
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errTimedOut), errors.Is(cause, context.DeadlineExceeded):
+		r.Class, r.Err = TimedOut, r.waitedFor()
+	default:
+		r.Class, r.Err = Aborted, "stopped"
+	}
+}
+
+// waitedFor names the step in which time ran out.
+func (r *Response) waitedFor() string {
+	if r.Status == 0 {
+		return "no answer in time"
+	}
+	return "body not complete in time"
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// clock ends an exchange when its time is over. One timer serves all steps:
+// first the whole exchange, then the gaps between the reads of a body.
+type clock struct {
+	timer  *time.Timer
+	cancel context.CancelCauseFunc
+	end    time.Time // zero: no bound
+	idle   time.Duration
+}
+
+func startClock(parent context.Context, now time.Time, total, idle time.Duration) (context.Context, *clock) {
+	ctx, cancel := context.WithCancelCause(parent)
+	c := &clock{cancel: cancel, idle: idle}
+	if total > 0 {
+		c.end = now.Add(total)
+		c.timer = time.AfterFunc(total, c.fire)
+	}
+	return ctx, c
+}
+
+func (c *clock) fire() { c.cancel(errTimedOut) }
+
+// reading is called before each read of a body.
+func (c *clock) reading() {
+	if c.idle == 0 {
+		return
+	}
+	left := c.idle
+	if !c.end.IsZero() {
+		left = min(left, time.Until(c.end))
+	}
+	if c.timer == nil {
+		c.timer = time.AfterFunc(left, c.fire)
+		return
+	}
+	c.timer.Reset(left)
+}
+
+func (c *clock) stop() {
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.cancel(nil)
+}
+
+// retryAfter reads the header of that name: seconds, or a date, which counts
+// from the date of the answer, so that a wrong clock does no harm.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	if value == "" {
+		return 0
+	}
+	if !slices.ContainsFunc([]byte(value), func(c byte) bool { return c < '0' || c > '9' }) {
+		seconds, err := strconv.Atoi(value)
+		if err != nil || seconds > int(maxRetryAfter/time.Second) {
+			return maxRetryAfter
+		}
+		return time.Duration(seconds) * time.Second
+	}
+	until, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return min(max(until.Sub(now), 0), maxRetryAfter)
+}

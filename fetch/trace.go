@@ -1,0 +1,101 @@
+package fetch
+
+import (
+	"net"
+	"net/http/httptrace"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// trace holds what net/http tells during an exchange. Its hooks are called by
+// the goroutines of connections, and some of them after the exchange is over.
+type trace struct {
+	hooks httptrace.ClientTrace
+
+	mu          sync.Mutex
+	conns       int // connections that the exchange was given
+	writes      int // requests written, well or not
+	addr        netip.Addr
+	sent, first time.Time
+}
+
+// sighting is what a trace has seen.
+type sighting struct {
+	ip          string
+	sent, first time.Time
+}
+
+func newTrace() *trace {
+	t := new(trace)
+	t.hooks = httptrace.ClientTrace{
+		GotConn:              t.gotConn,
+		WroteRequest:         t.wroteRequest,
+		GotFirstResponseByte: t.gotFirstByte,
+	}
+	return t
+}
+
+// takeTrace returns a trace for a new exchange: the last one, if it is at
+// rest.
+func (b *Buffer) takeTrace() *trace {
+	t := b.trace
+	b.trace = nil
+	if t == nil || !t.rewind() {
+		t = newTrace()
+	}
+	return t
+}
+
+func (t *trace) gotConn(info httptrace.GotConnInfo) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.conns++
+	if tcp, ok := info.Conn.RemoteAddr().(*net.TCPAddr); ok {
+		t.addr = tcp.AddrPort().Addr().Unmap()
+	}
+}
+
+func (t *trace) wroteRequest(httptrace.WroteRequestInfo) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.writes++
+	t.sent = time.Now()
+}
+
+func (t *trace) gotFirstByte() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.first.IsZero() {
+		t.first = time.Now()
+	}
+}
+
+// read returns what was seen until now. Buffer remembers the last address, as
+// a worker often stays with a host.
+func (t *trace) read(buf *Buffer) sighting {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.addr.IsValid() && t.addr != buf.addr {
+		buf.addr, buf.ip = t.addr, t.addr.String()
+	}
+	s := sighting{sent: t.sent, first: t.first}
+	if t.addr.IsValid() {
+		s.ip = buf.ip
+	}
+	return s
+}
+
+// rewind makes a trace ready for another exchange, if no hook can be called
+// any more: every connection that it was given has written its request.
+func (t *trace) rewind() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.conns != t.writes {
+		return false
+	}
+	t.conns, t.writes = 0, 0
+	t.addr = netip.Addr{}
+	t.sent, t.first = time.Time{}, time.Time{}
+	return true
+}

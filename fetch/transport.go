@@ -1,0 +1,95 @@
+package fetch
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"time"
+)
+
+const (
+	// maxHeader bounds the header of an answer, in bytes; net/http would
+	// take ten megabytes.
+	maxHeader = 256 << 10
+	// readBuffer is what each connection reads into, in bytes.
+	readBuffer = 16 << 10
+	// tlsSessions is how many hosts are remembered for a short handshake.
+	tlsSessions = 256
+)
+
+// handshakeError tells trouble of TLS from trouble of the connection below,
+// which the errors of crypto/tls do not.
+type handshakeError struct{ err error }
+
+func (e *handshakeError) Error() string { return e.err.Error() }
+func (e *handshakeError) Unwrap() error { return e.err }
+
+// newTransport returns the one pool of connections of a Fetcher. Connections
+// are kept by scheme, host and port, so what was trusted for one host never
+// serves another.
+func newTransport(o Options, names *net.Resolver) *http.Transport {
+	dialer := &net.Dialer{Timeout: shorter(o.ConnectTimeout, o.Timeout), Resolver: names}
+	if !o.AllowPrivate {
+		dialer.ControlContext = guard
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(!o.HTTP1)
+	config := &tls.Config{
+		InsecureSkipVerify: o.Insecure,
+		ClientSessionCache: tls.NewLRUClientSessionCache(tlsSessions),
+		NextProtos:         []string{"h2", "http/1.1"},
+	}
+	if o.HTTP1 {
+		config.NextProtos = nil
+	}
+	return &http.Transport{
+		DialContext: dialer.DialContext,
+		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return dialTLS(ctx, dialer, config, network, address)
+		},
+		TLSClientConfig:        config.Clone(), // net/http writes to it
+		Protocols:              protocols,
+		DisableCompression:     true,
+		MaxConnsPerHost:        o.PerHost,
+		MaxIdleConnsPerHost:    o.PerHost,
+		MaxIdleConns:           o.MaxConns,
+		IdleConnTimeout:        o.IdleConnTimeout,
+		ResponseHeaderTimeout:  shorter(o.HeaderTimeout, o.Timeout),
+		MaxResponseHeaderBytes: maxHeader,
+		ReadBufferSize:         readBuffer,
+	}
+}
+
+func dialTLS(ctx context.Context, dialer *net.Dialer, config *tls.Config, network, address string) (net.Conn, error) {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if dialer.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, dialer.Timeout)
+		defer cancel()
+	}
+	config = config.Clone()
+	config.ServerName = host
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		return nil, &handshakeError{err}
+	}
+	return secure, nil
+}
+
+// shorter returns the lesser of two time-outs, of which 0 means none.
+func shorter(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
