@@ -31,7 +31,8 @@ type Event interface {
 
 // JobID names a job: the Ord-th address that was admitted on a host, where
 // hosts are numbered in the order in which the log first admits an address on
-// them. Both count from 0 and follow from the log alone.
+// them, or first sends the asking for a robots.txt there. Both count from 0
+// and follow from the log alone.
 type JobID struct {
 	Host uint32
 	Ord  uint32
@@ -68,9 +69,17 @@ type Origin struct {
 // child gives the origin of a link found on a page of origin o.
 func (o Origin) child(redirect bool) Origin {
 	if redirect {
-		return Origin{Depth: o.Depth, Hops: o.Hops + 1, Seed: o.Seed}
+		return Origin{Depth: o.Depth, Hops: saturated(o.Hops), Seed: o.Seed}
 	}
-	return Origin{Depth: o.Depth + 1}
+	return Origin{Depth: saturated(o.Depth)}
+}
+
+// saturated is n+1, or n where that would begin again at 0.
+func saturated[T uint8 | uint32](n T) T {
+	if n == ^T(0) {
+		return n
+	}
+	return n + 1
 }
 
 // Link is an address that was found for the first time.
@@ -318,7 +327,7 @@ func (s *Skip) appendTo(dst []byte) []byte {
 		dst = appendJob(dst, s.Job)
 	}
 	dst = appendString(dst, s.FoundOn)
-	dst = binary.AppendUvarint(dst, uint64(len(s.Links)))
+	dst = appendCount(dst, len(s.Links))
 	previous := s.FoundOn
 	for i := range s.Links {
 		l := &s.Links[i]
@@ -380,7 +389,6 @@ type LinkBlock struct {
 	Link     FoundLink
 	parent   Origin
 	seeds    bool
-	finished bool
 }
 
 // FoundLink is a link as a LinkBlock reads it. URL and Anchor are valid until
@@ -392,6 +400,7 @@ type FoundLink struct {
 	Origin
 	Reason   Reason // of a skipped link
 	NoFollow bool
+	redirect bool
 }
 
 // Left is the number of links not read yet.
@@ -416,12 +425,12 @@ func (b *LinkBlock) Next() bool {
 	kind := b.r.byte()
 	l := &b.Link
 	l.URL = b.url
-	l.Kind = kind & 0x7f
+	l.Kind, l.redirect = kind&0x7f, kind&0x80 != 0
 	l.Anchor = b.r.bytes()
 	if b.seeds {
 		l.Origin = Origin{Seed: true}
 	} else {
-		l.Origin = b.parent.child(kind&0x80 != 0)
+		l.Origin = b.parent.child(l.redirect)
 	}
 	if b.skips {
 		reason := b.r.byte()
@@ -431,18 +440,26 @@ func (b *LinkBlock) Next() bool {
 }
 
 // Redirect tells whether the current link is the target of a redirect.
-func (l *FoundLink) Redirect() bool { return l.Hops > 0 }
+func (l *FoundLink) Redirect() bool { return l.redirect }
 
 // Err is the damage that Next met, nil when there was none.
 func (b *LinkBlock) Err() error { return b.r.err }
 
 func appendLinks(dst []byte, base string, links []Link) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(links)))
+	dst = appendCount(dst, len(links))
 	for i := range links {
 		dst = appendLink(dst, base, &links[i])
 		base = links[i].URL
 	}
 	return dst
+}
+
+// appendCount panics rather than write an event that nobody could read again.
+func appendCount(dst []byte, links int) []byte {
+	if links > MaxLinks {
+		panic(fmt.Sprintf("storage: an event with %d links", links))
+	}
+	return binary.AppendUvarint(dst, uint64(links))
 }
 
 // appendLink front-codes the address against the one before it: most links of
@@ -515,6 +532,14 @@ func (r *reader) uint32() uint32 {
 	return uint32(n)
 }
 
+func (r *reader) uint16() uint16 {
+	n := r.uvarint()
+	if n > 1<<16-1 {
+		r.fail("a number is too large")
+	}
+	return uint16(n)
+}
+
 func (r *reader) int() int64 { return int64(r.uvarint()) }
 
 func (r *reader) bytes() []byte {
@@ -571,23 +596,30 @@ func begin(event []byte, want Kind) (r reader, flags byte) {
 }
 
 // Decode reads a stored event whole: *Visit, *Links, … The result does not
-// alias the bytes.
+// alias the bytes; it is nil when there is an error.
 func Decode(event []byte) (Event, error) {
+	var e Event
+	var err error
 	switch KindOf(event) {
 	case KindVisit:
-		return DecodeVisit(event)
+		e, err = DecodeVisit(event)
 	case KindLinks, KindSeeds:
-		return decodeLinks(event)
+		e, err = decodeLinks(event)
 	case KindSkip:
-		return decodeSkip(event)
+		e, err = decodeSkip(event)
 	case KindRetry:
-		return DecodeRetry(event)
+		e, err = DecodeRetry(event)
 	case KindHost:
-		return DecodeHost(event)
+		e, err = DecodeHost(event)
 	case KindEdit:
-		return DecodeEdit(event)
+		e, err = DecodeEdit(event)
+	default:
+		err = fmt.Errorf("%w: an event of an unknown kind or version", ErrDamaged)
 	}
-	return nil, fmt.Errorf("%w: an event of an unknown kind or version", ErrDamaged)
+	if err != nil {
+		return nil, err // not a typed nil
+	}
+	return e, nil
 }
 
 // VisitHead is the part of a Visit that the frontier is folded from.
@@ -620,7 +652,7 @@ func visitHead(event []byte) (reader, VisitHead) {
 	r, flags := begin(event, KindVisit)
 	h := VisitHead{Job: r.job(), Ask: r.ask(flags), Origin: r.origin(flags)}
 	h.Attempt, h.Outcome, h.Class = r.byte(), Outcome(r.byte()), Class(r.byte())
-	h.Status = uint16(r.uvarint())
+	h.Status = r.uint16()
 	h.Transferred = r.int()
 	h.URL = r.bytes()
 	n, suffix := r.uvarint(), r.bytes()
@@ -659,7 +691,10 @@ func DecodeVisit(event []byte) (*Visit, error) {
 	if r.err == nil {
 		r.err = block.Err()
 	}
-	return v, r.err
+	if r.err != nil {
+		return nil, r.err
+	}
+	return v, nil
 }
 
 func (b *LinkBlock) rest() []Link {
@@ -681,7 +716,6 @@ type LinksHead struct {
 	Withdrawn bool
 	Job       JobID
 	Links     LinkBlock
-	event     []byte
 }
 
 // DecodeLinksHead reads the head of a Links, Seeds or Skip event; its links
@@ -690,13 +724,17 @@ func DecodeLinksHead(event []byte) (LinksHead, error) {
 	r, h := linksHead(event)
 	h.Links = linkBlock(&r, []byte(h.FoundOn), h.Parent)
 	h.Links.skips = KindOf(event) == KindSkip
-	h.Links.seeds = KindOf(event) == KindSeeds
+	// A skipped seed was found on no page.
+	h.Links.seeds = KindOf(event) == KindSeeds || h.Links.skips && h.FoundOn == ""
 	return h, r.err
 }
 
 func linksHead(event []byte) (reader, LinksHead) {
 	kind := KindOf(event)
 	r, flags := begin(event, kind)
+	if kind != KindLinks && kind != KindSeeds && kind != KindSkip {
+		r.fail("an event without a block of links")
+	}
 	h := LinksHead{Time: r.int()}
 	if kind == KindSeeds {
 		if flags&flagSource != 0 {
@@ -713,8 +751,10 @@ func linksHead(event []byte) (reader, LinksHead) {
 }
 
 // Known reads the second block of a Seeds event: seeds that were jobs already.
-// It is to be called when the first block is read to its end.
+// Links that were not read yet are passed over.
 func (h *LinksHead) Known() LinkBlock {
+	for h.Links.Next() {
+	}
 	r := h.Links.r
 	b := linkBlock(&r, nil, Origin{})
 	b.seeds = true
@@ -735,7 +775,10 @@ func decodeLinks(event []byte) (Event, error) {
 	}
 	known := h.Known()
 	s := &Seeds{Time: h.Time, Source: h.Source, Links: links, Known: known.rest()}
-	return s, known.Err()
+	if err := known.Err(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func decodeSkip(event []byte) (Event, error) {
@@ -751,7 +794,10 @@ func decodeSkip(event []byte) (Event, error) {
 			Reason: l.Reason, NoFollow: l.NoFollow,
 		})
 	}
-	return s, h.Links.Err()
+	if err := h.Links.Err(); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // DecodeRetry reads a Retry.
@@ -759,9 +805,12 @@ func DecodeRetry(event []byte) (*Retry, error) {
 	r, flags := begin(event, KindRetry)
 	v := &Retry{Job: r.job(), Ask: r.ask(flags)}
 	v.Attempt, v.Hops, v.Class = r.byte(), r.byte(), Class(r.byte())
-	v.Status = uint16(r.uvarint())
+	v.Status = r.uint16()
 	v.Due, v.Raw, v.Error = r.int(), r.string(), r.string()
-	return v, r.err
+	if r.err != nil {
+		return nil, r.err
+	}
+	return v, nil
 }
 
 // DecodeHost reads a Host.
@@ -769,17 +818,23 @@ func DecodeHost(event []byte) (*Host, error) {
 	r, flags := begin(event, KindHost)
 	h := &Host{Same: flags&flagSame != 0, Origin: r.string(), At: r.string(), Ask: r.ask(flags)}
 	h.State, h.Class, h.Attempt, h.Hops, h.GiveUp = RobotsState(r.byte()), Class(r.byte()), r.byte(), r.byte(), Class(r.byte())
-	h.Status = uint16(r.uvarint())
+	h.Status = r.uint16()
 	h.Due, h.Expires, h.Delay = r.int(), r.int(), r.uint32()
 	h.Next, h.Error, h.Text = r.string(), r.string(), r.string()
-	return h, r.err
+	if r.err != nil {
+		return nil, r.err
+	}
+	return h, nil
 }
 
 // DecodeEdit reads an Edit.
 func DecodeEdit(event []byte) (*Edit, error) {
 	r, _ := begin(event, KindEdit)
 	e := &Edit{Edit: EditKind(r.byte()), Time: r.int(), Upto: r.uvarint(), Settings: append([]byte(nil), r.bytes()...)}
-	return e, r.err
+	if r.err != nil {
+		return nil, r.err
+	}
+	return e, nil
 }
 
 // Found is a job's address as it stands in the log, and how it was found.

@@ -1,5 +1,10 @@
 package storage
 
+import (
+	"encoding/binary"
+	"slices"
+)
+
 //go:generate go run github.com/tinylib/msgp@v1.6.5 -file record.go -o record_gen.go -io=false -tests=false
 
 // Record is what is kept of a finished job beside what its Visit holds. Fields
@@ -34,14 +39,19 @@ type Record struct {
 
 // appendTo writes the record behind its length.
 func (r *Record) appendTo(dst []byte) []byte {
-	// The length stands before the value and is known after it: a varint
-	// padded to three bytes leaves room for 2 MB.
+	// The length stands before the value and is known after it: room is left
+	// for two bytes, which is what nearly all records need.
 	at := len(dst)
-	dst = append(dst, 0, 0, 0)
+	dst = append(dst, 0, 0)
 	dst, _ = r.MarshalMsg(dst) // fails only for types that Record has not
-	n := len(dst) - at - 3
-	dst[at], dst[at+1], dst[at+2] = byte(n)|0x80, byte(n>>7)|0x80, byte(n>>14)
-	return dst
+	n := len(dst) - at - 2
+	if n < 1<<14 {
+		dst[at], dst[at+1] = byte(n)|0x80, byte(n>>7)
+		return dst
+	}
+	var length [binary.MaxVarintLen64]byte
+	k := binary.PutUvarint(length[:], uint64(n))
+	return slices.Replace(dst, at, at+2, length[:k]...)
 }
 
 func (r *Record) decode(from *reader) {

@@ -51,15 +51,17 @@ type Run struct {
 // Mark is a job that was out, that is: handed to a worker, at a commit.
 type Mark struct {
 	Job   JobID
-	Marks uint8 // earlier unclean ends during which it was out
+	Marks uint8 // earlier unclean ends during which it was out; 127 and more are one
 	Alone bool  // it was the only one
 }
+
+const maxMarks = 127
 
 func encodeOut(out []Mark) []byte {
 	dst := binary.AppendUvarint(nil, uint64(len(out)))
 	for _, m := range out {
 		dst = appendJob(dst, m.Job)
-		b := m.Marks << 1
+		b := min(m.Marks, maxMarks) << 1
 		if m.Alone {
 			b |= 1
 		}

@@ -408,11 +408,13 @@ type Batch struct {
 	ends  []int
 }
 
-// Add appends an event and returns its seq.
-func (b *Batch) Add(e Event) uint64 {
+// Add appends an event and returns its seq and its stored bytes, which are
+// valid until the next Add.
+func (b *Batch) Add(e Event) (seq uint64, event []byte) {
+	start := len(b.buf)
 	b.buf = e.appendTo(b.buf)
 	b.ends = append(b.ends, len(b.buf))
-	return b.First + uint64(len(b.ends)) - 1
+	return b.First + uint64(len(b.ends)) - 1, b.buf[start:]
 }
 
 // Len is the number of events in the batch.

@@ -1,0 +1,186 @@
+package frontier
+
+import (
+	"math"
+	"time"
+
+	"pawl/storage"
+)
+
+// host is everything that is known of one host: a name with its port, when
+// that is not the default. Its queue, retries and the fields marked "folded"
+// follow from the log; the others are of this run.
+//
+// Times are Unix nanoseconds of the crawl's own clock.
+type host struct {
+	id      uint32 // folded
+	name    string
+	queue   queue           // folded
+	origins *[2]origin      // folded; http and https; nil: nothing known
+	retries []storage.JobID // by due time, those that are not out; see Frontier.retries
+	errands []errand        // robots.txt files to ask this host for
+
+	lastSent      int64  // folded; when the last request went out
+	hold          int64  // folded; not to be asked before
+	throttleSince int64  // folded; first of the throttled answers running
+	left          uint32 // folded; unfinished jobs
+	took          uint32 // folded; milliseconds the last answer took
+	fetched       uint32 // folded; jobs with outcome fetched
+	throttles     uint16 // folded; throttled answers running
+	good          uint16 // folded; other answers running
+	penalty       uint8  // folded; how many times the gap is doubled
+	gaveUp        storage.Class
+
+	nextAt   int64 // politeness lets the next request go out
+	at       int64 // key in the heap
+	heap     int32 // place in the heap, -1: not in it
+	out      uint16
+	outPages uint16 // of out: jobs that may become fetched pages
+	// A request was handed out and is not known to have gone out yet.
+	starting   storage.JobID
+	isStarting bool
+}
+
+// origin is what is known of the robots.txt of one scheme of a host.
+type origin struct {
+	state   storage.RobotsState
+	busy    bool // an errand is under way: nothing else is handed out
+	attempt uint8
+	hops    uint8
+	class   storage.Class // with RobotsGivenUp
+	copy    uint64        // seq of the event with the last text, 0: none
+	expires int64
+	delay   uint32 // Crawl-delay in milliseconds
+	due     int64
+	next    string // where it stands instead
+}
+
+// errand is a robots.txt to ask for, on behalf of an origin that may be of
+// another host.
+type errand struct {
+	id  storage.JobID // of the origin
+	url string
+	due int64
+}
+
+func (h *host) origin(https bool) *origin {
+	if h.origins == nil {
+		h.origins = new([2]origin)
+	}
+	return &h.origins[index(https)]
+}
+
+func index(https bool) int {
+	if https {
+		return 1
+	}
+	return 0
+}
+
+const (
+	minAdaptive = 100 * time.Millisecond
+	maxAdaptive = 10 * time.Second
+	maxGap      = 10 * time.Minute
+	maxPenalty  = 8
+	// goodAnswers running take one doubling of the gap back.
+	goodAnswers = 20
+	// A host that throttles this often running, over at least this long, is
+	// given up, so that the crawl ends.
+	throttlesToGiveUp = 10
+	throttledFor      = 10 * time.Minute
+	// No stored wait is longer, whatever the clock says.
+	maxHold = 24 * time.Hour
+)
+
+// gap is the least time from one request's start to the next on the host.
+func (h *host) gap(o *Options) time.Duration {
+	gap := o.Delay
+	if o.Adaptive {
+		gap = min(max(time.Duration(h.took)*time.Millisecond, minAdaptive), maxAdaptive)
+	}
+	if h.origins != nil && !o.IgnoreRobots {
+		delay := max(h.origins[0].delay, h.origins[1].delay)
+		gap = max(gap, time.Duration(delay)*time.Millisecond)
+	}
+	if h.penalty > 0 {
+		// A host that throttles is not asked without a gap, even when the
+		// user wants none.
+		slowed := max(gap, time.Second) << (h.penalty - 1)
+		gap = max(gap, min(slowed, maxGap))
+	}
+	return gap
+}
+
+// answered folds what an answer tells of the host's load.
+func (h *host) answered(a *storage.Ask) {
+	if !a.Asked {
+		return
+	}
+	// Stored in whole milliseconds: round up, so as never to be early.
+	h.lastSent = max(h.lastSent, (a.Time+1)*int64(time.Millisecond))
+	h.took = a.Took
+	h.hold = max(h.hold, a.Hold*int64(time.Millisecond))
+	h.penalty = min(a.Penalty, maxPenalty)
+	if a.Throttled {
+		if h.throttles == 0 {
+			h.throttleSince = a.Time * int64(time.Millisecond)
+		}
+		h.throttles = min(h.throttles+1, math.MaxUint16-1)
+		h.good = 0
+		return
+	}
+	h.throttles = 0
+	h.good++
+	if h.good >= goodAnswers {
+		h.good = 0
+	}
+}
+
+// judge decides what an answer means for the host: it fills Hold and Penalty,
+// and tells whether the host is to be given up.
+func (h *host) judge(a *storage.Ask, retryAfter time.Duration, o *Options) (giveUp bool) {
+	a.Penalty = h.penalty
+	if !a.Asked {
+		return false
+	}
+	if !a.Throttled {
+		if h.good+1 >= goodAnswers && h.penalty > 0 {
+			a.Penalty--
+		}
+		return false
+	}
+	if a.Penalty < maxPenalty {
+		a.Penalty++
+	}
+	wait := min(max(retryAfter, h.gap(o), time.Second<<min(h.throttles, 6)), maxHold)
+	a.Hold = a.Time + int64(a.Took) + wait.Milliseconds()
+	since := h.throttleSince / int64(time.Millisecond)
+	return h.throttles+1 >= throttlesToGiveUp && a.Time-since >= throttledFor.Milliseconds()
+}
+
+// hostHeap orders hosts by the time at which they may be asked again.
+type hostHeap []*host
+
+func (q hostHeap) Len() int           { return len(q) }
+func (q hostHeap) Less(i, j int) bool { return q[i].at < q[j].at }
+func (q hostHeap) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].heap, q[j].heap = int32(i), int32(j)
+}
+
+// Push implements heap.Interface.
+func (q *hostHeap) Push(x any) {
+	h := x.(*host)
+	h.heap = int32(len(*q))
+	*q = append(*q, h)
+}
+
+// Pop implements heap.Interface.
+func (q *hostHeap) Pop() any {
+	old := *q
+	h := old[len(old)-1]
+	old[len(old)-1] = nil
+	*q = old[:len(old)-1]
+	h.heap = -1
+	return h
+}
