@@ -54,18 +54,18 @@ func (s *Speller) appendSlow(dst []byte, raw string) ([]byte, error) {
 	if err != nil {
 		return nil, invalid(err)
 	}
-	return serialise(dst, u)
+	return s.serialise(dst, u, "")
 }
 
 // Base resolves the links of a page. It is used by one goroutine at a time.
 type Base struct {
 	speller *Speller
 	addr    []byte      // WHATWG spelling without userinfo and fragment
-	whatwg  *whatwg.Url // the same without query, which only links without path take over; these are answered before
 	scheme  int         // length of "https:" in addr
 	root    int         // where the path starts in addr
 	dir     int         // where its last segment starts
 	path    int         // where it ends
+	whatwg  *whatwg.Url // what addr[:path] parses to; nil until a link takes the slow way
 }
 
 // NewBase returns a Base for the address of a page, in any spelling: it is resolved against as it stands, with all its
@@ -82,10 +82,6 @@ func (s *Speller) NewBase(base string) (*Base, error) {
 	b.scheme = bytes.IndexByte(addr, ':') + 1
 	b.root = rootOf(addr)
 	b.dir = bytes.LastIndexByte(addr[:b.path], '/') + 1
-	b.whatwg, err = s.parser.Parse(string(addr[:b.path]))
-	if err != nil {
-		return nil, invalid(err)
-	}
 	return b, nil
 }
 
@@ -125,14 +121,21 @@ func (b *Base) resolveSlow(dst []byte, ref string) ([]byte, error) {
 	if scheme != "" && !isWeb(scheme) {
 		return nil, ErrScheme
 	}
-	if (rest == "" || rest[0] == '#') && (scheme == "" || strings.EqualFold(scheme, b.whatwg.Scheme())) {
+	if (rest == "" || rest[0] == '#') && (scheme == "" || strings.EqualFold(scheme, string(b.addr[:b.scheme-1]))) {
 		return append(dst, b.addr...), nil
+	}
+	// All other links bring their own query, so that the parser need not copy that of the base for each.
+	if b.whatwg == nil {
+		b.whatwg, err = b.speller.parser.Parse(string(b.addr[:b.path]))
+		if err != nil {
+			return nil, invalid(err)
+		}
 	}
 	u, err := b.whatwg.Parse(ref)
 	if err != nil {
 		return nil, invalid(err)
 	}
-	return serialise(dst, u)
+	return b.speller.serialise(dst, u, b.whatwg.Hostname())
 }
 
 // clean takes away what the standard says to ignore, and refuses what would cost the parser too much.
@@ -189,11 +192,19 @@ func isWeb(scheme string) bool {
 	return strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "http")
 }
 
-// serialise appends the WHATWG spelling without userinfo and fragment.
-func serialise(dst []byte, u *whatwg.Url) ([]byte, error) {
+// serialise appends the WHATWG spelling without userinfo and fragment. A host that was serialised before may be given.
+func (s *Speller) serialise(dst []byte, u *whatwg.Url, knownHost string) ([]byte, error) {
 	host := u.Hostname()
 	if host == "" {
 		return nil, fmt.Errorf("%w: no host", ErrInvalid)
+	}
+	if host != knownHost && strings.Contains(host, "xn--") {
+		// The parser makes punycode from a few names that it does not take back, such as some that mix right-to-left
+		// letters with symbols.
+		again, err := s.parser.Parse("http://" + host)
+		if err != nil || again.Hostname() != host {
+			return nil, fmt.Errorf("%w: the host cannot be written in punycode", ErrInvalid)
+		}
 	}
 	u.SetUsername("")
 	u.SetPassword("")

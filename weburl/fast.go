@@ -9,40 +9,33 @@ import "bytes"
 
 // What the parser copies as it stands, by place.
 const (
-	inPath  = 1 << iota // within a segment; "%" too, as the parser does not look at what follows it
-	inQuery             // "'" is missing: it is encoded
-	inHost              // lower case, and no "_": the parser has a special case for it
+	inSegment = 1 << iota // of a path; "%" too, as the parser does not look at what follows it
+	inPath                // the same and "/", but neither "." nor "%", with which a dot segment may start
+	inQuery               // "'" is missing: it is encoded
+	inHost                // lower case, and no "_": the parser has a special case for it
+
+	notInHost = inSegment | inPath | inQuery
+	anywhere  = notInHost | inHost
 )
 
 var places = [256]uint8{
-	'a': inPath | inQuery | inHost, 'b': inPath | inQuery | inHost, 'c': inPath | inQuery | inHost,
-	'd': inPath | inQuery | inHost, 'e': inPath | inQuery | inHost, 'f': inPath | inQuery | inHost,
-	'g': inPath | inQuery | inHost, 'h': inPath | inQuery | inHost, 'i': inPath | inQuery | inHost,
-	'j': inPath | inQuery | inHost, 'k': inPath | inQuery | inHost, 'l': inPath | inQuery | inHost,
-	'm': inPath | inQuery | inHost, 'n': inPath | inQuery | inHost, 'o': inPath | inQuery | inHost,
-	'p': inPath | inQuery | inHost, 'q': inPath | inQuery | inHost, 'r': inPath | inQuery | inHost,
-	's': inPath | inQuery | inHost, 't': inPath | inQuery | inHost, 'u': inPath | inQuery | inHost,
-	'v': inPath | inQuery | inHost, 'w': inPath | inQuery | inHost, 'x': inPath | inQuery | inHost,
-	'y': inPath | inQuery | inHost, 'z': inPath | inQuery | inHost,
+	'a': anywhere, 'b': anywhere, 'c': anywhere, 'd': anywhere, 'e': anywhere, 'f': anywhere, 'g': anywhere, 'h': anywhere,
+	'i': anywhere, 'j': anywhere, 'k': anywhere, 'l': anywhere, 'm': anywhere, 'n': anywhere, 'o': anywhere, 'p': anywhere,
+	'q': anywhere, 'r': anywhere, 's': anywhere, 't': anywhere, 'u': anywhere, 'v': anywhere, 'w': anywhere, 'x': anywhere,
+	'y': anywhere, 'z': anywhere,
+	'0': anywhere, '1': anywhere, '2': anywhere, '3': anywhere, '4': anywhere, '5': anywhere, '6': anywhere, '7': anywhere,
+	'8': anywhere, '9': anywhere,
+	'-': anywhere, '.': inSegment | inQuery | inHost,
 
-	'A': inPath | inQuery, 'B': inPath | inQuery, 'C': inPath | inQuery, 'D': inPath | inQuery, 'E': inPath | inQuery,
-	'F': inPath | inQuery, 'G': inPath | inQuery, 'H': inPath | inQuery, 'I': inPath | inQuery, 'J': inPath | inQuery,
-	'K': inPath | inQuery, 'L': inPath | inQuery, 'M': inPath | inQuery, 'N': inPath | inQuery, 'O': inPath | inQuery,
-	'P': inPath | inQuery, 'Q': inPath | inQuery, 'R': inPath | inQuery, 'S': inPath | inQuery, 'T': inPath | inQuery,
-	'U': inPath | inQuery, 'V': inPath | inQuery, 'W': inPath | inQuery, 'X': inPath | inQuery, 'Y': inPath | inQuery,
-	'Z': inPath | inQuery,
+	'A': notInHost, 'B': notInHost, 'C': notInHost, 'D': notInHost, 'E': notInHost, 'F': notInHost, 'G': notInHost, 'H': notInHost,
+	'I': notInHost, 'J': notInHost, 'K': notInHost, 'L': notInHost, 'M': notInHost, 'N': notInHost, 'O': notInHost, 'P': notInHost,
+	'Q': notInHost, 'R': notInHost, 'S': notInHost, 'T': notInHost, 'U': notInHost, 'V': notInHost, 'W': notInHost, 'X': notInHost,
+	'Y': notInHost, 'Z': notInHost,
+	'_': notInHost, '~': notInHost, '!': notInHost, '$': notInHost, '&': notInHost, '(': notInHost, ')': notInHost, '*': notInHost,
+	'+': notInHost, ',': notInHost, ';': notInHost, ':': notInHost, '@': notInHost, '=': notInHost, '[': notInHost,
+	'|': notInHost, ']': notInHost,
 
-	'0': inPath | inQuery | inHost, '1': inPath | inQuery | inHost, '2': inPath | inQuery | inHost,
-	'3': inPath | inQuery | inHost, '4': inPath | inQuery | inHost, '5': inPath | inQuery | inHost,
-	'6': inPath | inQuery | inHost, '7': inPath | inQuery | inHost, '8': inPath | inQuery | inHost,
-	'9': inPath | inQuery | inHost,
-
-	'-': inPath | inQuery | inHost, '.': inPath | inQuery | inHost,
-	'_': inPath | inQuery, '~': inPath | inQuery, '!': inPath | inQuery, '$': inPath | inQuery, '&': inPath | inQuery,
-	'(': inPath | inQuery, ')': inPath | inQuery, '*': inPath | inQuery, '+': inPath | inQuery, ',': inPath | inQuery,
-	';': inPath | inQuery, ':': inPath | inQuery, '@': inPath | inQuery, '=': inPath | inQuery, '%': inPath | inQuery,
-	'[': inPath | inQuery, ']': inPath | inQuery, '|': inPath | inQuery,
-	'\'': inPath, '/': inQuery, '?': inQuery,
+	'%': inSegment | inQuery, '\'': inSegment | inPath, '/': inPath | inQuery, '?': inQuery,
 }
 
 // span returns how many bytes at the start of s may stand in the place.
@@ -59,6 +52,12 @@ func span(s []byte, place uint8) int {
 func (b *Base) resolveFast(dst, ref []byte) ([]byte, bool) {
 	if len(b.addr)+len(ref) > maxSegments {
 		return dst, false // within this length nothing exceeds a limit
+	}
+	for len(ref) > 0 && ref[0] <= ' ' {
+		ref = ref[1:]
+	}
+	for len(ref) > 0 && ref[len(ref)-1] <= ' ' {
+		ref = ref[:len(ref)-1]
 	}
 	if len(ref) == 0 || ref[0] == '#' {
 		return append(dst, b.addr...), true
@@ -158,8 +157,34 @@ func plainHost(host []byte) bool {
 
 // pathFast appends the segments of a path. dst ends with a slash; the path starts at dst[root].
 func pathFast(dst []byte, root int, ref []byte) ([]byte, bool) {
+	n := 0
+	for ; n < len(ref); n++ {
+		c := ref[n]
+		if places[c]&inPath != 0 {
+			continue
+		}
+		if c != '.' && c != '%' {
+			break
+		}
+		if n == 0 || ref[n-1] == '/' {
+			return dotsFast(dst, root, ref)
+		}
+	}
+	dst = append(dst, ref[:n]...)
+	switch {
+	case n == len(ref) || ref[n] == '#':
+		return dst, true
+	case ref[n] == '?':
+		return queryFast(dst, ref[n:])
+	default:
+		return dst, false
+	}
+}
+
+// dotsFast does the same for a path that may have dot segments, in any of their spellings.
+func dotsFast(dst []byte, root int, ref []byte) ([]byte, bool) {
 	for {
-		n := span(ref, inPath)
+		n := span(ref, inSegment)
 		segment := ref[:n]
 		dots := n > 0 && n <= len("%2e%2e") && (ref[0] == '.' || ref[0] == '%') && isDots(segment)
 		switch {

@@ -25,6 +25,7 @@ var plainLinks = []string{
 	"", "#", "#top", "#a b", "?", "?page=2", "?a=1&b=%20+&c[]=x#y",
 	"/", "/about", "/a/b/c.html", "/~user/", "/a/b?x=1#y", "/a,b;c=d:e@f!g$h(i)*j+k'l", "/%D0%B0/%zz", "/a[1]|b",
 	"about", "about.html", "a/b/c", "a/b/?x", "p?q=http://x/", "index.php#top", "-", "_a", "..a", ".htaccess",
+	" /a", "/a ", "\n", "\t a\r\n", "?x ", " https://example.org/ ", "\x00",
 	".", "./", "./a", "..", "../", "../a", "../../a/b", "/a/./b/../c", "a/../../..", "/..", "%2e", "/a/%2E%2e/b", "..?x", ".#y",
 	"//example.org", "//cdn.example.org/a.js", "//example.org?x", "//example.org#x",
 	"http://example.org", "https://example.org/", "https://www.example-shop.co.uk/a/b?x=1#y", "http://a/b", "http://a.b.c.d.e/",
@@ -34,7 +35,7 @@ var plainLinks = []string{
 
 // doubtfulLinks are those that would come out wrong if the fast way took them.
 var doubtfulLinks = []string{
-	" /a", "/a ", "/a b", "/a\n", "\t", "/a\\b", "\\a", "/ü", "/a\"", "/<", "/>", "/^", "/`", "/{", "/}", "?'", "?a b", "?ü", "/\x00", "/\x7f",
+	"/a #b", "/a b", "/a\nb", "/\ta", "\t?'", "/a\\b", "\\a", "/ü", "/a\"", "/<", "/>", "/^", "/`", "/{", "/}", "?'", "?a b", "?ü", "/\x00a", "/\x7f",
 	"/\xff", "mailto:a@b", "javascript:void(0)", "a:b", "http:", "http:a", "http:/a", "https:a", "HTTP://example.org/", "Http://a/",
 	"http://", "https:///a", "///a", "//", "//?", "//#", "/\\a", "http://\\a", "http:\\\\a",
 	"http://Example.org/", "http://ex_ample.org/", "http://xn--a/", "http://a.xn--mnchen-3ya.de/", "http://münchen.de/", "http://a%62c/",
@@ -154,6 +155,29 @@ func TestRandomLinksAreSpeltOnce(t *testing.T) {
 		if out, err := newBase(t, s, base).Append(nil, []byte(ref)); err == nil {
 			checkCanonical(t, s, ref, string(out))
 		}
+	}
+}
+
+func TestRandomHostsAreSpeltOnce(t *testing.T) {
+	// Letters and signs that the mapping of names turns into others, from several directions of writing.
+	letters := []rune("abzAZ019-_.~+xn\u00ad\u00b7\u00df\u00e9\u0130\u017f\u0301\u03c2\u0430\u05d0\u0628\u0660\u0915\u094d" +
+		"\u200c\u200d\u2080\u210d\u2135\u2260\u226a\u226e\u2460\u2488\u3002\u30fb\u4e00\uac00\uff0e\uff11\uff21\ufdfa\U0001d7d8\U0001f600")
+	r := rand.New(rand.NewPCG(rand.Uint64(), 0))
+	s := newSpeller(t)
+	valid := 0
+	for range 10_000 {
+		host := []rune{}
+		for range 1 + r.IntN(6) {
+			host = append(host, letters[r.IntN(len(letters))])
+		}
+		raw := "http://" + []string{"", "xn--", "a."}[r.IntN(3)] + string(host)
+		if addr, err := s.Parse(raw); err == nil {
+			valid++
+			checkCanonical(t, s, raw, string(addr))
+		}
+	}
+	if valid < 1000 {
+		t.Errorf("only %d hosts are valid", valid)
 	}
 }
 

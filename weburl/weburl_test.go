@@ -155,6 +155,8 @@ var resolveTests = []struct {
 	{"sharp s", "http://a/b", "http://faß.de/", "http://xn--fa-hia.de/", nil},
 	{"full-width letters", "http://a/b", "http://ｇｏ.com/", "http://go.com/", nil},
 	{"ideographic full stop", "http://a/b", "http://go。com/", "http://go.com/", nil},
+	{"IDN that does not come back", "http://a/b", "http://\u226a\u2135\u210d/", "", ErrInvalid},
+	{"invalid punycode", "http://a/b", "http://xn--a/", "", ErrInvalid},
 	{"IPv4", "http://a/b", "http://192.168.0.1/", "http://192.168.0.1/", nil},
 	{"IPv4 hexadecimal", "http://a/b", "http://0x7f.1/", "http://127.0.0.1/", nil},
 	{"IPv4 octal", "http://a/b", "http://0177.0.0.01/", "http://127.0.0.1/", nil},
