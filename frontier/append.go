@@ -1,0 +1,289 @@
+package frontier
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"pawl/storage"
+	"pawl/weburl"
+)
+
+// append puts an event into the batch and folds it. An error means a bug or a
+// damaged file: the run must end without a commit.
+func (f *Frontier) append(e storage.Event) error {
+	seq, event := f.batch.Add(e)
+	return f.fold(seq, event)
+}
+
+// Candidate is a link as the scope judged it. URL is canonical.
+type Candidate struct {
+	storage.Link
+	FP       uint64
+	Reason   storage.Reason // NoReason: it may be admitted
+	NoFollow bool
+}
+
+// Finish appends the outcome of a job, with the links of its page. Links that
+// are new are admitted or recorded as skipped, as their Reason says; a link
+// that was known but not admitted is admitted when it passes now. retryAfter
+// is what the server asked for. It fills the visit's Job, Attempt, Origin,
+// Ask.Hold and Ask.Penalty; the candidates are reordered.
+func (f *Frontier) Finish(j *Job, v *storage.Visit, links []Candidate, retryAfter time.Duration) error {
+	f.settle(j)
+	v.Job, v.URL, v.FoundOn, v.Origin, v.Attempt = j.ID, j.URL, j.FoundOn, j.Origin, j.Attempt
+	v.Record.FoundAt, v.Record.Anchor, v.Record.Kind = j.FoundAt, j.Anchor, j.Kind
+	giveUp := f.hosts[j.ID.Host].judge(&v.Ask, retryAfter, &f.options)
+	fresh, refused := f.sift(links, v.Origin)
+	head := min(len(fresh), storage.MaxLinks)
+	v.Links = fresh[:head]
+	if err := f.append(v); err != nil {
+		return err
+	}
+	at := v.Time + int64(v.Took)
+	if err := f.appendLinks(v.URL, at, v.Origin, fresh[head:]); err != nil {
+		return err
+	}
+	if err := f.appendSkips(v.URL, at, v.Origin, refused); err != nil {
+		return err
+	}
+	return f.afterAnswer(j, giveUp, at)
+}
+
+// sift parts links into those to admit, sorted by origin so that each origin's
+// stand together, and those to record as skipped.
+func (f *Frontier) sift(links []Candidate, parent storage.Origin) (fresh []storage.Link, refused []storage.SkipLink) {
+	var origins []string
+	var groups []int
+	for i := range links {
+		c := &links[i]
+		st, known := f.seen.get(c.FP)
+		if known && st == admitted {
+			continue
+		}
+		if c.Reason == storage.NoReason {
+			// Twice in one list: the second time it is not new.
+			f.seen.put(c.FP, admitted)
+			o := weburl.URL(c.URL).Origin()
+			g := slices.Index(origins[max(0, len(origins)-8):], o)
+			if g < 0 {
+				origins = append(origins, o)
+				g = len(origins) - 1
+			} else {
+				g += max(0, len(origins)-8)
+			}
+			fresh = append(fresh, c.Link)
+			groups = append(groups, g)
+			continue
+		}
+		depth := parent.Depth
+		if !c.Redirect {
+			depth++
+		}
+		if now := refusedAt(depth, c.NoFollow); !known || now < st {
+			f.seen.put(c.FP, now)
+			refused = append(refused, storage.SkipLink{Link: c.Link, Reason: c.Reason, NoFollow: c.NoFollow})
+		}
+	}
+	if len(origins) > 1 {
+		order := make([]int, len(fresh))
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(groups[a], groups[b]) })
+		sorted := make([]storage.Link, len(fresh))
+		for i, k := range order {
+			sorted[i] = fresh[k]
+		}
+		fresh = sorted
+	}
+	return fresh, refused
+}
+
+func (f *Frontier) appendLinks(foundOn string, at int64, parent storage.Origin, links []storage.Link) error {
+	for part := range slices.Chunk(links, storage.MaxLinks) {
+		if err := f.append(&storage.Links{FoundOn: foundOn, Time: at, Origin: parent, Links: part}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *Frontier) appendSkips(foundOn string, at int64, parent storage.Origin, links []storage.SkipLink) error {
+	for part := range slices.Chunk(links, storage.MaxLinks) {
+		if err := f.append(&storage.Skip{FoundOn: foundOn, Time: at, Origin: parent, Links: part}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// afterAnswer gives a host up when its answer was one too many, and lets it be
+// asked again as its answer allows.
+func (f *Frontier) afterAnswer(j *Job, giveUp bool, at int64) error {
+	h := f.hosts[j.asked]
+	if giveUp && h.gaveUp == storage.NoClass {
+		err := f.append(&storage.Host{
+			Origin: "http://" + h.name, Ask: storage.Ask{Time: at}, GiveUp: storage.Throttled,
+			Error: fmt.Sprintf("throttled %d times running", h.throttles),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	f.wake(h)
+	f.wake(f.hosts[j.ID.Host])
+	return nil
+}
+
+// settle ends the job's being out.
+func (f *Frontier) settle(j *Job) {
+	delete(f.out, j.ID)
+	delete(f.suspects, j.ID)
+}
+
+// Retry appends that a job is to be asked again. It fills the event's Job,
+// Ask.Hold and Ask.Penalty.
+func (f *Frontier) Retry(j *Job, r *storage.Retry, retryAfter time.Duration) error {
+	f.settle(j)
+	r.Job = j.ID
+	giveUp := f.hosts[j.ID.Host].judge(&r.Ask, retryAfter, &f.options)
+	if err := f.append(r); err != nil {
+		return err
+	}
+	return f.afterAnswer(j, giveUp, r.Time+int64(r.Took))
+}
+
+// Robots appends what a robots job found. It fills the event's Origin, At,
+// Ask.Hold and Ask.Penalty.
+func (f *Frontier) Robots(j *Job, e *storage.Host, retryAfter time.Duration) error {
+	f.settle(j)
+	scheme := "http://"
+	if j.ID.Ord == storage.OrdRobotsHTTPS {
+		scheme = "https://"
+	}
+	e.Origin = scheme + j.Host
+	if j.Asked != j.Host {
+		e.At = j.Asked
+	}
+	giveUp := f.hosts[j.asked].judge(&e.Ask, retryAfter, &f.options)
+	if err := f.append(e); err != nil {
+		return err
+	}
+	if e.Next != "" {
+		// The errand has moved to another host.
+		f.wake(f.hosts[f.intern(weburl.URL(e.Next).Host())])
+	}
+	return f.afterAnswer(j, giveUp, e.Time+int64(e.Took))
+}
+
+// RobotsCopy tells what an earlier asking for the robots.txt of the job's
+// origin gave, to go on with when it cannot be had now: RobotsRules,
+// RobotsAllow, or RobotsNone when there was none. delay is its Crawl-delay in
+// milliseconds, rules the seq of its text.
+func (f *Frontier) RobotsCopy(j *Job) (state storage.RobotsState, delay uint32, rules uint64) {
+	o := f.hosts[j.ID.Host].origin(j.ID.Ord == storage.OrdRobotsHTTPS)
+	switch {
+	case o.expires == 0:
+		return storage.RobotsNone, 0, 0
+	case o.copy == 0:
+		return storage.RobotsAllow, 0, 0
+	}
+	return storage.RobotsRules, o.delay, o.copy
+}
+
+// AddSeeds appends addresses given by the user. Those that are jobs already
+// are ignored but for the scope they open; refused ones are recorded as
+// skipped. It returns how many became jobs.
+func (f *Frontier) AddSeeds(links []Candidate, source *storage.Source, at time.Time) (added int, err error) {
+	seeds := &storage.Seeds{Time: at.UnixMilli(), Source: source}
+	var known []storage.Link
+	for i := range links {
+		c := &links[i]
+		st, isKnown := f.seen.get(c.FP)
+		if isKnown && st == admitted && c.Reason == storage.NoReason && !f.IsRoot(weburl.URL(c.URL)) {
+			known = append(known, c.Link)
+		}
+	}
+	fresh, refused := f.sift(links, storage.Origin{})
+	if len(fresh) == 0 && len(known) == 0 && source == nil {
+		return 0, f.appendSeedSkips(refused, at)
+	}
+	for len(fresh) > storage.MaxLinks || len(known) > storage.MaxLinks {
+		n, k := min(len(fresh), storage.MaxLinks), min(len(known), storage.MaxLinks)
+		if err := f.append(&storage.Seeds{Time: seeds.Time, Links: fresh[:n], Known: known[:k]}); err != nil {
+			return added, err
+		}
+		added += n
+		fresh, known = fresh[n:], known[k:]
+	}
+	// The last event carries how far the source was read, so that it is not
+	// stored before all of its links are.
+	seeds.Links, seeds.Known = fresh, known
+	if err := f.append(seeds); err != nil {
+		return added, err
+	}
+	return added + len(fresh), f.appendSeedSkips(refused, at)
+}
+
+func (f *Frontier) appendSeedSkips(refused []storage.SkipLink, at time.Time) error {
+	return f.appendSkips("", at.UnixMilli(), storage.Origin{Seed: true}, refused)
+}
+
+// Withdraw appends that a job leaves the queue without an outcome, because the
+// settings in force refuse it now. It is known, and not admitted, from then
+// on.
+func (f *Frontier) Withdraw(j *Job, reason storage.Reason, at time.Time) error {
+	f.settle(j)
+	parent := j.Origin
+	link := storage.Link{URL: j.URL, Kind: j.Kind, Anchor: j.Anchor}
+	switch {
+	case j.Found.Hops > 0:
+		link.Redirect = true
+		parent.Hops--
+	case j.FoundOn != "":
+		parent.Depth--
+	}
+	err := f.append(&storage.Skip{
+		FoundOn: j.FoundOn, Time: at.UnixMilli(), Origin: parent, Withdrawn: true, Job: j.ID,
+		Links: []storage.SkipLink{{Link: link, Reason: reason}},
+	})
+	if err != nil {
+		return err
+	}
+	f.wake(f.hosts[j.asked])
+	return nil
+}
+
+// Remember appends settings, which Settings gives back after any restart.
+func (f *Frontier) Remember(settings []byte, at time.Time) error {
+	return f.append(&storage.Edit{Edit: storage.EditSettings, Time: at.UnixMilli(), Settings: settings})
+}
+
+// OpenReview appends that all links skipped so far are to be judged again. The
+// crawl is not over before that is done; see Review.
+func (f *Frontier) OpenReview(at time.Time) error {
+	return f.append(&storage.Edit{Edit: storage.EditReview, Time: at.UnixMilli(), Upto: f.seq})
+}
+
+// Review tells whether skipped links wait to be judged again: those of the
+// events after done, up to upto.
+func (f *Frontier) Review() (done, upto uint64, open bool) {
+	return f.review.done, f.review.upto, f.review.upto > 0
+}
+
+// Reviewed appends that a review has come to the event upto.
+func (f *Frontier) Reviewed(upto uint64, at time.Time) error {
+	return f.append(&storage.Edit{Edit: storage.EditReviewed, Time: at.UnixMilli(), Upto: upto})
+}
+
+// Readmit appends links that were skipped once and pass now. head is the head
+// of the Skip event that they stand in.
+func (f *Frontier) Readmit(head *storage.LinksHead, links []Candidate, at time.Time) (int, error) {
+	if head.FoundOn == "" {
+		return f.AddSeeds(links, nil, at)
+	}
+	fresh, _ := f.sift(links, head.Parent)
+	return len(fresh), f.appendLinks(head.FoundOn, head.Time, head.Parent, fresh)
+}

@@ -1,0 +1,60 @@
+package frontier
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"pawl/storage"
+)
+
+// Waiting is the number of events that are appended and not sealed.
+func (f *Frontier) Waiting() int { return f.batch.Len() }
+
+// Seal gives the batch of all events appended since the last Seal, with the
+// state after them, to be committed. Only one batch may be sealed at a time:
+// call Committed before the next Seal.
+func (f *Frontier) Seal(now time.Time) *storage.Batch {
+	b := f.batch
+	if at := now.UnixNano(); at-f.leftAt > int64(time.Second) {
+		f.leftAt = at
+		f.counts.LeastLeft = f.leastLeft().Milliseconds()
+	}
+	b.State = storage.State{Counts: f.Counts(), Run: f.run, Out: f.marks()}
+	f.batch, f.spare = f.spare, nil
+	f.batch.Reset(f.seq + 1)
+	f.sealed, f.staged = f.staged, f.sealed[:0]
+	f.spare = b
+	return b
+}
+
+// marks lists the jobs that are out, and the suspects that are still to come.
+func (f *Frontier) marks() []storage.Mark {
+	marks := make([]storage.Mark, 0, len(f.out)+len(f.suspects))
+	for _, m := range f.out {
+		marks = append(marks, *m)
+	}
+	for id, m := range f.suspects {
+		if f.out[id] == nil {
+			// It has not run in this run: what the file says of it stays. A
+			// death now is not its doing.
+			m.Marks--
+			marks = append(marks, m)
+		}
+	}
+	slices.SortFunc(marks, func(a, b storage.Mark) int {
+		return cmp.Or(cmp.Compare(a.Job.Host, b.Job.Host), cmp.Compare(a.Job.Ord, b.Job.Ord))
+	})
+	return marks
+}
+
+// Committed tells that the sealed batch is on disk: the jobs it brought may be
+// handed out from now on.
+func (f *Frontier) Committed() {
+	for _, p := range f.sealed {
+		h := f.hosts[p.host]
+		h.queue.push(p.place, p.count)
+		f.wake(h)
+	}
+	f.sealed = f.sealed[:0]
+}

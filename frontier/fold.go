@@ -1,0 +1,348 @@
+package frontier
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/dchest/siphash"
+
+	"pawl/storage"
+	"pawl/weburl"
+)
+
+// fold changes the frontier as the event says. It is the only code that
+// changes folded state, while loading as well as while crawling.
+func (f *Frontier) fold(seq uint64, event []byte) error {
+	f.seq = seq
+	err := f.foldEvent(seq, event)
+	if err != nil && !errors.Is(err, storage.ErrDamaged) {
+		err = fmt.Errorf("%w: %w", storage.ErrDamaged, err)
+	}
+	if err != nil {
+		return fmt.Errorf("event %d: %w", seq, err)
+	}
+	return nil
+}
+
+func (f *Frontier) foldEvent(seq uint64, event []byte) error {
+	switch storage.KindOf(event) {
+	case storage.KindVisit:
+		return f.foldVisit(seq, event)
+	case storage.KindLinks, storage.KindSeeds:
+		return f.foldLinks(seq, event)
+	case storage.KindSkip:
+		return f.foldSkip(event)
+	case storage.KindRetry:
+		return f.foldRetry(event)
+	case storage.KindHost:
+		return f.foldHost(seq, event)
+	case storage.KindEdit:
+		return f.foldEdit(seq, event)
+	}
+	return fmt.Errorf("%w: an event of a kind or version that this pawl does not know", storage.ErrDamaged)
+}
+
+func (f *Frontier) foldVisit(seq uint64, event []byte) error {
+	v, err := storage.DecodeVisitHead(event)
+	if err != nil {
+		return err
+	}
+	h, err := f.finish(v.Job)
+	if err != nil {
+		return err
+	}
+	h.answered(&v.Ask)
+	if v.Asked {
+		f.counts.Requests++
+	}
+	f.counts.Transferred += uint64(v.Transferred)
+	f.counts.LastTime = max(f.counts.LastTime, v.Time)
+	if int(v.Outcome) >= len(f.counts.Outcomes) || int(v.Class) >= len(f.counts.Classes) {
+		return errors.New("an outcome that this pawl does not know")
+	}
+	f.counts.Outcomes[v.Outcome]++
+	switch v.Outcome {
+	case storage.Failed:
+		f.counts.Classes[v.Class]++
+	case storage.Fetched:
+		h.fetched++
+	}
+	if v.Join != "" {
+		f.addRoot(weburl.URL(v.Join))
+	}
+	return f.admit(seq, &v.Links, false)
+}
+
+func (f *Frontier) foldLinks(seq uint64, event []byte) error {
+	l, err := storage.DecodeLinksHead(event)
+	if err != nil {
+		return err
+	}
+	seeds := storage.KindOf(event) == storage.KindSeeds
+	if err := f.admit(seq, &l.Links, seeds); err != nil || !seeds {
+		return err
+	}
+	if l.Source != nil {
+		f.sources[l.Source.Path] = *l.Source
+	}
+	known := l.Known()
+	for known.Next() {
+		f.addRoot(weburl.URL(known.Link.URL))
+	}
+	return known.Err()
+}
+
+// admit pushes the links of an event on their hosts' queues.
+func (f *Frontier) admit(seq uint64, links *storage.LinkBlock, seeds bool) error {
+	var run push
+	var origin []byte // scheme://host of the run
+	flush := func() {
+		if run.count > 0 {
+			f.push(run)
+		}
+	}
+	for i := 0; links.Next(); i++ {
+		u := links.Link.URL
+		f.seen.put(siphash.Hash(f.key0, f.key1, u), admitted)
+		f.counts.Admitted++
+		f.counts.Pending++
+		if seeds {
+			f.addRoot(weburl.URL(u))
+		}
+		if n := len(origin); n > 0 && len(u) > n && u[n] == '/' && string(u[:n]) == string(origin) {
+			run.count++
+			continue
+		}
+		flush()
+		url := weburl.URL(u)
+		origin = append(origin[:0], url.Origin()...)
+		run = push{
+			host:  f.intern(url.Host()),
+			place: place{seq: seq, index: uint16(i), https: url.Scheme() == "https"},
+			count: 1,
+		}
+	}
+	flush()
+	return links.Err()
+}
+
+func (f *Frontier) push(p push) {
+	f.hosts[p.host].left += uint32(p.count)
+	if f.loading {
+		f.hosts[p.host].queue.push(p.place, p.count)
+		return
+	}
+	f.staged = append(f.staged, p)
+}
+
+// intern gives the number of a host, making it known.
+func (f *Frontier) intern(name string) uint32 {
+	if id, ok := f.names[name]; ok {
+		return id
+	}
+	name = strings.Clone(name)
+	id := uint32(len(f.hosts))
+	f.names[name] = id
+	f.hosts = append(f.hosts, &host{id: id, name: name, heap: -1})
+	return id
+}
+
+func (f *Frontier) foldSkip(event []byte) error {
+	s, err := storage.DecodeLinksHead(event)
+	if err != nil {
+		return err
+	}
+	if s.Withdrawn {
+		if _, err := f.finish(s.Job); err != nil {
+			return err
+		}
+		f.counts.Withdrawn++
+	}
+	for s.Links.Next() {
+		l := &s.Links.Link
+		fp := siphash.Hash(f.key0, f.key1, l.URL)
+		st, known := f.seen.get(fp)
+		now := refusedAt(l.Depth, l.NoFollow)
+		if known && (st != admitted || !s.Withdrawn) {
+			now = min(now, st)
+		}
+		f.seen.put(fp, now)
+	}
+	return s.Links.Err()
+}
+
+func (f *Frontier) foldRetry(event []byte) error {
+	r, err := storage.DecodeRetry(event)
+	if err != nil {
+		return err
+	}
+	h, err := f.host(r.Job)
+	if err != nil {
+		return err
+	}
+	h.answered(&r.Ask)
+	if r.Asked {
+		f.counts.Requests++
+	}
+	f.counts.LastTime = max(f.counts.LastTime, r.Time)
+	now := retry{
+		attempt: r.Attempt, hops: r.Hops, class: r.Class,
+		due: r.Due * int64(time.Millisecond), raw: r.Raw,
+	}
+	if old := f.retries[r.Job]; old != nil {
+		now.place = old.place
+	} else {
+		// From here on it is not in the queue but among the retries.
+		now.place, err = h.queue.find(r.Job.Ord)
+		if err != nil {
+			return err
+		}
+		if err := h.queue.finish(r.Job.Ord); err != nil {
+			return err
+		}
+	}
+	f.retries[r.Job] = &now
+	f.scheduleRetry(h, r.Job)
+	return nil
+}
+
+func (f *Frontier) scheduleRetry(h *host, id storage.JobID) {
+	h.retries = slices.DeleteFunc(h.retries, func(x storage.JobID) bool { return x == id })
+	due := f.retries[id].due
+	i := sort.Search(len(h.retries), func(i int) bool { return f.retries[h.retries[i]].due > due })
+	h.retries = slices.Insert(h.retries, i, id)
+}
+
+func (f *Frontier) foldHost(seq uint64, event []byte) error {
+	e, err := storage.DecodeHost(event)
+	if err != nil {
+		return err
+	}
+	u := weburl.URL(e.Origin + "/")
+	id := f.intern(u.Host())
+	h := f.hosts[id]
+	asked := h
+	if e.At != "" {
+		asked = f.hosts[f.intern(e.At)]
+	}
+	asked.answered(&e.Ask)
+	if e.Asked {
+		f.counts.Requests++
+	}
+	if e.GiveUp != storage.NoClass {
+		h.gaveUp = e.GiveUp
+	}
+	https := u.Scheme() == "https"
+	ord := storage.OrdRobotsHTTP
+	if https {
+		ord = storage.OrdRobotsHTTPS
+	}
+	job := storage.JobID{Host: id, Ord: ord}
+	o := h.origin(https)
+	switch e.State {
+	case storage.RobotsNone:
+		return nil
+	case storage.RobotsRules:
+		if !e.Same {
+			o.copy = seq
+		}
+		o.delay = e.Delay
+	case storage.RobotsAllow:
+		o.copy, o.delay = 0, 0
+	case storage.RobotsGivenUp:
+		o.class = e.Class
+	case storage.RobotsRetry, storage.RobotsRedirect:
+		o.attempt, o.hops, o.next = e.Attempt, e.Hops, e.Next
+		o.due = e.Due * int64(time.Millisecond)
+		o.state, o.busy = e.State, true
+		at := u
+		if e.Next != "" {
+			at = weburl.URL(e.Next)
+		}
+		f.addErrand(f.hosts[f.intern(at.Host())], errand{id: job, url: o.url(u), due: o.due})
+		return nil
+	default:
+		return errors.New("a robots.txt state that this pawl does not know")
+	}
+	o.state, o.busy, o.attempt, o.hops, o.due, o.next = e.State, false, 0, 0, 0, ""
+	o.expires = e.Expires * int64(time.Millisecond)
+	return nil
+}
+
+// url is where the origin's robots.txt is to be asked for.
+func (o *origin) url(root weburl.URL) string {
+	if o.next != "" {
+		return o.next
+	}
+	return root.Origin() + "/robots.txt"
+}
+
+func (f *Frontier) addErrand(h *host, e errand) {
+	h.errands = slices.DeleteFunc(h.errands, func(x errand) bool { return x.id == e.id })
+	h.errands = append(h.errands, e)
+}
+
+func (f *Frontier) foldEdit(seq uint64, event []byte) error {
+	e, err := storage.DecodeEdit(event)
+	if err != nil {
+		return err
+	}
+	switch e.Edit {
+	case storage.EditSettings:
+		f.settings = e.Settings
+		f.counts.Settings = seq
+	case storage.EditReview:
+		f.review = review{upto: e.Upto}
+	case storage.EditReviewed:
+		f.review.done = e.Upto
+		if e.Upto >= f.review.upto {
+			f.review = review{}
+		}
+	default:
+		return errors.New("an edit that this pawl does not know")
+	}
+	return nil
+}
+
+func (f *Frontier) host(id storage.JobID) (*host, error) {
+	if int64(id.Host) >= int64(len(f.hosts)) {
+		return nil, fmt.Errorf("host %d is not known", id.Host)
+	}
+	return f.hosts[id.Host], nil
+}
+
+// finish takes a job out of the queue or out of the retries.
+func (f *Frontier) finish(id storage.JobID) (*host, error) {
+	h, err := f.host(id)
+	if err != nil {
+		return nil, err
+	}
+	if f.retries[id] != nil {
+		delete(f.retries, id)
+		h.retries = slices.DeleteFunc(h.retries, func(x storage.JobID) bool { return x == id })
+	} else if err := h.queue.finish(id.Ord); err != nil {
+		return nil, err
+	}
+	if f.counts.Pending == 0 || h.left == 0 {
+		return nil, errors.New("more jobs finished than admitted")
+	}
+	f.counts.Pending--
+	h.left--
+	return h, nil
+}
+
+func (f *Frontier) isPending(id storage.JobID) bool {
+	h, err := f.host(id)
+	if err != nil {
+		return false
+	}
+	if id.IsRobots() {
+		o := h.origin(id.Ord == storage.OrdRobotsHTTPS)
+		return o.state != storage.RobotsRules && o.state != storage.RobotsAllow && o.state != storage.RobotsGivenUp
+	}
+	return f.retries[id] != nil || id.Ord < h.queue.total && !h.queue.isDone(id.Ord)
+}

@@ -1,0 +1,374 @@
+package frontier
+
+import (
+	"container/heap"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"pawl/storage"
+	"pawl/weburl"
+)
+
+const never = int64(1<<63 - 1)
+
+// wake puts the host where it belongs in the heap.
+func (f *Frontier) wake(h *host) {
+	at := f.when(h)
+	switch {
+	case at == never && h.heap >= 0:
+		heap.Remove(&f.ready, int(h.heap))
+	case at == never:
+	case h.heap >= 0:
+		h.at = at
+		heap.Fix(&f.ready, int(h.heap))
+	default:
+		h.at = at
+		heap.Push(&f.ready, h)
+	}
+}
+
+// when is the earliest time at which the host has something to hand out.
+func (f *Frontier) when(h *host) int64 {
+	at := never
+	gate := max(h.nextAt, h.hold)
+	_, queued := h.queue.peek()
+	if h.gaveUp != storage.NoClass {
+		// Its jobs need no request.
+		if queued || len(h.retries) > 0 || len(h.errands) > 0 {
+			return 0
+		}
+		return never
+	}
+	if int(h.out) >= f.options.PerHost || h.isStarting {
+		return never
+	}
+	for i := range h.errands {
+		at = min(at, max(gate, h.errands[i].due))
+	}
+	if !f.pagesLeft(h) {
+		return at
+	}
+	if len(h.retries) > 0 {
+		r := f.retries[h.retries[0]]
+		at = min(at, f.originGate(h, r.https, max(gate, r.due)))
+	}
+	if queued {
+		if p, err := h.queue.find(h.queue.next); err == nil {
+			at = min(at, f.originGate(h, p.https, gate))
+		}
+	}
+	return at
+}
+
+func (f *Frontier) pagesLeft(h *host) bool {
+	n := f.options.MaxPagesPerHost
+	return n == 0 || int(h.fetched)+int(h.outPages) < n || h.gaveUp != storage.NoClass
+}
+
+// originGate is when a job of the origin may be handed out, given when its
+// host allows it.
+func (f *Frontier) originGate(h *host, https bool, gate int64) int64 {
+	if f.options.IgnoreRobots || h.origins == nil {
+		return gate
+	}
+	o := &h.origins[index(https)]
+	switch {
+	case o.state == storage.RobotsGivenUp:
+		return 0
+	case o.busy:
+		return never // its commit wakes the host
+	}
+	return gate
+}
+
+// Next hands out a job that may start at the given time; ok is false when
+// there is none now, see Wake. It writes nothing: the reader is for the text of
+// the job's address. Every job that Next gives must be given to Release once,
+// and then to Finish, Retry, Robots or Withdraw, unless the run ends first.
+func (f *Frontier) Next(now time.Time, r *storage.Reader) (j Job, ok bool, err error) {
+	at := now.UnixNano()
+	for len(f.ready) > 0 && f.ready[0].at <= at {
+		h := f.ready[0]
+		ok, err := f.pick(h, at, r, &j)
+		if err != nil {
+			return Job{}, false, err
+		}
+		f.wake(h)
+		if ok {
+			return j, true, nil
+		}
+	}
+	return Job{}, false, nil
+}
+
+// pick chooses the host's next job. It gives none when the robots.txt of the
+// host must be asked for first and that belongs to a later time.
+func (f *Frontier) pick(h *host, at int64, r *storage.Reader, j *Job) (bool, error) {
+	gate := max(h.nextAt, h.hold)
+	for i := range h.errands {
+		if max(gate, h.errands[i].due) <= at || h.gaveUp != storage.NoClass {
+			f.handErrand(h, i, at, j)
+			return true, nil
+		}
+	}
+	if len(h.retries) > 0 && f.pagesLeft(h) {
+		id := h.retries[0]
+		t := f.retries[id]
+		if f.originGate(h, t.https, max(gate, t.due)) <= at || h.gaveUp != storage.NoClass {
+			if f.needsRobots(h, t.https, at) {
+				return false, nil
+			}
+			h.retries = h.retries[1:]
+			j.Attempt, j.Hops, j.Raw = t.attempt+1, t.hops, t.raw
+			return true, f.hand(h, id, t.place, at, r, j)
+		}
+	}
+	ord, ok := h.queue.peek()
+	if !ok || !f.pagesLeft(h) {
+		return false, nil
+	}
+	p, err := h.queue.find(ord)
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", storage.ErrDamaged, err)
+	}
+	if f.originGate(h, p.https, gate) > at && h.gaveUp == storage.NoClass {
+		return false, nil
+	}
+	if f.needsRobots(h, p.https, at) {
+		return false, nil
+	}
+	h.queue.next = ord + 1
+	j.Attempt = 1
+	id := storage.JobID{Host: h.id, Ord: ord}
+	return true, f.hand(h, id, p, at, r, j)
+}
+
+// needsRobots makes an errand of the origin's robots.txt when it is not known
+// or too old.
+func (f *Frontier) needsRobots(h *host, https bool, at int64) bool {
+	if f.options.IgnoreRobots || h.gaveUp != storage.NoClass {
+		return false
+	}
+	o := h.origin(https)
+	switch {
+	case o.busy:
+		return true
+	case o.state == storage.RobotsGivenUp:
+		return false
+	case o.state != storage.RobotsNone && at < o.expires:
+		return false
+	}
+	o.busy = true
+	id := storage.JobID{Host: h.id, Ord: storage.OrdRobotsHTTP}
+	scheme := "http://"
+	if https {
+		id.Ord, scheme = storage.OrdRobotsHTTPS, "https://"
+	}
+	f.addErrand(h, errand{id: id, url: o.url(weburl.URL(scheme + h.name + "/"))})
+	return true
+}
+
+func (f *Frontier) handErrand(h *host, i int, at int64, j *Job) {
+	e := h.errands[i]
+	h.errands = slices.Delete(h.errands, i, i+1)
+	owner := f.hosts[e.id.Host]
+	o := owner.origin(e.id.Ord == storage.OrdRobotsHTTPS)
+	*j = Job{
+		ID: e.id, Robots: true, Host: owner.name, Asked: h.name, asked: h.id,
+		Attempt: o.attempt + 1, Hops: o.hops, Found: storage.Found{URL: e.url}, GaveUp: h.gaveUp,
+	}
+	f.handOut(h, at, j)
+}
+
+// hand fills the job from the log.
+func (f *Frontier) hand(h *host, id storage.JobID, p place, at int64, r *storage.Reader, j *Job) error {
+	found, err := storage.DecodeFound(r.Event(p.seq), int(p.index))
+	if err != nil {
+		return fmt.Errorf("job %d of host %s: %w", id.Ord, h.name, err)
+	}
+	hops := j.Hops
+	*j = Job{
+		ID: id, Host: h.name, Asked: h.name, asked: id.Host, Raw: j.Raw, Attempt: j.Attempt,
+		Hops: max(found.Hops, hops), Found: found, GaveUp: h.gaveUp,
+	}
+	if !f.options.IgnoreRobots && j.GaveUp == storage.NoClass {
+		o := h.origin(p.https)
+		j.Rules = o.copy
+		if o.state == storage.RobotsGivenUp {
+			j.GaveUp = storage.Robots
+		}
+	}
+	f.handOut(h, at, j)
+	return nil
+}
+
+// handOut takes the host's slot and marks the job.
+func (f *Frontier) handOut(h *host, at int64, j *Job) {
+	mark := &storage.Mark{Job: j.ID}
+	if m, ok := f.suspects[j.ID]; ok {
+		*mark = m
+		switch {
+		case m.Alone:
+			j.Condemned = true
+		case m.Marks >= 2:
+			j.Alone = true
+		}
+		j.Careful = true
+	}
+	if f.careful > 0 {
+		f.careful--
+		j.Careful = true
+	}
+	f.out[j.ID] = mark
+	h.out++
+	if !j.Robots {
+		h.outPages++
+	}
+	if j.GaveUp != storage.NoClass || j.Condemned {
+		return
+	}
+	gap := int64(h.gap(&f.options))
+	h.nextAt = at + gap
+	if gap > 0 && f.options.PerHost > 1 {
+		// The next one may start while this one still runs: its gap counts
+		// from when this one is really sent.
+		h.starting, h.isStarting, j.TellSent = j.ID, true, true
+	}
+}
+
+// Sent tells that the request of a job with TellSent has gone out.
+func (f *Frontier) Sent(j *Job, at time.Time) {
+	h := f.hosts[j.asked]
+	if h.isStarting && h.starting == j.ID {
+		h.isStarting = false
+	}
+	h.nextAt = max(h.nextAt, at.UnixNano()+int64(h.gap(&f.options)))
+	f.wake(h)
+}
+
+// RunsAlone marks a job as running alone, to be called right before the Seal
+// that precedes its start.
+func (f *Frontier) RunsAlone(j *Job) { f.out[j.ID].Alone = true }
+
+// Release tells that a job's exchange is over, or was never begun, so that its
+// host may be asked again. sent is when the request went out, zero when none
+// did.
+func (f *Frontier) Release(j *Job, sent time.Time) {
+	h := f.hosts[j.asked]
+	h.out--
+	if !j.Robots {
+		h.outPages--
+	}
+	if h.isStarting && h.starting == j.ID {
+		h.isStarting = false
+	}
+	gap := int64(h.gap(&f.options))
+	switch {
+	case !sent.IsZero():
+		h.nextAt = max(h.nextAt, sent.UnixNano()+gap)
+		h.lastSent = max(h.lastSent, sent.UnixNano())
+	case h.out == 0:
+		// No request was made: it costs no delay.
+		h.nextAt = 0
+		if h.lastSent > 0 {
+			h.nextAt = h.lastSent + gap
+		}
+	}
+	f.wake(h)
+}
+
+// Wake is when the next job may be handed out; ok is false when there is none
+// to wait for.
+func (f *Frontier) Wake() (at time.Time, ok bool) {
+	if len(f.ready) == 0 {
+		return time.Time{}, false
+	}
+	return time.Unix(0, f.ready[0].at), true
+}
+
+// Asleep is the number of hosts that have something to hand out but not yet.
+func (f *Frontier) Asleep(now time.Time) int {
+	n := 0
+	at := now.UnixNano()
+	for _, h := range f.ready {
+		if h.at > at {
+			n++
+		}
+	}
+	return n
+}
+
+// Out is the number of jobs that are handed out and neither finished nor
+// retried.
+func (f *Frontier) Out() int { return len(f.out) }
+
+// leastLeft is the least time that what is pending will take: the longest
+// host queue times its gap.
+func (f *Frontier) leastLeft() time.Duration {
+	var longest time.Duration
+	for _, h := range f.hosts {
+		if h.gaveUp == storage.NoClass {
+			longest = max(longest, time.Duration(h.left)*h.gap(&f.options))
+		}
+	}
+	return longest
+}
+
+// Pending is a job without an outcome.
+type Pending struct {
+	Host    string
+	Attempt uint8 // attempts made
+	Class   storage.Class
+	Due     int64 // Unix milliseconds, 0: as soon as politeness allows
+	storage.Found
+}
+
+// Pending gives every job without an outcome, host by host in the order in
+// which they were found. The crawl must be at rest.
+func (f *Frontier) Pending(file *storage.File) iter.Seq2[Pending, error] {
+	return func(yield func(Pending, error) bool) {
+		for id, h := range f.hosts {
+			for ord := uint32(0); ord < h.queue.total; {
+				var rows []Pending
+				err := file.View(func(r *storage.Reader) (err error) {
+					rows, ord, err = f.pendingSlice(r, uint32(id), ord)
+					return err
+				})
+				if err != nil {
+					yield(Pending{}, err)
+					return
+				}
+				for _, p := range rows {
+					if !yield(p, nil) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+const pendingRows = 1000
+
+func (f *Frontier) pendingSlice(r *storage.Reader, id, ord uint32) (rows []Pending, next uint32, err error) {
+	h := f.hosts[id]
+	for ; ord < h.queue.total && len(rows) < pendingRows; ord++ {
+		p := Pending{Host: h.name}
+		var at place
+		if t := f.retries[storage.JobID{Host: id, Ord: ord}]; t != nil {
+			at, p.Attempt, p.Class, p.Due = t.place, t.attempt, t.class, t.due/int64(time.Millisecond)
+		} else if h.queue.isDone(ord) {
+			continue
+		} else if at, err = h.queue.find(ord); err != nil {
+			return nil, 0, fmt.Errorf("%w: %w", storage.ErrDamaged, err)
+		}
+		p.Found, err = storage.DecodeFound(r.Event(at.seq), int(at.index))
+		if err != nil {
+			return nil, 0, err
+		}
+		rows = append(rows, p)
+	}
+	return rows, ord, nil
+}
