@@ -1,0 +1,65 @@
+package export
+
+import (
+	"fmt"
+	"io"
+	"testing"
+
+	"pawl/storage"
+)
+
+// benchFile is a crawl of n pages as they are on average: most of the cells
+// filled, eight new links a page.
+func benchFile(b *testing.B, n int) *storage.File {
+	b.Helper()
+	c := newCrawl(b)
+	for i := range n {
+		v := samplePage(i)
+		for j := range 8 {
+			v.Links = append(v.Links, storage.Link{
+				URL: fmt.Sprintf("https://example.org/section-%d/article-%d.html", i%40, i*8+j), Kind: 4, Anchor: "Read more about it",
+			})
+		}
+		c.add(v)
+		if c.batch.Len() == 256 {
+			c.commit()
+		}
+	}
+	c.commit()
+	return c.file
+}
+
+func BenchmarkPages(b *testing.B) {
+	const rows = 20_000
+	f := benchFile(b, rows)
+	for _, format := range []Format{CSV, TSV, JSONL} {
+		b.Run(format.String(), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				n, err := Pages(io.Discard, f, Options{Format: format})
+				if n != rows || err != nil {
+					b.Fatal(n, err)
+				}
+			}
+			b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
+
+func BenchmarkAppendRow(b *testing.B) {
+	row := pageRow{seq: 123456, Visit: samplePage(7)}
+	for _, format := range []Format{CSV, JSONL} {
+		b.Run(format.String(), func(b *testing.B) {
+			e, err := pageTable().encoder(Options{Format: format})
+			if err != nil {
+				b.Fatal(err)
+			}
+			var buf []byte
+			b.ReportAllocs()
+			for b.Loop() {
+				buf = e.appendRow(buf[:0], &row)
+			}
+			b.SetBytes(int64(len(buf)))
+		})
+	}
+}

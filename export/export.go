@@ -1,0 +1,159 @@
+// Package export writes what a crawl file holds as CSV, TSV or JSON Lines.
+//
+// The rows come from the log alone, in the order of seq up to its end at the
+// moment the export starts, so that two exports of a file at rest are the same
+// bytes, and one taken while the crawl runs holds whole rows only and no job
+// twice. Nothing is sorted and no rows are held. The log is read in short
+// transactions, and nothing is written while one is open: the reader of a pipe
+// may stop reading for an hour without making the crawl file grow or its
+// commits wait.
+//
+// # Formats
+//
+// CSV follows RFC 4180: a header, lines that end in \r\n, and quotes around a
+// cell only where it holds a comma, a quote or a line end (or is the empty cell
+// of a table with a single column, which readers would take for an empty line).
+// TSV is the same with a tab for the comma, quotes included, because that is
+// what DuckDB, pandas and spreadsheets read by default. JSON Lines holds an
+// object in each line, which ends in \n, with all columns in order: numbers as
+// numbers, null for a cell that is empty, and nothing escaped but what JSON
+// and readers by line need.
+//
+// All text is UTF-8 and passed on byte for byte, with two exceptions: a byte
+// that is not UTF-8 becomes U+FFFD, and so does NUL, which many readers choke
+// on. In CSV and TSV a cell of text that a spreadsheet would run as a formula,
+// because it starts with one of = + - @, a tab or \r, gets a ' in front, unless
+// [Options].Raw is set.
+//
+// Times are UTC by RFC 3339 with milliseconds. A value that is not known or was
+// not measured is an empty cell, never a zero.
+package export
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"pawl/storage"
+)
+
+// Format is a way to write rows.
+type Format uint8
+
+const (
+	CSV   Format = iota // RFC 4180
+	TSV                 // as CSV, with tabs for commas
+	JSONL               // JSON Lines
+	formats
+)
+
+var formatNames = [formats]string{"csv", "tsv", "jsonl"}
+
+// String is the name of the format as ParseFormat reads it.
+func (f Format) String() string {
+	if f < formats {
+		return formatNames[f]
+	}
+	return fmt.Sprintf("format(%d)", f)
+}
+
+// ParseFormat is the inverse of [Format.String]; its error lists the formats.
+func ParseFormat(name string) (Format, error) {
+	for i, n := range formatNames {
+		if n == name {
+			return Format(i), nil
+		}
+	}
+	return 0, fmt.Errorf("unknown format %q; there are %s", name, strings.Join(formatNames[:], ", "))
+}
+
+// Options say how an export looks.
+type Options struct {
+	Format  Format
+	Columns []string // names in the order wanted; none: the default columns
+	Raw     bool     // leave cells that a spreadsheet would run as a formula as they are
+}
+
+// Defaults gives the options of an export of which nothing more is said: CSV
+// with the default columns, safe for spreadsheets.
+func Defaults() Options { return Options{Format: CSV} }
+
+// An export reads up to so many events in one transaction, and goes on to the
+// next when it has so many bytes to write.
+const (
+	sliceEvents = 2000
+	sliceBytes  = 256 << 10
+)
+
+// end is the high-water mark of an export: what is appended to the log later
+// is not part of it.
+func end(f *storage.File) (last uint64, err error) {
+	err = f.View(func(r *storage.Reader) error {
+		last = r.Last()
+		return nil
+	})
+	return last, err
+}
+
+// walk calls read for the events up to and including last, in order, and flush
+// between the transactions. It is not [storage.File.Walk], because what writes
+// the rows must know when no transaction is open. read returns false to have
+// the transaction end after its event.
+func walk(f *storage.File, last uint64, read func(seq uint64, event []byte) (bool, error), flush func() error) error {
+	for from, more := uint64(1), true; more && from <= last; {
+		more = false
+		err := f.View(func(r *storage.Reader) error {
+			n := 0
+			return r.Scan(from, func(seq uint64, event []byte) (bool, error) {
+				if seq > last {
+					return false, nil
+				}
+				more, from = true, seq+1
+				n++
+				room, err := read(seq, event)
+				if err != nil {
+					return false, fmt.Errorf("event %d: %w", seq, err)
+				}
+				return room && n < sliceEvents, nil
+			})
+		})
+		if err != nil {
+			return err
+		}
+		if err := flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// known refuses an event that this version cannot read: to pass over it might
+// be to lose a row without a word.
+func known(kind storage.Kind) error {
+	if kind == 0 {
+		return fmt.Errorf("%w: an event of an unknown kind or version", storage.ErrDamaged)
+	}
+	return nil
+}
+
+// sink is the writer of an export and the rows that wait for it.
+type sink struct {
+	w       io.Writer
+	buf     []byte
+	waiting int // rows in buf
+	rows    int // rows written
+}
+
+func (s *sink) full() bool { return len(s.buf) >= sliceBytes }
+
+func (s *sink) flush() error {
+	if len(s.buf) == 0 {
+		return nil
+	}
+	if _, err := s.w.Write(s.buf); err != nil {
+		return err
+	}
+	s.rows += s.waiting
+	s.buf, s.waiting = s.buf[:0], 0
+	return nil
+}

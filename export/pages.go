@@ -1,0 +1,198 @@
+package export
+
+import (
+	"encoding/hex"
+	"io"
+	"strconv"
+	"strings"
+
+	"pawl/storage"
+)
+
+// pageRow is a row of the tables pages and errors.
+type pageRow struct {
+	seq uint64
+	*storage.Visit
+}
+
+// answered tells whether there was an HTTP answer to measure.
+func (r *pageRow) answered() bool { return r.Status != 0 }
+
+// parsed tells whether the text of the answer was read as HTML, so that a
+// count of nothing means that there is nothing.
+func (r *pageRow) parsed() bool {
+	if !r.answered() || r.Outcome == storage.Redirected {
+		return false
+	}
+	media, _, _ := strings.Cut(r.Record.ContentType, ";")
+	media = strings.TrimSpace(media)
+	return strings.EqualFold(media, "text/html") || strings.EqualFold(media, "application/xhtml+xml")
+}
+
+// indexable is Screaming Frog's notion.
+func (r *pageRow) indexable() bool {
+	return r.Outcome == storage.Fetched && !r.Record.NoIndex && (r.Canonical == "" || r.Canonical == r.URL)
+}
+
+// appendCount appends a number that is not known when it is 0 and was not
+// measured.
+func appendCount(dst []byte, n int64, measured bool) []byte {
+	if n == 0 && !measured {
+		return dst
+	}
+	return strconv.AppendInt(dst, n, 10)
+}
+
+func nothing(dst []byte, _ *pageRow) []byte { return dst }
+
+// pageTable gives the columns in the order that is promised to users: new ones
+// go to the end of the default ones.
+func pageTable() *table[pageRow] {
+	return &table[pageRow]{
+		defaults: 37,
+		later:    []string{"inlinks", "unique_inlinks", "discovery_path"},
+		columns: []column[pageRow]{
+			{name: "seq", number: true, plain: func(b []byte, r *pageRow) []byte { return strconv.AppendUint(b, r.seq, 10) }},
+			{name: "url", text: func(r *pageRow) string { return r.URL }},
+			{name: "outcome", plain: func(b []byte, r *pageRow) []byte { return append(b, r.Outcome.String()...) }},
+			{name: "status", number: true, plain: func(b []byte, r *pageRow) []byte { return appendCount(b, int64(r.Status), false) }},
+			{name: "error_class", plain: func(b []byte, r *pageRow) []byte { return append(b, r.Class.String()...) }},
+			{name: "error", text: func(r *pageRow) string { return r.Record.Error }},
+			{name: "content_type", text: func(r *pageRow) string { return r.Record.ContentType }},
+			{name: "charset", text: func(r *pageRow) string { return r.Record.Charset }},
+			{name: "language", text: func(r *pageRow) string { return r.Record.Language }},
+			{name: "title", text: func(r *pageRow) string { return r.Record.Title }},
+			{name: "meta_description", text: func(r *pageRow) string { return r.Record.MetaDescription }},
+			{name: "h1", text: func(r *pageRow) string { return r.Record.H1 }},
+			{name: "canonical", text: func(r *pageRow) string { return r.Canonical }},
+			{name: "meta_robots", text: func(r *pageRow) string { return r.Record.MetaRobots }},
+			{name: "x_robots_tag", text: func(r *pageRow) string { return r.Record.XRobotsTag }},
+			{name: "indexability", plain: func(b []byte, r *pageRow) []byte {
+				if r.indexable() {
+					return append(b, "Indexable"...)
+				}
+				return append(b, "Non-Indexable"...)
+			}},
+			{name: "redirect_url", text: func(r *pageRow) string { return r.Redirect }},
+			{name: "depth", number: true, plain: func(b []byte, r *pageRow) []byte { return strconv.AppendUint(b, uint64(r.Depth), 10) }},
+			{name: "found_on", text: func(r *pageRow) string { return r.FoundOn }},
+			{name: "anchor", text: func(r *pageRow) string { return r.Record.Anchor }},
+			{name: "outlinks", number: true, plain: func(b []byte, r *pageRow) []byte {
+				return appendCount(b, int64(r.Record.Outlinks), r.parsed())
+			}},
+			{name: "size", number: true, plain: func(b []byte, r *pageRow) []byte {
+				return appendCount(b, r.Record.Size, r.answered())
+			}},
+			{name: "transferred", number: true, plain: func(b []byte, r *pageRow) []byte {
+				return appendCount(b, r.Transferred, r.answered())
+			}},
+			{name: "truncated", plain: func(b []byte, r *pageRow) []byte {
+				if r.Record.Truncated {
+					return append(b, "length"...)
+				}
+				return b
+			}},
+			{name: "content_hash", plain: func(b []byte, r *pageRow) []byte { return hex.AppendEncode(b, r.Record.ContentHash) }},
+			{name: "word_count", number: true, plain: func(b []byte, r *pageRow) []byte {
+				return appendCount(b, int64(r.Record.WordCount), r.parsed())
+			}},
+			{name: "last_modified", text: func(r *pageRow) string { return r.Record.LastModified }},
+			{name: "etag", text: func(r *pageRow) string { return r.Record.ETag }},
+			{name: "ttfb_ms", number: true, plain: func(b []byte, r *pageRow) []byte {
+				return appendCount(b, int64(r.Record.TTFB), r.answered())
+			}},
+			{name: "total_ms", number: true, plain: func(b []byte, r *pageRow) []byte {
+				return appendCount(b, int64(r.Took), r.Asked)
+			}},
+			{name: "http_version", text: func(r *pageRow) string { return r.Record.HTTPVersion }},
+			{name: "ip", text: func(r *pageRow) string { return r.Record.IP }},
+			{name: "attempts", number: true, plain: func(b []byte, r *pageRow) []byte { return strconv.AppendUint(b, uint64(r.Attempt), 10) }},
+			{name: "found_at", plain: func(b []byte, r *pageRow) []byte { return appendTime(b, r.Record.FoundAt) }},
+			{name: "fetched_at", plain: func(b []byte, r *pageRow) []byte { return appendTime(b, r.Time) }},
+			{name: "duplicate_of", plain: nothing},
+			{name: "simhash", plain: nothing},
+			// From here on only on request.
+			{name: "worker", number: true, plain: func(b []byte, r *pageRow) []byte {
+				return appendCount(b, int64(r.Record.Worker), false)
+			}},
+		},
+	}
+}
+
+// PageColumns gives the names of the columns of [Pages] and [Errors] in their
+// order, which never changes. On request by [Options].Columns only, and not
+// among them: worker.
+func PageColumns() []string {
+	t := pageTable()
+	return t.names()[:t.defaults]
+}
+
+// CheckPages tells whether [Pages] and [Errors] would accept the options,
+// before anything is opened for writing. An unknown column is a *ColumnError.
+func CheckPages(o Options) error {
+	_, err := pageTable().encoder(o)
+	return err
+}
+
+// Pages writes a row for each job that has an outcome, in the order in which
+// they were finished. It returns how many rows were written whole; an error of
+// w comes back as it is. It may run while the file is committed to, and several
+// exports may run at once.
+//
+// status, the sizes and ttfb_ms are empty when there was no answer; outlinks
+// and word_count are 0 only for a page of HTML, and empty for what was not
+// parsed. total_ms is empty when no request went out. fetched_at is when the
+// request was sent; for one that was blocked, when that was decided. attempts
+// counts from 1, and worker, which tells workers apart by numbers from 1, is
+// empty when none was involved.
+//
+// indexability is Screaming Frog's column: Indexable or Non-Indexable, for
+// every address whatever its content type. Non-Indexable is what redirects,
+// failed or was blocked, what asks for noindex by its robots meta or its
+// X-Robots-Tag, and what names another address as its canonical.
+//
+// duplicate_of and simhash are not measured yet: their cells are empty.
+func Pages(w io.Writer, f *storage.File, o Options) (rows int, err error) {
+	return pages(w, f, o, 0)
+}
+
+// Errors writes the rows of [Pages] whose outcome is failed: an answer from 400
+// on, or none. What robots.txt blocked is no error and not among them.
+func Errors(w io.Writer, f *storage.File, o Options) (rows int, err error) {
+	return pages(w, f, o, storage.Failed)
+}
+
+// pages writes the rows with the outcome, or all for 0.
+func pages(w io.Writer, f *storage.File, o Options, only storage.Outcome) (int, error) {
+	e, err := pageTable().encoder(o)
+	if err != nil {
+		return 0, err
+	}
+	last, err := end(f)
+	if err != nil {
+		return 0, err
+	}
+	out := sink{w: w, buf: e.appendHeader(nil)}
+	if err := out.flush(); err != nil {
+		return 0, err
+	}
+	var row pageRow
+	err = walk(f, last, func(seq uint64, event []byte) (bool, error) {
+		kind := storage.KindOf(event)
+		if kind != storage.KindVisit {
+			return true, known(kind)
+		}
+		v, err := storage.DecodeVisit(event)
+		if err != nil {
+			return false, err
+		}
+		if only != 0 && v.Outcome != only {
+			return true, nil
+		}
+		row = pageRow{seq: seq, Visit: v}
+		out.buf = e.appendRow(out.buf, &row)
+		out.waiting++
+		return !out.full(), nil
+	}, out.flush)
+	return out.rows, err
+}
