@@ -71,7 +71,7 @@ type Base struct {
 // NewBase returns a Base for the address of a page, in any spelling: it is resolved against as it stands, with all its
 // parameters. Errors are those of Parse.
 func (s *Speller) NewBase(base string) (*Base, error) {
-	addr, err := s.appendWHATWG(nil, base)
+	addr, err := s.appendWHATWG(make([]byte, 0, len(base)+1), base) // often just a slash longer
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +107,9 @@ func (b *Base) Raw(ref string) (string, error) {
 func (b *Base) resolve(dst, ref []byte) ([]byte, error) {
 	if out, ok := b.resolveFast(dst, ref); ok {
 		return out, nil
+	}
+	if len(ref) > MaxLength {
+		return nil, ErrTooLong // before it is copied
 	}
 	return b.resolveSlow(dst, string(ref))
 }

@@ -9,7 +9,7 @@
 // address twice changes nothing.
 //
 // A [Speller] holds the rules, a [Base] resolves the links of one page. Most links are plain and are resolved by copying
-// bytes (fast.go); all others go to a full WHATWG parser (base.go), which costs some fifty times as much. Both ways give
+// bytes (fast.go); all others go to a full WHATWG parser (base.go), which costs some forty times as much. Both ways give
 // the same result.
 package weburl
 
