@@ -1,0 +1,184 @@
+package page
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"pawl/weburl"
+)
+
+// What surrounds a piece that is too long to be read whole must be read all the same.
+func TestOversizeTokens(t *testing.T) {
+	long := strings.Repeat("x ", maxToken)
+	for _, test := range []struct{ name, middle string }{
+		{"text", long},
+		{"script", "<script>" + long + "<a href=/no></script>"},
+		{"script with attributes", "<script async>" + long + "</scripted><a href=/no></SCRIPT >"},
+		{"style", "<style>" + long + "<a href=/no></style>"},
+		{"textarea", "<textarea>" + long + "<a href=/no></textarea>"},
+		{"comment", "<!--" + long + "<a href=/no>-->"},
+		{"declaration", "<!x " + long + ">"},
+		{"processing instruction", "<?x " + long + ">"},
+		{"doctype", "<!doctype " + long + ">"},
+		{"start tag", "<div " + long + ">"},
+		{"start tag with value", "<img src='data:," + long + "'>"},
+		{"end tag", "</div " + long + ">"},
+		{"link", "<a href='/" + strings.Repeat("x", 2*maxToken) + "'>"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			page := parse(t, "<title>T</title><a href=/b>B</a><template></template>"+test.middle+"<a href=/c>C</a>")
+			if got := strings.Join(list(page.Links), " "); page.Title != "T" || got != `a /b "B" a /c "C"` {
+				t.Errorf("title %q, links %.200s", page.Title, got)
+			}
+		})
+	}
+}
+
+// A long text is read in pieces. Wherever a tag stands, none is lost between two of them.
+func TestOversizeTextKeepsTags(t *testing.T) {
+	for n := maxToken - 40; n < maxToken+5; n++ {
+		page := parse(t, strings.Repeat("x", n)+"<a href=/b>B</a>")
+		if got := strings.Join(list(page.Links), " "); got != `a /b "B"` || page.WordCount != 1 {
+			t.Fatalf("after %d bytes: links %s, %d words", n, got, page.WordCount)
+		}
+	}
+}
+
+func TestOversizeTitle(t *testing.T) {
+	page := parse(t, "<title>"+strings.Repeat("word ", maxToken)+"</title><h1>H</h1>")
+	if !strings.HasPrefix(page.Title, "word word") || page.H1 != "H" || page.WordCount != 1 {
+		t.Errorf("title of %d bytes, h1 %q, %d words", len(page.Title), page.H1, page.WordCount)
+	}
+}
+
+// All these pages must be read in time and memory linear in their length: no byte is given to a Tokenizer more than a few
+// times, and the map of attribute names that a Tokenizer clears for each tag stays small.
+func TestHostilePages(t *testing.T) {
+	const size = 2 << 20
+	fill := func(unit string) string { return strings.Repeat(unit, size/len(unit)) }
+	var names strings.Builder
+	for i := 0; names.Len() < size/8; i++ {
+		fmt.Fprintf(&names, " a%d", i)
+	}
+	sp := newSpeller(t)
+	for _, test := range []struct{ name, body string }{
+		{"one line", fill("x")},
+		{"open angles", fill("<")},
+		{"open tags", fill("<a")},
+		{"open comments", fill("<!--")},
+		{"closing signs", fill("</")},
+		{"bogus end tags", fill("</ >")},
+		{"ampersands", fill("&")},
+		{"references", fill("&#x")},
+		{"long reference", "<a href='&" + fill("a") + "'>&" + fill("a")},
+		{"references in a link", "<a href='" + strings.Repeat("&lt;", maxToken/8) + "'>"},
+		{"nested elements", fill("<div>")},
+		{"nested links", fill("<a href=/>")},
+		{"nested headings", fill("<h1>")},
+		{"nested templates", fill("<template>")},
+		{"nested drawings", fill("<svg>")},
+		{"titles", fill("<title>x</title>")},
+		{"scripts", fill("<script></script>")},
+		{"open script", "<script>" + fill("</scrip")},
+		{"script in comment in script", "<script><!--" + fill("<script>")},
+		{"open title", "<title>" + fill("</titl")},
+		{"plaintext", "<plaintext>" + fill("</plaintext>")},
+		{"attributes", "<a" + strings.Repeat(names.String(), 8) + ">"},
+		{"attributes, then tags", "<a" + names.String()[:maxToken/2] + ">" + fill("<a b>")},
+		{"attributes, again and again", fill("<a" + names.String()[:2000] + ">")},
+		{"same attribute", "<a" + fill(" b") + ">"},
+		{"open value", "<a href='" + fill("x")},
+		{"srcset", "<img srcset='" + strings.Repeat("/,", maxToken/4) + "'>"},
+		{"srcset of commas", "<img srcset='" + strings.Repeat(",", maxToken/2) + "'>"},
+		{"rel", "<a href=/ rel='" + strings.Repeat("x ", maxToken/4) + "'>"},
+		{"robots", "<meta name=robots content='" + strings.Repeat("none,", maxToken/8) + "'>"},
+		{"NUL", fill("\x00")},
+		{"invalid UTF-8", fill("\xff")},
+		{"slashes in a tag", "<a " + fill("/")},
+		{"equals signs in a tag", "<a " + fill("=")},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := New(sp, "pawl")
+			page, err := p.Parse(Input{URL: "http://x.org/", ContentType: "text/html; charset=utf-8", Body: []byte(test.body)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkPage(t, sp, page)
+			if p.read > 8*len(test.body) {
+				t.Errorf("%d bytes were read of %d", p.read, len(test.body))
+			}
+		})
+	}
+}
+
+// A Tokenizer that has met a tag with many attributes is replaced as soon as it is at no raw text.
+func TestManyAttributes(t *testing.T) {
+	tag := func(name string, n int) string {
+		s := "<" + name
+		for i := range n {
+			s += fmt.Sprintf(" attribute-%d=%d", i, i)
+		}
+		return s + ">"
+	}
+	for _, test := range []struct {
+		body     string
+		replaced bool
+	}{
+		{tag("p", 50), false},
+		{tag("p", 80), true},
+		{tag("noscript", 80) + "</noscript>", true},
+		{tag("script", 80) + "<a href=/no></script>", true},
+		{tag("script", 80) + "</script>", true},
+		{"<p title='" + strings.Repeat("x y ", 500) + "'>", false},
+	} {
+		p := New(newSpeller(t), "")
+		body := []byte("<a href=/b>B</a>" + test.body + "<a href=/c>C</a>")
+		page, err := p.Parse(Input{URL: "http://x.org/", ContentType: "text/html; charset=utf-8", Body: body})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(list(page.Links), " "); got != `a /b "B" a /c "C"` {
+			t.Errorf("%.20s: links %s", test.body, got)
+		}
+		if replaced := p.read > len(body); replaced != test.replaced {
+			t.Errorf("%.20s: read %d bytes of %d", test.body, p.read, len(body))
+		}
+	}
+}
+
+func TestLinksAreCut(t *testing.T) {
+	var body bytes.Buffer
+	for i := range MaxLinks + 1 {
+		fmt.Fprintf(&body, "<a href=/%d>", i)
+	}
+	page := parse(t, body.String())
+	if len(page.Links) != MaxLinks || !page.LinksCut || page.Outlinks != MaxLinks {
+		t.Errorf("%d links, cut %v, %d outlinks", len(page.Links), page.LinksCut, page.Outlinks)
+	}
+	page = parse(t, body.String()[:body.Len()/2])
+	if page.LinksCut {
+		t.Error("links were cut below the limit")
+	}
+}
+
+// Short references to a long address make long links, so their number is not bound enough.
+func TestLinksOfLongBaseAreCut(t *testing.T) {
+	base := "http://x.org/" + strings.Repeat("x", 60_000) + "/"
+	for name, ref := range map[string]string{"distinct": "%d", "same": "a%.0d", "malformed": "//[%d", "long path": "../%d/../x"} {
+		var body bytes.Buffer
+		fmt.Fprintf(&body, "<base href=%s>", base)
+		for i := range 20_000 {
+			fmt.Fprintf(&body, "<a href="+ref+">", i)
+		}
+		page := parse(t, body.String())
+		total := 0
+		for _, l := range page.Links {
+			total += len(l.URL)
+		}
+		if !page.LinksCut || total > maxArena+weburl.MaxLength {
+			t.Errorf("%s: cut %v, %d bytes of links", name, page.LinksCut, total)
+		}
+	}
+}
