@@ -42,7 +42,11 @@ type Row struct {
 	Kind    Kind
 	Outcome Outcome
 	Reason  string // why it is skipped: "scope" or "nofollow"
-	Depth   int    // fewest links from a seed; a redirect adds nothing
+	// Depth is the fewest links from a seed; a redirect adds nothing. A crawl
+	// that goes on while a page waits may find the links of that page by a longer
+	// way, so depths agree in a crawl that takes one page after the other, in the
+	// order found, of a web without pages that wait.
+	Depth int
 
 	// Status is that of the last answer, 0 when there is none. A Cut page has
 	// one, although it failed.

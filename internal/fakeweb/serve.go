@@ -226,9 +226,12 @@ func (w *Web) buffer() *[]byte {
 
 // header says in HTTP what a says.
 func (a *reply) header(to http.Header) {
+	// One array holds all values, which is one allocation instead of one a field.
+	values := make([]string, 0, 7)
 	set := func(key, value string) {
 		if value != "" {
-			to[key] = []string{value}
+			values = append(values, value)
+			to[key] = values[len(values)-1 : len(values) : len(values)]
 		}
 	}
 	set("Content-Type", a.contentType)
