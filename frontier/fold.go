@@ -72,7 +72,7 @@ func (f *Frontier) foldVisit(seq uint64, event []byte) error {
 		h.fetched++
 	}
 	if v.Join != "" {
-		f.addRoot(weburl.URL(v.Join))
+		f.addRoot(weburl.URL(v.Join), false)
 	}
 	return f.admit(seq, &v.Links, false)
 }
@@ -91,7 +91,7 @@ func (f *Frontier) foldLinks(seq uint64, event []byte) error {
 	}
 	known := l.Known()
 	for known.Next() {
-		f.addRoot(weburl.URL(known.Link.URL))
+		f.addRoot(weburl.URL(known.Link.URL), true)
 	}
 	return known.Err()
 }
@@ -111,7 +111,7 @@ func (f *Frontier) admit(seq uint64, links *storage.LinkBlock, seeds bool) error
 		f.counts.Admitted++
 		f.counts.Pending++
 		if seeds {
-			f.addRoot(weburl.URL(u))
+			f.addRoot(weburl.URL(u), true)
 		}
 		if n := len(origin); n > 0 && len(u) > n && u[n] == '/' && string(u[:n]) == string(origin) {
 			run.count++

@@ -106,7 +106,7 @@ type Frontier struct {
 	names     map[string]uint32
 	retries   map[storage.JobID]*retry
 	rootHosts []string // hosts of seeds and of what joined, in order
-	roots     map[string]bool
+	roots     map[string]bool // of rootHosts; whether the user named it
 	prefixes  set // fingerprints of seeds' folders
 	counts    storage.Counts
 	settings  []byte
@@ -287,7 +287,13 @@ func (f *Frontier) Seq() uint64 { return f.seq }
 func (f *Frontier) RootHosts() []string { return f.rootHosts }
 
 // IsRootHost tells whether the host is among RootHosts.
-func (f *Frontier) IsRootHost(host string) bool { return f.roots[host] }
+func (f *Frontier) IsRootHost(host string) bool {
+	_, ok := f.roots[host]
+	return ok
+}
+
+// IsSeedHost tells whether the user named the host as a seed.
+func (f *Frontier) IsSeedHost(host string) bool { return f.roots[host] }
 
 // UnderRoot tells whether a seed stands in the address's folder or in one
 // above it, on the same host.
@@ -315,11 +321,15 @@ func (f *Frontier) IsRoot(u weburl.URL) bool {
 	return ok
 }
 
-func (f *Frontier) addRoot(u weburl.URL) {
-	if h := u.Host(); !f.roots[h] {
+// addRoot makes the address one that scope is measured from.
+func (f *Frontier) addRoot(u weburl.URL, named bool) {
+	h := u.Host()
+	if wasNamed, known := f.roots[h]; !known {
 		h = strings.Clone(h)
-		f.roots[h] = true
+		f.roots[h] = named
 		f.rootHosts = append(f.rootHosts, h)
+	} else if named && !wasNamed {
+		f.roots[h] = true
 	}
 	path := u.Path()
 	f.prefixes.put(f.prefix(u.Host(), path[:strings.LastIndexByte(path, '/')+1]), admitted)

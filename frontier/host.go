@@ -70,6 +70,16 @@ func (h *host) origin(https bool) *origin {
 	return &h.origins[index(https)]
 }
 
+// gaveUp is the class with which the jobs of an origin finish whose robots.txt
+// could not be had. That its address is private is not the host's failing, and
+// is said as it is.
+func (o *origin) gaveUp() storage.Class {
+	if o.class == storage.PrivateAddress {
+		return o.class
+	}
+	return storage.Robots
+}
+
 func index(https bool) int {
 	if https {
 		return 1

@@ -197,7 +197,7 @@ func (f *Frontier) hand(h *host, id storage.JobID, p place, at int64, r *storage
 		o := h.origin(p.https)
 		j.Rules = o.copy
 		if o.state == storage.RobotsGivenUp {
-			j.GaveUp = storage.Robots
+			j.GaveUp = o.gaveUp()
 		}
 	}
 	f.handOut(h, at, j)
