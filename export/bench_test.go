@@ -63,3 +63,25 @@ func BenchmarkAppendRow(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkSkipped(b *testing.B) {
+	const events, each = 5_000, 20
+	c := newCrawl(b)
+	for i := range events {
+		s := &storage.Skip{FoundOn: fmt.Sprintf("https://example.org/section-%d/", i), Time: noon}
+		for j := range each {
+			s.Links = append(s.Links, skipLink(fmt.Sprintf("https://elsewhere.example/page-%d.html", i*each+j), storage.OutOfScope))
+		}
+		c.add(s)
+	}
+	c.batch.State.Counts.Known = events * each
+	c.commit()
+	b.ReportAllocs()
+	for b.Loop() {
+		rows, err := Skipped(io.Discard, c.file, Defaults(), func([]byte) bool { return true })
+		if rows != events*each || err != nil {
+			b.Fatal(rows, err)
+		}
+	}
+	b.ReportMetric(float64(events*each)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -256,9 +257,6 @@ func TestRefusedColumns(t *testing.T) {
 			}
 		})
 	}
-	if err := CheckPages(Defaults()); err != nil {
-		t.Error(err)
-	}
 	if CheckPages(Options{Format: formats}) == nil {
 		t.Error("an unknown format is accepted")
 	}
@@ -353,9 +351,17 @@ func TestStandardReaders(t *testing.T) {
 	}
 }
 
+// noTransaction fails when the caller was called from within a transaction of
+// the crawl file.
+func noTransaction(t *testing.T) {
+	t.Helper()
+	if bytes.Contains(debug.Stack(), []byte("bbolt.(*DB).View")) {
+		t.Error("called while a transaction is open")
+	}
+}
+
 // TestPagesWhileCommitting exports up to the mark at which it started, however
-// much is committed meanwhile, even by the writer itself: no transaction is
-// open while it is called.
+// much is committed meanwhile, even by the writer itself.
 func TestPagesWhileCommitting(t *testing.T) {
 	c := newCrawl(t)
 	const before = 2*sliceEvents + 5
@@ -368,6 +374,7 @@ func TestPagesWhileCommitting(t *testing.T) {
 	var during bytes.Buffer
 	writes := 0
 	rows, err := Pages(writerFunc(func(p []byte) (int, error) {
+		noTransaction(t)
 		writes++
 		for i := range 300 {
 			c.add(samplePage(before + writes*300 + i))

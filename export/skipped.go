@@ -1,0 +1,219 @@
+package export
+
+import (
+	"encoding/binary"
+	"io"
+	"math/bits"
+	"strconv"
+
+	"pawl/page"
+	"pawl/storage"
+
+	"github.com/dchest/siphash"
+)
+
+// skipRow is a row of the table skipped.
+type skipRow struct {
+	url, foundOn, anchor string
+	reason               storage.Reason
+	kind                 page.Kind
+	depth                uint32
+	foundAt              int64
+}
+
+func skipTable() *table[skipRow] {
+	return &table[skipRow]{
+		defaults: 7,
+		columns: []column[skipRow]{
+			{name: "url", text: func(r *skipRow) string { return r.url }},
+			{name: "reason", plain: func(b []byte, r *skipRow) []byte { return append(b, r.reason.String()...) }},
+			{name: "depth", number: true, plain: func(b []byte, r *skipRow) []byte { return strconv.AppendUint(b, uint64(r.depth), 10) }},
+			{name: "found_on", text: func(r *skipRow) string { return r.foundOn }},
+			{name: "anchor", text: func(r *skipRow) string { return r.anchor }},
+			{name: "kind", plain: func(b []byte, r *skipRow) []byte { return appendKind(b, r.kind) }},
+			{name: "found_at", plain: func(b []byte, r *skipRow) []byte { return appendTime(b, r.foundAt) }},
+		},
+	}
+}
+
+// appendKind appends the name of a kind of link, nothing for none.
+func appendKind(dst []byte, k page.Kind) []byte {
+	if k == 0 {
+		return dst
+	}
+	return append(dst, k.String()...)
+}
+
+// SkippedColumns gives the names of the columns of [Skipped] in their order.
+func SkippedColumns() []string { return skipTable().names() }
+
+// CheckSkipped tells whether [Skipped] would accept the options.
+func CheckSkipped(o Options) error {
+	_, err := skipTable().encoder(o)
+	return err
+}
+
+// Skipped writes a row for each address that was refused and is still not
+// admitted to the queue, with the reason. It returns how many rows were
+// written whole.
+//
+// An address is in the log once for each time that it was met closer to a seed
+// than before, and when it left the queue again. The last time counts: its
+// reason is the one in force, and its place in the log is the row's. Whether
+// the address was admitted after all only the frontier knows: still is asked
+// for each address that has a row to come, once, outside of all transactions,
+// with bytes that are valid during the call. A nil still stands for one that
+// always says yes.
+//
+// The log is read twice. Between the two Skipped remembers one or two bytes for
+// each address of the crawl, and some forty for each that was skipped more than
+// once.
+func Skipped(w io.Writer, f *storage.File, o Options, still func(url []byte) bool) (rows int, err error) {
+	e, err := skipTable().encoder(o)
+	if err != nil {
+		return 0, err
+	}
+	last, err := end(f)
+	if err != nil {
+		return 0, err
+	}
+	again, err := skippedAgain(f, last)
+	if err != nil {
+		return 0, err
+	}
+	out := sink{w: w, buf: e.appendHeader(nil)}
+	if err := out.flush(); err != nil {
+		return 0, err
+	}
+	held := heldRows{out: &out, still: still}
+	var row skipRow
+	err = eachSkip(f, last, func(skip uint64, h *storage.LinksHead) bool {
+		l := &h.Links.Link
+		if counts, ok := again.last[again.fingerprint(l.URL)]; ok && counts != skip {
+			return true
+		}
+		row = skipRow{
+			url: string(l.URL), foundOn: h.FoundOn, anchor: string(l.Anchor), reason: l.Reason,
+			kind: page.Kind(l.Kind), depth: l.Depth, foundAt: h.Time,
+		}
+		out.buf = e.appendRow(out.buf, &row)
+		held.hold(row.url)
+		return !out.full()
+	}, held.flush)
+	return out.rows, err
+}
+
+// eachSkip calls do for every skipped link up to the event last, numbered from
+// 0. do returns false to have the transaction end after the event.
+func eachSkip(f *storage.File, last uint64, do func(skip uint64, h *storage.LinksHead) bool, flush func() error) error {
+	var skip uint64
+	return walk(f, last, func(_ uint64, event []byte) (bool, error) {
+		kind := storage.KindOf(event)
+		if kind != storage.KindSkip {
+			return true, known(kind)
+		}
+		h, err := storage.DecodeLinksHead(event)
+		if err != nil {
+			return false, err
+		}
+		room := true
+		for h.Links.Next() {
+			room = do(skip, &h) && room
+			skip++
+		}
+		return room, h.Links.Err()
+	}, flush)
+}
+
+// repeats tells which skips of addresses that were skipped more than once are
+// their last.
+type repeats struct {
+	key  [2]uint64
+	met  []uint64          // Bloom filter of the fingerprints met
+	last map[uint64]uint64 // fingerprint to number of the last skip, for (nearly) only those met again
+}
+
+// skippedAgain finds the addresses that were skipped more than once. Those that
+// the filter wrongly takes for such do no harm: their only skip is their last.
+func skippedAgain(f *storage.File, last uint64) (*repeats, error) {
+	var known uint64
+	err := f.View(func(r *storage.Reader) error {
+		s, err := r.State()
+		known = s.Counts.Known
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	secret := f.Header().Secret
+	r := &repeats{
+		key: [2]uint64{binary.LittleEndian.Uint64(secret[:8]), binary.LittleEndian.Uint64(secret[8:])},
+		// Eight to sixteen bits an address, of which two are set: one in
+		// twenty is taken for a repeat at most. The count is only a hint, and
+		// what stands in a damaged file shall not take gigabytes.
+		met:  make([]uint64, 1<<bits.Len64(max(min(known, uint64(f.Size())/16, 1<<26), 1<<10)/8)),
+		last: map[uint64]uint64{},
+	}
+	err = eachSkip(f, last, func(skip uint64, h *storage.LinksHead) bool {
+		if fp := r.fingerprint(h.Links.Link.URL); r.meet(fp) {
+			r.last[fp] = skip
+		}
+		return true
+	}, func() error { return nil })
+	r.met = nil
+	return r, err
+}
+
+// fingerprint has a key of the crawl's own, so that no site can craft two
+// addresses with the same one and hide the row of one behind the other.
+func (r *repeats) fingerprint(url []byte) uint64 { return siphash.Hash(r.key[0], r.key[1], url) }
+
+// meet puts the fingerprint into the filter and tells whether it may have been
+// there before.
+func (r *repeats) meet(fp uint64) bool {
+	mask := uint64(len(r.met)*64 - 1)
+	before := true
+	for _, bit := range [2]uint64{fp & mask, fp >> 32 & mask} {
+		word := &r.met[bit/64]
+		before = before && *word>>(bit%64)&1 != 0
+		*word |= 1 << (bit % 64)
+	}
+	return before
+}
+
+// heldRows are the rows of a transaction, until it has ended and each can be
+// asked for without the danger that who answers waits for a commit, and the
+// commit for the transaction.
+type heldRows struct {
+	out   *sink
+	still func(url []byte) bool
+	urls  []byte
+	rows  []struct{ url, row int } // where the url ends in urls, and the row in out.buf
+}
+
+// hold notes the row that was just appended.
+func (h *heldRows) hold(url string) {
+	if h.still == nil {
+		h.out.waiting++
+		return
+	}
+	h.urls = append(h.urls, url...)
+	h.rows = append(h.rows, struct{ url, row int }{len(h.urls), len(h.out.buf)})
+}
+
+func (h *heldRows) flush() error {
+	url, row := 0, 0
+	kept := h.out.buf[:0]
+	if h.still == nil {
+		kept = h.out.buf
+	}
+	for _, r := range h.rows {
+		if h.still(h.urls[url:r.url]) {
+			kept = append(kept, h.out.buf[row:r.row]...)
+			h.out.waiting++
+		}
+		url, row = r.url, r.row
+	}
+	h.out.buf, h.urls, h.rows = kept, h.urls[:0], h.rows[:0]
+	return h.out.flush()
+}
