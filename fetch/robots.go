@@ -8,23 +8,25 @@ package fetch
 // groups that speak to our product token are merged, their rules normalised,
 // and the library gets one clean group.
 //
-// What the library does with that group: a rule without * is a prefix, and
-// ranks by its length; a rule with * becomes a regular expression that may
+// What the library does with that group: a rule without * or $ is a prefix, and
+// ranks by its length; one with them becomes a regular expression that may
 // match anywhere in the path, and ranks by the length of the expression; the
 // highest rank answers, among equals the first. With plain prefixes only that
 // is already right, provided that Allow stands before Disallow. As soon as one
-// rule has a wildcard, every rule and every path is re-encoded:
+// rule is more than a prefix, every rule and every path is re-encoded:
 //
-//	path         /~~~~"PATH         with pad times ~
-//	plain rule   /~~~~"RULE         the same pad, so still a prefix
-//	wildcard     /~~*"RULE          with k times ~, k between 1 and pad
+//	PATH         /~~~~/"PATH"~~~~    with lead times ~ before, tail times after
+//	RULE         /~~~~/"RULE         without *: the same lead, so still a prefix
+//	RULE$        /~~~~/"RULE"
+//	RULE         /"RULE*"~~          with *: k times ~, k from 0 to tail
+//	RULE$        /"RULE"~~
 //
-// A normalised path or rule never holds a raw ", so the one in front of PATH
-// is the only place where the expression's " can match: it anchors the rule.
-// The expression is 1+k+3 octets longer than the quoted rule, and k is chosen
-// to give it the length 1+pad+1+octets(RULE), which is also the length of a
-// plain rule of as many octets. So the longest rule in octets wins, wildcards
-// counted, as the RFC asks.
+// A normalised path or rule never holds a raw ", so the two of an expression
+// can only match the two around PATH: the first anchors RULE at its beginning,
+// the second stands for its end. That also gives most expressions a literal
+// beginning, by which they fail at once. The ~ at the end always match and only
+// make the expression longer: k gives it the length of a prefix of as many
+// octets, * and $ counted. So the longest rule in octets wins, as the RFC asks.
 //
 // The plain matcher below names the deciding rule for Why. It also answers in
 // place of the library where regular expressions would cost too much (see
@@ -59,15 +61,15 @@ const (
 
 	// maxExpressions bounds the octets of all regular expressions of one file,
 	// which is some hundreds of wildcard rules and a few megabytes once
-	// compiled; maxPad the padding that goes before each rule. Beyond them the
+	// compiled; maxLead the padding that goes before each rule. Beyond them the
 	// library gets no group and the plain matcher answers for the file.
 	maxExpressions = 16 << 10
-	maxPad         = 64
+	maxLead        = 64
 
 	// maxMatchWork bounds one answer of the library: octets of expressions
 	// times octets of path, at worst some 10 ns each. A check that would need
 	// more is answered by the plain matcher.
-	maxMatchWork = 1 << 20
+	maxMatchWork = 1 << 19
 )
 
 // Robots holds what one robots.txt file says to one product token. It does not
@@ -76,9 +78,9 @@ const (
 type Robots struct {
 	rules []robotsRule // most octets first, Allow before Disallow
 
-	group *robotstxt.Group // nil: no rules, or too costly for the library
-	pad   string           // what goes before a path given to group
-	cost  int              // octets of the group's regular expressions
+	group      *robotstxt.Group // nil: no rules, or too costly for the library
+	lead, tail string           // what goes around a path given to group
+	cost       int              // octets of the group's regular expressions
 
 	delay    time.Duration
 	hasDelay bool
@@ -149,7 +151,7 @@ func (r *Robots) Allowed(pathQuery string) bool {
 		rule := r.decide(path)
 		return rule == nil || rule.allow
 	}
-	return r.group.Test(r.pad + path)
+	return r.group.Test(r.lead + path + r.tail)
 }
 
 // Why names the rule that decides about a path: the number of its line in the
@@ -229,23 +231,28 @@ func matchRule(pattern, path string) bool {
 	return !toEnd || path == ""
 }
 
-// compile hands the rules to the library, unless that would cost too much.
+// compile hands the rules to the library, unless that would cost too much. The
+// encoding is explained at the top of the file.
 func (r *Robots) compile() {
 	if len(r.rules) == 0 {
 		return
 	}
-	pad := 0
+	expressions := make([]string, len(r.rules)) // "" for a prefix
+	plain, lead, tail := true, 0, 0
 	for i := range r.rules {
-		if p := r.rules[i].pattern; isWildcard(p) {
-			pad = max(pad, 3+expressionLen(p)-len(p))
+		p := r.rules[i].pattern
+		if strings.Contains(p, "*") {
+			expressions[i] = encodeWildcards(p)
+			lead = max(lead, expressionLen(expressions[i])-3-len(p))
 		}
+		plain = plain && expressions[i] == "" && !strings.HasSuffix(p, "$")
 	}
-	if pad > maxPad {
+	if lead > maxLead {
 		return
 	}
-	var padding string
-	if pad > 0 {
-		padding = "/" + strings.Repeat("~", pad) + `"`
+	front := ""
+	if !plain {
+		front = "/" + strings.Repeat("~", lead) + `/"`
 	}
 
 	var file strings.Builder
@@ -253,45 +260,58 @@ func (r *Robots) compile() {
 	cost := 0
 	for i := range r.rules {
 		rule := &r.rules[i]
-		key := "Disallow: "
 		if rule.allow {
-			key = "Allow: "
+			file.WriteString("Allow: ")
+		} else {
+			file.WriteString("Disallow: ")
 		}
-		file.WriteString(key)
-		if isWildcard(rule.pattern) {
-			k := pad - 2 + len(rule.pattern) - expressionLen(rule.pattern)
-			file.WriteString(padding[:1+k])
-			file.WriteString(`*"`)
-			cost += pad + 2 + len(rule.pattern)
+		if expressions[i] == "" {
+			file.WriteString(front)
+			file.WriteString(encodeEnd(rule.pattern))
+		} else {
+			length := len(front) + len(rule.pattern) // of a prefix of as many octets
+			k := length - expressionLen(expressions[i])
+			tail = max(tail, k)
+			cost += length
 			if cost > maxExpressions {
 				return
 			}
-		} else {
-			file.WriteString(padding)
+			file.WriteString(expressions[i])
+			file.WriteString(strings.Repeat("~", k))
 		}
-		file.WriteString(rule.pattern)
 		file.WriteByte('\n')
 	}
-	// An error would be one of ours; the plain matcher then answers.
-	if data, err := robotstxt.FromString(file.String()); err == nil {
-		r.group, r.pad, r.cost = data.FindGroup("*"), padding, cost
+	// An error would be a mistake here; the plain matcher then answers.
+	data, err := robotstxt.FromString(file.String())
+	if err != nil {
+		return
+	}
+	r.group, r.cost = data.FindGroup("*"), cost
+	if !plain {
+		r.lead, r.tail = front, `"`+strings.Repeat("~", tail)
 	}
 }
 
-func isWildcard(pattern string) bool {
-	return strings.Contains(pattern, "*") || strings.HasSuffix(pattern, "$")
+// encodeWildcards writes a pattern with * for the library, but for the ~ at its
+// end, which is never a * that the library would drop.
+func encodeWildcards(pattern string) string {
+	if strings.HasSuffix(pattern, "$") {
+		return `/"` + encodeEnd(pattern)
+	}
+	return `/"` + strings.TrimSuffix(pattern, "*") + `*"`
+}
+
+// encodeEnd writes " for a last $.
+func encodeEnd(pattern string) string {
+	if whole, ok := strings.CutSuffix(pattern, "$"); ok {
+		return whole + `"`
+	}
+	return pattern
 }
 
 // expressionLen is the length of the regular expression that the library makes
-// of a pattern: it drops a last *, writes .* for the others, and leaves a last
-// $ unquoted.
-func expressionLen(pattern string) int {
-	n := len(regexp.QuoteMeta(strings.TrimSuffix(pattern, "*")))
-	if strings.HasSuffix(pattern, "$") {
-		n--
-	}
-	return n
-}
+// of an encoded pattern: it quotes it, then writes .* for each \*.
+func expressionLen(encoded string) int { return len(regexp.QuoteMeta(encoded)) }
 
 // robotsParser reads a file line by line.
 type robotsParser struct {
