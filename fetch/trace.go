@@ -18,6 +18,7 @@ type trace struct {
 	writes      int // requests written, well or not
 	addr        netip.Addr
 	sent, first time.Time
+	whenSent    func(time.Time)
 }
 
 // sighting is what a trace has seen.
@@ -38,12 +39,14 @@ func newTrace() *trace {
 
 // takeTrace returns a trace for a new exchange: the last one, if it is at
 // rest.
-func (b *Buffer) takeTrace() *trace {
+func (b *Buffer) takeTrace(whenSent func(time.Time)) *trace {
 	t := b.trace
 	b.trace = nil
 	if t == nil || !t.rewind() {
 		t = newTrace()
 	}
+	// Nobody else has it yet.
+	t.whenSent = whenSent
 	return t
 }
 
@@ -58,9 +61,13 @@ func (t *trace) gotConn(info httptrace.GotConnInfo) {
 
 func (t *trace) wroteRequest(httptrace.WroteRequestInfo) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.writes++
 	t.sent = time.Now()
+	sent, tell := t.sent, t.whenSent
+	t.mu.Unlock()
+	if tell != nil {
+		tell(sent)
+	}
 }
 
 func (t *trace) gotFirstByte() {

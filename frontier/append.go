@@ -171,6 +171,11 @@ func (f *Frontier) Robots(j *Job, e *storage.Host, retryAfter time.Duration) err
 	if err := f.append(e); err != nil {
 		return err
 	}
+	if o := f.hosts[j.ID.Host].origin(j.ID.Ord == storage.OrdRobotsHTTPS); !o.busy {
+		// Its jobs carry the rules, which must be on disk for that.
+		o.busy = true
+		f.stagedRobots = append(f.stagedRobots, j.ID)
+	}
 	if e.Next != "" {
 		// The errand has moved to another host.
 		f.wake(f.hosts[f.intern(weburl.URL(e.Next).Host())])

@@ -24,6 +24,7 @@ func (f *Frontier) Seal(now time.Time) *storage.Batch {
 	f.batch, f.spare = f.spare, nil
 	f.batch.Reset(f.seq + 1)
 	f.sealed, f.staged = f.staged, f.sealed[:0]
+	f.sealedRobots, f.stagedRobots = f.stagedRobots, f.sealedRobots[:0]
 	f.spare = b
 	return b
 }
@@ -57,4 +58,10 @@ func (f *Frontier) Committed() {
 		f.wake(h)
 	}
 	f.sealed = f.sealed[:0]
+	for _, id := range f.sealedRobots {
+		h := f.hosts[id.Host]
+		h.origin(id.Ord == storage.OrdRobotsHTTPS).busy = false
+		f.wake(h)
+	}
+	f.sealedRobots = f.sealedRobots[:0]
 }

@@ -105,9 +105,9 @@ type Frontier struct {
 	hosts     []*host
 	names     map[string]uint32
 	retries   map[storage.JobID]*retry
-	rootHosts []string // hosts of seeds and of what joined, in order
+	rootHosts []string        // hosts of seeds and of what joined, in order
 	roots     map[string]bool // of rootHosts; whether the user named it
-	prefixes  set // fingerprints of seeds' folders
+	prefixes  set             // fingerprints of seeds' folders
 	counts    storage.Counts
 	settings  []byte
 	sources   map[string]storage.Source
@@ -123,9 +123,11 @@ type Frontier struct {
 	spare    *storage.Batch
 	staged   []push // jobs of the batch that is being filled
 	sealed   []push // jobs of the batch that is being committed
-	loading  bool
-	run      storage.Run
-	leftAt   int64
+	// Origins whose robots.txt is known by the same batches.
+	stagedRobots, sealedRobots []storage.JobID
+	loading                    bool
+	run                        storage.Run
+	leftAt                     int64
 }
 
 // push is jobs that an event brought and that are not handed out before the

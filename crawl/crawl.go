@@ -1,0 +1,914 @@
+// Package crawl runs a crawl: it hands out jobs, has workers visit them, and
+// commits what came of it.
+//
+// The life of a URL. A seed, or a link on a page, is spelled canonically
+// (package weburl) and judged by the scope. If it passes and is new, the event
+// that brings it to the crawl file admits it: from that commit on it is
+// pending (package frontier). When its host may be asked, the loop hands it to
+// a worker, which asks for it (package fetch), reads the page (package page)
+// and returns a result. The loop decides what the result means, an outcome or
+// another attempt, and appends it to the next commit together with the links
+// that are new. So page, queue and seen-set change in one transaction, and a
+// job is pending in the file until its outcome is there: nothing needs repair
+// after a crash, and what was on its way is simply asked again.
+//
+// One goroutine, [Crawl.Run], owns the frontier. Workers see neither queue nor
+// disk, share no state, and a panic in one becomes the outcome of its page.
+// Commits are written by a goroutine of their own, so that the next jobs go
+// out meanwhile; what a commit brings is handed out when it is on disk.
+package crawl
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"pawl/fetch"
+	"pawl/frontier"
+	"pawl/storage"
+	"pawl/weburl"
+)
+
+// Input is where seeds come from, beside the seeds file of the settings.
+type Input struct {
+	Args  []string
+	Stdin io.Reader // one address a line; nil: none
+}
+
+// Options are what a crawl is made from.
+type Options struct {
+	Settings
+	Input     Input
+	Log       *slog.Logger      // nil: nothing is logged
+	Transport http.RoundTripper // nil: the network
+}
+
+// Crawl is one crawl of one file. Make it with New and run it once.
+type Crawl struct {
+	file        *storage.File
+	frontier    *frontier.Frontier
+	settings    Settings
+	changed     bool // the settings differ from those remembered
+	input       Input
+	log         *slog.Logger
+	transport   http.RoundTripper
+	speller     *weburl.Speller
+	hash        func([]byte) uint64
+	source      storage.Source
+	sourceKnown bool
+	progress    atomic.Pointer[Progress]
+}
+
+// Rules are the rules of canonical spelling for a new crawl file, as
+// storage.Create takes them.
+func Rules() json.RawMessage {
+	text, err := json.Marshal(weburl.DefaultRules())
+	if err != nil {
+		panic("crawl: rules of spelling: " + err.Error())
+	}
+	return text
+}
+
+// Remembered gives the settings that a crawl file remembers, without reading
+// the whole file; ok is false when there are none yet.
+func Remembered(file *storage.File) (s Settings, ok bool, err error) {
+	err = file.View(func(r *storage.Reader) error {
+		state, err := r.State()
+		if err != nil || state.Counts.Settings == 0 {
+			return err
+		}
+		edit, err := storage.DecodeEdit(r.Event(state.Counts.Settings))
+		if err != nil {
+			return err
+		}
+		ok = true
+		if err := json.Unmarshal(edit.Settings, &s); err != nil {
+			return fmt.Errorf("%w: settings: %w", storage.ErrDamaged, err)
+		}
+		return nil
+	})
+	return s, ok, err
+}
+
+// New loads the crawl in the file, to be run with the given settings. The file
+// must be open for writing and stays the caller's to close.
+func New(file *storage.File, o Options) (*Crawl, error) {
+	if err := o.Settings.Validate(); err != nil {
+		return nil, err
+	}
+	var rules weburl.Rules
+	if err := json.Unmarshal(file.Header().Rules, &rules); err != nil {
+		return nil, fmt.Errorf("%w: rules of spelling: %w", storage.ErrDamaged, err)
+	}
+	speller, err := weburl.New(rules)
+	if err != nil {
+		return nil, fmt.Errorf("%w: rules of spelling: %w", storage.ErrTooNew, err)
+	}
+	f, err := frontier.Load(file, o.frontierOptions())
+	if err != nil {
+		return nil, err
+	}
+	c := &Crawl{
+		file: file, frontier: f, settings: o.Settings, input: o.Input, log: o.Log, transport: o.Transport,
+		speller: speller, hash: f.Hasher(),
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	text, err := json.Marshal(c.settings)
+	if err != nil {
+		return nil, err
+	}
+	c.changed = string(text) != string(f.Settings())
+	c.source, c.sourceKnown = f.Source(c.settings.SeedsFile)
+	c.progress.Store(&Progress{Counts: f.Counts()})
+	return c, nil
+}
+
+// Counts are the totals that the crawl starts from. Not to be called while Run
+// runs; see Progress.
+func (c *Crawl) Counts() storage.Counts { return c.frontier.Counts() }
+
+// RootHosts are the hosts of the seeds so far. Not to be called while Run
+// runs.
+func (c *Crawl) RootHosts() []string { return slices.Clone(c.frontier.RootHosts()) }
+
+// Speller spells addresses by the rules of this crawl.
+func (c *Crawl) Speller() *weburl.Speller { return c.speller }
+
+// End says why a run ended.
+type End string
+
+const (
+	// Finished: nothing is pending.
+	Finished End = "finished"
+	// Stopped: the context was cancelled.
+	Stopped End = "stopped"
+	// MaxPages and the others: a limit that the user set was reached.
+	MaxPages        End = "max-pages"
+	MaxPagesPerHost End = "max-pages-per-host"
+	MaxDuration     End = "max-duration"
+	MaxBytes        End = "max-bytes"
+)
+
+// Summary is what a run came to.
+type Summary struct {
+	End      End
+	Counts   storage.Counts
+	Before   storage.Counts // when the run began
+	Unclean  bool           // the run before did not end cleanly
+	Seeds    int            // seeds read, good ones
+	BadSeeds int
+	NewSeeds int // that became jobs
+	SeedsErr error
+	Took     time.Duration
+}
+
+// Progress is a look at a running crawl.
+type Progress struct {
+	Time     time.Time
+	Counts   storage.Counts // appended so far, a little ahead of the file
+	InFlight int
+	Hosts    int  // hosts that wait until they may be asked again
+	Stopping bool // nothing more is handed out
+	Seeding  bool // seeds are still being read
+}
+
+// Progress is the newest look at the crawl. It may be called concurrently.
+func (c *Crawl) Progress() Progress { return *c.progress.Load() }
+
+const (
+	// commitEvents is how many events make a commit due at once.
+	commitEvents = 256
+	// A smaller batch waits this long for company: little while workers are
+	// idle, for the links it brings may be what they wait for.
+	lingerIdle = 5 * time.Millisecond
+	lingerBusy = 50 * time.Millisecond
+	// grace is how long a stop waits for what is in flight.
+	grace = 10 * time.Second
+	// look is how often Progress is renewed.
+	look = 200 * time.Millisecond
+	// reviewSlice is how many events a review of skipped links takes at once.
+	reviewSlice = 2000
+)
+
+// loop is a run of a Crawl: the goroutine that owns the frontier, and what it
+// needs for that.
+type loop struct {
+	*Crawl
+	scope *scope
+	rules ruleCache
+	start time.Time
+	ctx   context.Context // of the fetches; cancelled to abort them
+
+	tasks   chan *task
+	results chan *result
+	sent    chan sending
+	commits chan *storage.Batch
+	done    chan error // a commit is through
+
+	committing bool
+	onDisk     uint64    // the last event that is committed
+	sealed     uint64    // the last event of the commit under way
+	oldest     time.Time // of the events not sealed; zero: there are none
+	busy       int       // tasks at workers
+	pages      int       // jobs handed out, not settled, that may become fetched pages
+	careful    []*task   // to be started when a commit has marked them
+	marked     []*task   // marked by the commit that is under way
+	alone      *task     // to be run when nothing else is
+	aloneOut   bool
+	stopping   bool
+	end        End
+	joined     bool // the scope grew since links were last reviewed
+	summary    Summary
+}
+
+// Run crawls until nothing is pending, a limit is reached or ctx is cancelled.
+// Then it waits a few seconds for what is in flight and commits. An error
+// means that the crawl file could not be read or written; what was committed
+// before is in the file.
+func (c *Crawl) Run(ctx context.Context) (Summary, error) {
+	fetchOptions, err := c.settings.fetchOptions()
+	if err != nil {
+		return Summary{}, err
+	}
+	fetchOptions.Transport = c.transport
+	fetcher, err := fetch.New(fetchOptions)
+	if err != nil {
+		return Summary{}, err
+	}
+	defer fetcher.Close()
+	scope, err := newScope(&c.settings, c.frontier)
+	if err != nil {
+		return Summary{}, err
+	}
+	token := fetch.ProductToken(c.settings.UserAgent)
+	n := c.settings.Workers
+	l := &loop{
+		Crawl: c, scope: scope, start: time.Now(),
+		rules: ruleCache{token: token, kept: map[uint64]*rules{}},
+		tasks: make(chan *task, n), results: make(chan *result, n), sent: make(chan sending, n),
+		commits: make(chan *storage.Batch, 1), done: make(chan error, 1),
+	}
+	var abort context.CancelFunc
+	l.ctx, abort = context.WithCancel(context.WithoutCancel(ctx))
+	var workers sync.WaitGroup
+	for i := range n {
+		w := &worker{
+			number: i + 1, settings: &c.settings, fetcher: fetcher, speller: c.speller, hash: c.hash, token: token,
+			log: c.log.With("worker", i+1), sent: l.sent,
+		}
+		workers.Go(func() { w.run(l.ctx, l.tasks, l.results) })
+	}
+	var committer sync.WaitGroup
+	committer.Go(func() {
+		for b := range l.commits {
+			l.done <- c.file.Commit(b)
+		}
+	})
+	err = l.run(ctx, abort)
+	// After an error results may still come; nobody needs them.
+	abort()
+	close(l.tasks)
+	gone := make(chan struct{})
+	go func() { workers.Wait(); close(gone) }()
+	for waiting := true; waiting; {
+		select {
+		case <-l.results:
+		case <-gone:
+			waiting = false
+		}
+	}
+	close(l.commits)
+	committer.Wait()
+	l.summary.Took = time.Since(l.start)
+	l.summary.Counts = c.frontier.Counts()
+	return l.summary, err
+}
+
+// now is the time by a clock that does not jump when the machine's is set.
+func (l *loop) now() time.Time { return l.start.Add(time.Since(l.start)) }
+
+// at is a time that a worker took, by the same clock.
+func (l *loop) at(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return l.start.Add(t.Sub(l.start))
+}
+
+func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
+	l.onDisk = l.frontier.Seq()
+	l.summary.Before = l.frontier.Counts()
+	l.summary.Unclean = l.frontier.Start(l.now(), os.Getpid(), l.settings.Workers+commitEvents)
+	if l.changed {
+		if err := l.remember(); err != nil {
+			return err
+		}
+	}
+	feedCtx, stopFeed := context.WithCancel(ctx)
+	defer stopFeed()
+	seeds, seedsDone := make(chan seedBatch), make(chan seedStats, 1)
+	go l.feed(feedCtx, seeds, seedsDone)
+	feeding := true
+	defer func() {
+		stopFeed()
+		if feeding && l.input.Stdin == nil {
+			<-seedsDone // a read from a terminal or pipe cannot be broken off
+		}
+	}()
+
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	ticker := time.NewTicker(look)
+	defer ticker.Stop()
+	var deadline, graceOver <-chan time.Time
+	if d := l.settings.MaxDuration; d > 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		deadline = t.C
+	}
+	cancelled := ctx.Done()
+	stop := func(end End) {
+		l.stopping, l.end = true, end
+		cancelled, deadline = nil, nil
+		stopFeed()
+		graceOver = time.After(grace)
+		l.publish(feeding)
+	}
+	for {
+		if err := l.advance(feeding); err != nil {
+			return err
+		}
+		if over, err := l.over(feeding); err != nil || over {
+			if err != nil {
+				return err
+			}
+			break
+		}
+		wake := l.sleep()
+		timer.Reset(wake)
+		input := seeds
+		if l.stopping || l.frontier.Waiting() >= commitEvents {
+			input = nil
+		}
+		select {
+		case r := <-l.results:
+			if err := l.receive(r); err != nil {
+				return err
+			}
+			if err := l.drain(); err != nil {
+				return err
+			}
+		case s := <-l.sent:
+			l.frontier.Sent(s.job, l.at(s.at))
+		case err := <-l.done:
+			if err := l.committed(err); err != nil {
+				return err
+			}
+		case b := <-input:
+			if err := l.seed(b); err != nil {
+				return err
+			}
+		case st := <-seedsDone:
+			feeding = false
+			l.summary.Seeds, l.summary.BadSeeds, l.summary.SeedsErr = st.good, st.bad, st.err
+		case <-ticker.C:
+			l.publish(feeding)
+		case <-timer.C:
+		case <-deadline:
+			stop(MaxDuration)
+		case <-cancelled:
+			stop(Stopped)
+		case <-graceOver:
+			abort()
+		}
+	}
+	l.summary.End = l.end
+	return l.finish()
+}
+
+// sleep is how long the loop may wait for news before there is something to do
+// by itself.
+func (l *loop) sleep() time.Duration {
+	d := time.Hour
+	now := l.now()
+	if !l.oldest.IsZero() && !l.committing {
+		d = min(d, l.oldest.Add(l.linger()).Sub(now))
+	}
+	if l.room() {
+		if at, ok := l.frontier.Wake(); ok {
+			d = min(d, at.Sub(now))
+		}
+	}
+	return max(d, 0)
+}
+
+func (l *loop) linger() time.Duration {
+	if l.busy < l.settings.Workers {
+		return lingerIdle
+	}
+	return lingerBusy
+}
+
+// advance does all that can be done without waiting: commit, review, hand out.
+func (l *loop) advance(feeding bool) error {
+	if err := l.review(feeding); err != nil {
+		return err
+	}
+	if err := l.handOut(); err != nil {
+		return err
+	}
+	return l.commit()
+}
+
+// mayHandOut tells whether jobs may be handed out at all.
+func (l *loop) mayHandOut() bool {
+	if l.stopping || l.alone != nil {
+		return false
+	}
+	c := l.frontier.Counts()
+	if n := l.settings.MaxPages; n > 0 && int(c.Of(storage.Fetched))+l.pages >= n {
+		return false
+	}
+	if n := l.settings.MaxBytes; n > 0 && int64(c.Transferred) >= n {
+		return false
+	}
+	return true
+}
+
+// room tells whether another job may be handed out now, if there is one.
+func (l *loop) room() bool {
+	return l.busy+len(l.careful)+len(l.marked) < l.settings.Workers && l.frontier.Waiting() < 2*commitEvents && l.mayHandOut()
+}
+
+// handOut gives jobs to idle workers.
+func (l *loop) handOut() error {
+	if !l.room() {
+		return nil
+	}
+	now := l.now()
+	return l.file.View(func(r *storage.Reader) error {
+		for l.room() {
+			job, ok, err := l.frontier.Next(now, r)
+			if err != nil || !ok {
+				return err
+			}
+			if err := l.dispatch(job, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// dispatch brings a job on its way.
+func (l *loop) dispatch(job frontier.Job, r *storage.Reader) error {
+	t := &task{job: job, trusted: l.frontier.IsSeedHost(job.Asked)}
+	j := &t.job
+	if !j.Robots {
+		l.pages++
+	}
+	if j.Condemned || j.GaveUp != storage.NoClass {
+		return l.settle(l.withoutAsking(t))
+	}
+	if !j.Robots {
+		// The settings may be others than when it was admitted.
+		if reason := l.scope.judge(weburl.URL(j.URL), j.Found.Origin, false); reason != storage.NoReason {
+			l.frontier.Release(j, time.Time{})
+			l.pages--
+			l.touch()
+			return l.frontier.Withdraw(j, reason, l.now())
+		}
+		var err error
+		if t.rules, err = l.rules.get(j.Rules, r); err != nil {
+			return err
+		}
+	}
+	switch {
+	case j.Alone:
+		l.alone = t
+	case j.Careful:
+		l.careful = append(l.careful, t)
+	default:
+		l.send(t)
+	}
+	return nil
+}
+
+func (l *loop) send(t *task) {
+	l.busy++
+	l.tasks <- t // there are no more tasks than places in the channel
+}
+
+// withoutAsking is the result of a job that no request is made for.
+func (l *loop) withoutAsking(t *task) *result {
+	j := &t.job
+	at := storage.Ask{Time: l.now().UnixMilli()}
+	class, why := j.GaveUp, "robots.txt could not be had, the host was given up"
+	switch {
+	case j.Condemned:
+		class, why = storage.Crashed, "the process died three times while this was being fetched"
+	case class == storage.Throttled:
+		why = "the host asked for less again and again, and was given up"
+	case class == storage.PrivateAddress:
+		why = "the host's address is private; --allow-private allows it"
+	}
+	res := &result{task: t}
+	if j.Robots {
+		res.robots = &storage.Host{Ask: at, State: storage.RobotsGivenUp, Class: class, Error: why}
+		return res
+	}
+	res.visit = &storage.Visit{Ask: at, Outcome: storage.Failed, Class: class, Record: storage.Record{Error: why}}
+	return res
+}
+
+// receive takes a result from a worker.
+func (l *loop) receive(r *result) error {
+	l.busy--
+	if r.task == l.alone {
+		l.alone, l.aloneOut = nil, false
+	}
+	return l.settle(r)
+}
+
+// drain takes what else has come, so that it goes into the same commit.
+func (l *loop) drain() error {
+	for l.frontier.Waiting() < commitEvents {
+		select {
+		case r := <-l.results:
+			if err := l.receive(r); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// settle decides what a result means, and appends it.
+func (l *loop) settle(r *result) error {
+	j := &r.task.job
+	l.frontier.Release(j, l.at(r.sent))
+	if !j.Robots {
+		l.pages--
+	}
+	if r.aborted {
+		return nil // it stays pending
+	}
+	l.touch()
+	if j.Robots {
+		return l.settleRobots(r)
+	}
+	v := r.visit
+	if r.again != "" {
+		if int(j.Hops) < l.settings.MaxRedirects {
+			return l.frontier.Retry(j, &storage.Retry{
+				Attempt: j.Attempt - 1, Hops: j.Hops + 1, Ask: v.Ask, Status: v.Status, Raw: r.again, Due: v.Time,
+			}, r.retryAfter)
+		}
+		v.Outcome, v.Class = storage.Failed, storage.Protocol
+		v.Record.Error = fmt.Sprintf("redirects to itself more than %d times", l.settings.MaxRedirects)
+	}
+	if v.Outcome == storage.Failed && !j.Condemned && j.GaveUp == storage.NoClass {
+		wait, again := retryAfter(v.Class, int(v.Status), int(j.Attempt), l.settings.Retries, r.retryAfter)
+		if again {
+			return l.frontier.Retry(j, &storage.Retry{
+				Attempt: j.Attempt, Hops: j.Hops, Ask: v.Ask, Class: v.Class, Status: v.Status, Raw: j.Raw,
+				Due: v.Time + int64(v.Took) + wait.Milliseconds(), Error: v.Record.Error,
+			}, r.retryAfter)
+		}
+	}
+	if v.Outcome == storage.Failed {
+		l.log.Info("failed", "url", j.URL, "status", v.Status, "class", v.Class.String(), "error", v.Record.Error, "attempts", j.Attempt)
+	}
+	l.judge(r)
+	return l.frontier.Finish(j, v, r.links, r.retryAfter)
+}
+
+// judge fills in the reasons of the result's links, and lets the target of a
+// seed's redirect join the scope.
+func (l *loop) judge(r *result) {
+	o := r.task.job.Found.Origin
+	for i := range r.links {
+		c := &r.links[i]
+		if _, isAdmitted := l.frontier.Knows(c.FP); isAdmitted {
+			continue
+		}
+		child := storage.Origin{Depth: o.Depth + 1}
+		if c.Redirect {
+			child = storage.Origin{Depth: o.Depth, Hops: o.Hops + 1, Seed: o.Seed}
+		}
+		c.Reason = l.scope.judge(weburl.URL(c.URL), child, c.NoFollow)
+	}
+	if r.visit.Outcome != storage.Redirected || !o.Seed || len(r.links) == 0 {
+		return
+	}
+	target := weburl.URL(r.links[0].URL)
+	if !l.frontier.IsRoot(target) && r.links[0].Reason == storage.NoReason {
+		r.visit.Join = string(target)
+		l.joined = true
+		if host := target.Host(); !l.frontier.IsRootHost(host) {
+			l.log.Info("a seed redirects here, so this host joins the scope", "host", host, "seed", r.task.job.URL)
+		}
+	}
+}
+
+// settleRobots decides how a robots.txt that could not be had goes on.
+func (l *loop) settleRobots(r *result) error {
+	j, e := &r.task.job, r.robots
+	state, delay, rules := l.frontier.RobotsCopy(j)
+	switch e.State {
+	case storage.RobotsRetry:
+		wait, again := retryAfter(e.Class, int(e.Status), int(j.Attempt), l.settings.Retries, r.retryAfter)
+		if e.Class == storage.NoClass && e.Status >= 500 && int(j.Attempt) <= l.settings.Retries && !again {
+			// Every 5xx holds the host, not only those that pages are
+			// retried for.
+			wait, again = max(r.retryAfter, firstBackoff), true
+		}
+		switch {
+		case again:
+			e.Attempt, e.Hops = j.Attempt, j.Hops
+			if j.Hops > 0 {
+				e.Next = j.URL
+			}
+			e.Due = e.Time + int64(e.Took) + wait.Milliseconds()
+		case state != storage.RobotsNone:
+			// The last copy goes on to serve (RFC 9309 section 2.3.1.4).
+			e.State, e.Same, e.Delay = state, true, delay
+			e.Expires = l.now().Add(robotsStale).UnixMilli()
+			l.log.Warn("robots.txt cannot be had; its last copy goes on to serve", "host", j.Host, "error", e.Error)
+		default:
+			e.State = storage.RobotsGivenUp
+			l.log.Warn("robots.txt cannot be had; the host is given up", "host", j.Host, "class", e.Class.String(), "error", e.Error)
+		}
+	case storage.RobotsRules:
+		if rules != 0 {
+			same, err := l.sameRules(rules, e.Text)
+			if err != nil {
+				return err
+			}
+			if same {
+				e.Same, e.Text = true, ""
+			}
+		}
+	}
+	return l.frontier.Robots(j, e, r.retryAfter)
+}
+
+func (l *loop) sameRules(seq uint64, text string) (same bool, err error) {
+	err = l.file.View(func(r *storage.Reader) error {
+		event := r.Event(seq)
+		if event == nil {
+			return nil // not committed yet
+		}
+		e, err := storage.DecodeHost(event)
+		if err != nil {
+			return err
+		}
+		same = e.Text == text
+		return nil
+	})
+	return same, err
+}
+
+// seed appends seeds.
+func (l *loop) seed(b seedBatch) error {
+	for i := range b.links {
+		c := &b.links[i]
+		c.Reason = l.scope.judge(weburl.URL(c.URL), storage.Origin{Seed: true}, false)
+	}
+	n, err := l.frontier.AddSeeds(b.links, b.source, l.now())
+	l.summary.NewSeeds += n
+	if l.frontier.Waiting() > 0 {
+		l.touch()
+	}
+	return err
+}
+
+// remember appends the settings of this run, and has the links judged anew
+// that were skipped under others.
+func (l *loop) remember() error {
+	text, err := json.Marshal(l.settings)
+	if err != nil {
+		return err
+	}
+	l.touch()
+	if err := l.frontier.Remember(text, l.now()); err != nil {
+		return err
+	}
+	if l.summary.Before.Admitted == 0 {
+		return nil
+	}
+	return l.frontier.OpenReview(l.now())
+}
+
+// review judges skipped links anew, a slice at a time: after a change of
+// settings, and once more before the end when the scope grew.
+func (l *loop) review(feeding bool) error {
+	if l.stopping || l.committing || l.frontier.Waiting() >= commitEvents {
+		return nil
+	}
+	if l.joined && !feeding && l.idle() && l.frontier.Counts().Pending == 0 {
+		l.joined = false
+		l.touch()
+		if err := l.frontier.OpenReview(l.now()); err != nil {
+			return err
+		}
+	}
+	done, upto, open := l.frontier.Review()
+	if !open {
+		return nil
+	}
+	last := min(upto, done+reviewSlice, l.onDisk)
+	if last <= done {
+		return nil // the rest is not on disk yet
+	}
+	l.touch()
+	err := l.file.View(func(r *storage.Reader) error {
+		return r.Scan(done+1, func(seq uint64, event []byte) (bool, error) {
+			if seq > last {
+				return false, nil
+			}
+			if storage.KindOf(event) != storage.KindSkip {
+				return true, nil
+			}
+			return true, l.reviewEvent(event)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return l.frontier.Reviewed(last, l.now())
+}
+
+func (l *loop) reviewEvent(event []byte) error {
+	head, err := storage.DecodeLinksHead(event)
+	if err != nil {
+		return err
+	}
+	var passed []frontier.Candidate
+	for head.Links.Next() {
+		k := &head.Links.Link
+		fp := l.hash(k.URL)
+		if _, isAdmitted := l.frontier.Knows(fp); isAdmitted {
+			continue
+		}
+		u := weburl.URL(k.URL)
+		if l.scope.judge(u, k.Origin, k.NoFollow) != storage.NoReason {
+			continue
+		}
+		passed = append(passed, frontier.Candidate{
+			Link: storage.Link{URL: string(u), Kind: k.Kind, Redirect: k.Redirect(), Anchor: string(k.Anchor)}, FP: fp,
+		})
+	}
+	if err := head.Links.Err(); err != nil || len(passed) == 0 {
+		return err
+	}
+	_, err = l.frontier.Readmit(&head, passed, l.now())
+	return err
+}
+
+// touch notes that there is something to commit.
+func (l *loop) touch() {
+	if l.oldest.IsZero() {
+		l.oldest = l.now()
+	}
+}
+
+// idle tells whether no job is out.
+func (l *loop) idle() bool {
+	return l.busy == 0 && len(l.careful) == 0 && len(l.marked) == 0 && l.alone == nil
+}
+
+// commit gives the committer what has gathered, if it is time.
+func (l *loop) commit() error {
+	if l.committing {
+		return nil
+	}
+	switch {
+	case len(l.careful) > 0:
+	case l.alone != nil && !l.aloneOut && l.busy == 0:
+		l.frontier.RunsAlone(&l.alone.job)
+		l.aloneOut = true
+		l.careful = []*task{l.alone}
+	case l.oldest.IsZero():
+		return nil
+	case l.frontier.Waiting() >= commitEvents, l.idle():
+	case l.now().Sub(l.oldest) < l.linger():
+		return nil
+	}
+	l.seal()
+	return nil
+}
+
+func (l *loop) seal() {
+	l.marked, l.careful = l.careful, nil
+	l.oldest = time.Time{}
+	l.committing = true
+	l.sealed = l.frontier.Seq()
+	l.commits <- l.frontier.Seal(l.now())
+}
+
+// committed ends a commit: what it brought may be handed out, and the jobs
+// that waited for their marks start.
+func (l *loop) committed(err error) error {
+	l.committing = false
+	if err != nil {
+		return err
+	}
+	l.onDisk = l.sealed
+	l.frontier.Committed()
+	for _, t := range l.marked {
+		if l.stopping {
+			l.frontier.Release(&t.job, time.Time{})
+			l.forget(t)
+			continue
+		}
+		l.send(t)
+	}
+	l.marked = nil
+	return nil
+}
+
+// forget drops a task that was not started; its job stays pending.
+func (l *loop) forget(t *task) {
+	if !t.job.Robots {
+		l.pages--
+	}
+	if t == l.alone {
+		l.alone, l.aloneOut = nil, false
+	}
+}
+
+// over tells whether the run has come to its end.
+func (l *loop) over(feeding bool) (bool, error) {
+	if l.stopping && !l.committing {
+		// What waits to be started will not be.
+		for _, t := range l.careful {
+			l.frontier.Release(&t.job, time.Time{})
+			l.forget(t)
+		}
+		l.careful = nil
+		if l.alone != nil && !l.aloneOut {
+			l.frontier.Release(&l.alone.job, time.Time{})
+			l.forget(l.alone)
+		}
+	}
+	if !l.idle() || l.committing || l.frontier.Waiting() > 0 {
+		return false, nil
+	}
+	if l.stopping {
+		return true, nil
+	}
+	c := l.frontier.Counts()
+	_, _, reviewing := l.frontier.Review()
+	switch n, bytes := l.settings.MaxPages, l.settings.MaxBytes; {
+	case c.Pending == 0 && !feeding && !reviewing && !l.joined:
+		l.end = Finished
+		return true, nil
+	case n > 0 && int(c.Of(storage.Fetched)) >= n:
+		l.end = MaxPages
+		return true, nil
+	case bytes > 0 && int64(c.Transferred) >= bytes:
+		l.end = MaxBytes
+		return true, nil
+	case feeding, reviewing, c.Pending == 0:
+		return false, nil
+	}
+	if _, ok := l.frontier.Wake(); ok {
+		return false, nil
+	}
+	if l.settings.MaxPagesPerHost > 0 {
+		l.end = MaxPagesPerHost
+		return true, nil
+	}
+	return false, errors.New("crawl: jobs are pending, but no host will ever be ready; please report this")
+}
+
+// finish marks the run as cleanly ended.
+func (l *loop) finish() error {
+	l.frontier.Stop()
+	l.seal()
+	err := l.committed(<-l.done)
+	l.publish(false)
+	return err
+}
+
+func (l *loop) publish(feeding bool) {
+	now := l.now()
+	l.progress.Store(&Progress{
+		Time: now, Counts: l.frontier.Counts(), InFlight: l.busy, Hosts: l.frontier.Asleep(now),
+		Stopping: l.stopping, Seeding: feeding,
+	})
+}

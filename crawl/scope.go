@@ -1,0 +1,164 @@
+package crawl
+
+import (
+	"net/netip"
+	"regexp"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+
+	"pawl/frontier"
+	"pawl/page"
+	"pawl/storage"
+	"pawl/weburl"
+)
+
+// Guards against traps: addresses beyond these are skipped, not fetched.
+const (
+	MaxURLLength     = 4096 // bytes
+	MaxPathSegments  = 60
+	MaxSameSegment   = 3  // times that one segment may occur in a path
+	MaxQueryParams   = 60 // separated by &
+	minSegmentLength = 1
+)
+
+// scope judges which links belong to the crawl. It is used by the goroutine
+// that owns the frontier.
+type scope struct {
+	settings         *Settings
+	include, exclude []*regexp.Regexp
+	frontier         *frontier.Frontier
+	domains          map[string]bool // registrable domains of the first `counted` root hosts
+	counted          int
+}
+
+func newScope(s *Settings, f *frontier.Frontier) (*scope, error) {
+	sc := &scope{settings: s, frontier: f, domains: map[string]bool{}}
+	for _, list := range []struct {
+		from []string
+		to   *[]*regexp.Regexp
+	}{{s.Include, &sc.include}, {s.Exclude, &sc.exclude}} {
+		for _, text := range list.from {
+			re, err := regexp.Compile(text)
+			if err != nil {
+				return nil, err
+			}
+			*list.to = append(*list.to, re)
+		}
+	}
+	return sc, nil
+}
+
+// judge tells why a link is not admitted, NoReason when it is. o is where the
+// link itself would stand. Seeds, and what they redirect to, make the scope,
+// so they are only held against --exclude and the guards.
+func (s *scope) judge(u weburl.URL, o storage.Origin, noFollow bool) storage.Reason {
+	if !o.Seed {
+		switch {
+		case !s.contains(u):
+			return storage.OutOfScope
+		case noFollow && !s.settings.IgnoreNoFollow:
+			return storage.NoFollow
+		case s.settings.MaxDepth != NoLimit && int64(o.Depth) > int64(s.settings.MaxDepth):
+			return storage.TooDeep
+		}
+	}
+	if int(o.Hops) > s.settings.MaxRedirects {
+		return storage.TooManyRedirects
+	}
+	if reason := trap(u); reason != storage.NoReason {
+		return reason
+	}
+	if len(s.include) > 0 && !o.Seed && !matches(s.include, u) {
+		return storage.NotIncluded
+	}
+	if matches(s.exclude, u) {
+		return storage.Excluded
+	}
+	return storage.NoReason
+}
+
+func matches(res []*regexp.Regexp, u weburl.URL) bool {
+	for _, re := range res {
+		if re.MatchString(string(u)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *scope) contains(u weburl.URL) bool {
+	switch s.settings.Scope {
+	case ScopeHost:
+		return s.frontier.IsRootHost(u.Host())
+	case ScopeDomain:
+		hosts := s.frontier.RootHosts()
+		for ; s.counted < len(hosts); s.counted++ {
+			s.domains[domain(weburl.URL("http://"+hosts[s.counted]+"/").Hostname())] = true
+		}
+		return s.domains[domain(u.Hostname())]
+	case ScopePrefix:
+		return s.frontier.UnderRoot(u)
+	}
+	return true
+}
+
+// domain is the registrable domain of a host name, by the public suffix list;
+// a name that has none stands for itself.
+func domain(host string) string {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return host
+	}
+	d, err := publicsuffix.EffectiveTLDPlusOne(strings.TrimSuffix(host, "."))
+	if err != nil {
+		return host
+	}
+	return d
+}
+
+// trap tells what makes an address look like one of an endless supply.
+func trap(u weburl.URL) storage.Reason {
+	if len(u) > MaxURLLength {
+		return storage.TooLong
+	}
+	path := u.Path()
+	if n := strings.Count(path, "/"); n > MaxPathSegments {
+		return storage.TooManySegments
+	} else if n > MaxSameSegment && repeats(path) {
+		return storage.Repeating
+	}
+	if strings.Count(u.Query(), "&") >= MaxQueryParams {
+		return storage.TooManyParams
+	}
+	return storage.NoReason
+}
+
+// repeats tells whether a segment occurs too often. The number of segments is
+// bounded, so comparing all of them is cheaper than a map.
+func repeats(path string) bool {
+	var segments [MaxPathSegments + 1]string
+	n := 0
+	for part := range strings.SplitSeq(path, "/") {
+		if len(part) < minSegmentLength {
+			continue
+		}
+		same := 1
+		for _, other := range segments[:n] {
+			if other == part {
+				same++
+			}
+		}
+		if same > MaxSameSegment {
+			return true
+		}
+		segments[n] = part
+		n++
+	}
+	return false
+}
+
+// followed tells whether links of the kind are followed at all. Those that are
+// not leave no trace but in the counts of their page.
+func (s *Settings) followed(k page.Kind) bool {
+	return k.Navigation() || s.Assets && k.Asset()
+}

@@ -1,0 +1,226 @@
+package crawl
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"pawl/frontier"
+	"pawl/page"
+	"pawl/storage"
+	"pawl/weburl"
+)
+
+// seedBatch is addresses on their way from the user to the frontier.
+type seedBatch struct {
+	links  []frontier.Candidate
+	source *storage.Source // how far the file is read with them
+}
+
+const (
+	seedBatchSize = storage.MaxLinks
+	maxSeedLine   = weburl.MaxLength
+	// warnedSeeds is how many unreadable seeds are named; the others are only
+	// counted.
+	warnedSeeds = 20
+)
+
+// feeder reads seeds and sends them in batches. It waits for the receiver, so
+// a million of them take no more memory than one batch.
+type feeder struct {
+	speller *weburl.Speller
+	hash    func([]byte) uint64
+	log     *slog.Logger
+	send    func(seedBatch) bool // false: nobody wants more
+	batch   seedBatch
+	good    int
+	bad     int
+}
+
+// seedStats is what came of reading the seeds.
+type seedStats struct {
+	good, bad int
+	err       error // reading broke off
+}
+
+func (f *feeder) add(text, where string) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return
+	}
+	u, err := ParseSeed(f.speller, text)
+	if err != nil {
+		f.bad++
+		if f.bad <= warnedSeeds {
+			f.log.Warn("this seed cannot be used", "seed", shorten(text, 200), "at", where, "error", err)
+		}
+		return
+	}
+	f.good++
+	f.batch.links = append(f.batch.links, frontier.Candidate{
+		Link: storage.Link{URL: string(u), Kind: uint8(page.KindSeed)},
+		FP:   f.hash([]byte(u)),
+	})
+}
+
+func (f *feeder) flush(source *storage.Source) bool {
+	if len(f.batch.links) == 0 && source == nil {
+		return true
+	}
+	f.batch.source = source
+	ok := f.send(f.batch)
+	f.batch = seedBatch{}
+	return ok
+}
+
+// args feeds the addresses of the command line.
+func (f *feeder) args(seeds []string) bool {
+	for i, s := range seeds {
+		f.add(s, fmt.Sprintf("argument %d", i+1))
+		if len(f.batch.links) >= seedBatchSize && !f.flush(nil) {
+			return false
+		}
+	}
+	return f.flush(nil)
+}
+
+// lines feeds one address a line. With a source the place that was reached is
+// sent along; it starts at source.Offset, and from is the number of that line.
+func (f *feeder) lines(r io.Reader, what string, source *storage.Source) error {
+	b := bufio.NewReaderSize(r, 64<<10)
+	where := func(n int) string {
+		if source != nil && source.Offset > 0 && n > 0 {
+			return fmt.Sprintf("%s:+%d", what, n)
+		}
+		return fmt.Sprintf("%s:%d", what, n)
+	}
+	var at storage.Source
+	if source != nil {
+		at = *source
+	}
+	for n := 1; ; n++ {
+		line, size, err := readLine(b)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		at.Offset += size
+		switch {
+		case size > maxSeedLine:
+			f.bad++
+			if f.bad <= warnedSeeds {
+				f.log.Warn("this seed cannot be used", "at", where(n), "error", "the line is too long")
+			}
+		case !strings.HasPrefix(strings.TrimSpace(line), "#"):
+			if n == 1 {
+				line = strings.TrimPrefix(line, "\ufeff")
+			}
+			f.add(line, where(n))
+		}
+		end := errors.Is(err, io.EOF)
+		if len(f.batch.links) >= seedBatchSize || end {
+			var reached *storage.Source
+			if source != nil {
+				copied := at
+				reached = &copied
+			}
+			if !f.flush(reached) {
+				return nil
+			}
+		}
+		if end {
+			return nil
+		}
+	}
+}
+
+// readLine reads a line of which it keeps no more than maxSeedLine bytes; size
+// is the whole of it.
+func readLine(b *bufio.Reader) (line string, size int64, err error) {
+	var kept []byte
+	for {
+		part, err := b.ReadSlice('\n')
+		size += int64(len(part))
+		if len(kept) <= maxSeedLine {
+			kept = append(kept, part...)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return string(kept), size, err
+		}
+	}
+}
+
+// file feeds a file of seeds, from where it was left if it is the same file.
+func (f *feeder) file(path string, last storage.Source, known bool) error {
+	h, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	info, err := h.Stat()
+	if err != nil {
+		return err
+	}
+	source := storage.Source{Path: path, Size: info.Size(), MTime: info.ModTime().UnixNano()}
+	if known && last.Size == source.Size && last.MTime == source.MTime {
+		source.Offset = last.Offset
+		if source.Offset >= source.Size && info.Mode().IsRegular() {
+			return nil
+		}
+		if _, err := h.Seek(source.Offset, io.SeekStart); err != nil {
+			return err
+		}
+	}
+	return f.lines(h, filepath.Base(path), &source)
+}
+
+// hostLike is an address without its scheme: example.com, localhost:8080/x.
+var hostLike = regexp.MustCompile(`^(?:[\p{L}\p{N}](?:[\p{L}\p{N}_-]*[\p{L}\p{N}])?\.)+[\p{L}\p{N}-]+(?::\d{1,5})?(?:[/?#]|$)|^localhost(?::\d{1,5})?(?:[/?#]|$)`)
+
+// ParseSeed reads an address as users give them: one without a scheme is taken
+// for http, which is where most sites redirect from.
+func ParseSeed(speller *weburl.Speller, text string) (weburl.URL, error) {
+	if hostLike.MatchString(text) {
+		text = "http://" + text
+	}
+	u, err := speller.Parse(text)
+	if err != nil {
+		return "", err
+	}
+	return u, nil
+}
+
+func shorten(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}
+
+// feed runs the feeder over all sources and closes out when it is through.
+func (c *Crawl) feed(ctx context.Context, out chan<- seedBatch, done chan<- seedStats) {
+	f := &feeder{speller: c.speller, hash: c.hash, log: c.log, send: func(b seedBatch) bool {
+		select {
+		case out <- b:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}}
+	var err error
+	if f.args(c.input.Args) {
+		if c.settings.SeedsFile != "" {
+			err = f.file(c.settings.SeedsFile, c.source, c.sourceKnown)
+		}
+		if err == nil && c.input.Stdin != nil {
+			err = f.lines(c.input.Stdin, "stdin", nil)
+		}
+	}
+	done <- seedStats{good: f.good, bad: f.bad, err: err}
+}

@@ -1,0 +1,209 @@
+package crawl
+
+import (
+	"errors"
+	"fmt"
+	"net/mail"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"pawl/fetch"
+	"pawl/frontier"
+)
+
+// Scope says which addresses belong to a crawl, measured from its seeds and
+// from the hosts that seeds redirect to.
+type Scope string
+
+const (
+	ScopeHost   Scope = "host"   // the same host (name with port)
+	ScopeDomain Scope = "domain" // the same registrable domain
+	ScopePrefix Scope = "prefix" // the same host, in a seed's folder or below
+	ScopeAny    Scope = "any"
+)
+
+// Adaptive as a Delay makes the gap on a host as long as its last answer took,
+// within 100 ms and 10 s.
+const Adaptive = time.Duration(-1)
+
+// NoLimit as MaxDepth means that depth is not limited.
+const NoLimit = -1
+
+// Settings are what a user can choose about a crawl, and what its file
+// remembers. Start from Defaults: a zero is a choice of its own.
+type Settings struct {
+	SeedsFile string `json:"seeds_file,omitempty"` // absolute path
+
+	Scope          Scope    `json:"scope"`
+	Include        []string `json:"include,omitempty"` // regular expressions on the canonical address
+	Exclude        []string `json:"exclude,omitempty"`
+	Assets         bool     `json:"assets,omitempty"` // follow images, styles, scripts and media too
+	IgnoreNoFollow bool     `json:"ignore_nofollow,omitempty"`
+
+	MaxDepth        int           `json:"max_depth"` // NoLimit: none
+	MaxPages        int           `json:"max_pages,omitempty"`
+	MaxPagesPerHost int           `json:"max_pages_per_host,omitempty"`
+	MaxDuration     time.Duration `json:"max_duration,omitempty"`
+	MaxBytes        int64         `json:"max_bytes,omitempty"`
+
+	Workers      int           `json:"workers"`
+	PerHost      int           `json:"per_host"`
+	Delay        time.Duration `json:"delay"`
+	IgnoreRobots bool          `json:"ignore_robots,omitempty"`
+	UserAgent    string        `json:"user_agent"`
+	Contact      string        `json:"contact,omitempty"`
+
+	Timeout      time.Duration `json:"timeout"`
+	MaxBody      int64         `json:"max_body"`
+	Headers      []string      `json:"headers,omitempty"` // "Name: value"
+	User         string        `json:"user,omitempty"`    // "name:password"
+	Insecure     bool          `json:"insecure,omitempty"`
+	Retries      int           `json:"retries"`
+	MaxRedirects int           `json:"max_redirects"`
+	HTTP1        bool          `json:"http1,omitempty"`
+	AllowPrivate bool          `json:"allow_private,omitempty"`
+}
+
+// Defaults are the settings of a polite crawl of one host. userAgent is the
+// name with version, "pawl/1.0".
+func Defaults(userAgent string) Settings {
+	return Settings{
+		Scope:        ScopeHost,
+		MaxDepth:     NoLimit,
+		Workers:      16,
+		PerHost:      1,
+		Delay:        Adaptive,
+		UserAgent:    userAgent,
+		Timeout:      30 * time.Second,
+		MaxBody:      10_000_000,
+		Retries:      4,
+		MaxRedirects: 10,
+	}
+}
+
+// Bounds of settings that are counts.
+const (
+	maxWorkers   = 10_000
+	maxRetries   = 100
+	maxRedirects = 200
+)
+
+// Validate tells what is wrong with the settings, in the words of the flags
+// that set them.
+func (s *Settings) Validate() error {
+	switch s.Scope {
+	case ScopeHost, ScopeDomain, ScopePrefix, ScopeAny:
+	default:
+		return fmt.Errorf("--scope is host, domain, prefix or any, not %q", s.Scope)
+	}
+	for _, list := range []struct {
+		flag string
+		res  []string
+	}{{"--include", s.Include}, {"--exclude", s.Exclude}} {
+		for _, re := range list.res {
+			if _, err := regexp.Compile(re); err != nil {
+				return fmt.Errorf("%s %q is not a regular expression: %s", list.flag, re, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+			}
+		}
+	}
+	for _, n := range []struct {
+		flag      string
+		value     int
+		low, high int
+	}{
+		{"--max-depth", s.MaxDepth, NoLimit, 1 << 30},
+		{"--max-pages", s.MaxPages, 0, 1 << 50},
+		{"--max-pages-per-host", s.MaxPagesPerHost, 0, 1 << 50},
+		{"--workers", s.Workers, 1, maxWorkers},
+		{"--per-host", s.PerHost, 1, maxWorkers},
+		{"--retries", s.Retries, 0, maxRetries},
+		{"--max-redirects", s.MaxRedirects, 0, maxRedirects},
+	} {
+		if n.value < n.low || n.value > n.high {
+			return fmt.Errorf("%s must be a number from %d to %d, not %d", n.flag, max(n.low, 0), n.high, n.value)
+		}
+	}
+	switch {
+	case s.Delay < 0 && s.Delay != Adaptive:
+		return errors.New("--delay must not be negative")
+	case s.Delay > 24*time.Hour:
+		return errors.New("--delay must not be longer than 24h")
+	case s.MaxDuration < 0:
+		return errors.New("--max-duration must not be negative")
+	case s.MaxBytes < 0:
+		return errors.New("--max-bytes must not be negative")
+	case s.Timeout < 0:
+		return errors.New("--timeout must not be negative")
+	case s.MaxBody < 0:
+		return errors.New("--max-body must not be negative")
+	case s.User != "" && !strings.Contains(s.User, ":"):
+		return errors.New("--user must be NAME:PASSWORD")
+	}
+	if s.Contact != "" && !isContact(s.Contact) {
+		return fmt.Errorf("--contact must be a web or mail address, not %q", s.Contact)
+	}
+	o, err := s.fetchOptions()
+	if err != nil {
+		return err
+	}
+	f, err := fetch.New(o)
+	if err != nil {
+		return err
+	}
+	f.Close()
+	return nil
+}
+
+func isContact(s string) bool {
+	if u, err := url.Parse(s); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
+		return true
+	}
+	a, err := mail.ParseAddress(strings.TrimPrefix(s, "mailto:"))
+	return err == nil && a.Name == ""
+}
+
+func (s *Settings) frontierOptions() frontier.Options {
+	o := frontier.Defaults()
+	o.PerHost = s.PerHost
+	o.Adaptive = s.Delay == Adaptive
+	o.Delay = max(s.Delay, 0)
+	o.IgnoreRobots = s.IgnoreRobots
+	o.MaxPagesPerHost = s.MaxPagesPerHost
+	return o
+}
+
+// idleMargin is how much longer than the crawl delay an idle connection lives:
+// a new one costs four times what an old one does.
+const idleMargin = 30 * time.Second
+
+func (s *Settings) fetchOptions() (fetch.Options, error) {
+	o := fetch.Defaults()
+	o.UserAgent = s.agent()
+	o.Timeout = s.Timeout
+	o.MaxBody = s.MaxBody
+	for _, h := range s.Headers {
+		name, value, ok := strings.Cut(h, ":")
+		if !ok {
+			return o, fmt.Errorf("-H must be 'Name: value', not %q", h)
+		}
+		o.Headers = append(o.Headers, fetch.Header{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value)})
+	}
+	o.User, o.Password, _ = strings.Cut(s.User, ":")
+	o.HTTP1 = s.HTTP1
+	o.Insecure = s.Insecure
+	o.AllowPrivate = s.AllowPrivate
+	o.PerHost = s.PerHost
+	o.MaxConns = max(s.Workers*2, 100)
+	o.IdleConnTimeout = max(s.Delay, 10*time.Second) + idleMargin
+	return o, nil
+}
+
+// agent is the User-Agent header. With a contact it ends in "(+CONTACT)".
+func (s *Settings) agent() string {
+	if s.Contact == "" {
+		return s.UserAgent
+	}
+	return s.UserAgent + " (+" + s.Contact + ")"
+}

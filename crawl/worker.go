@@ -1,0 +1,303 @@
+package crawl
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"pawl/fetch"
+	"pawl/frontier"
+	"pawl/page"
+	"pawl/storage"
+	"pawl/weburl"
+)
+
+// task is a job on its way to a worker.
+type task struct {
+	job     frontier.Job
+	rules   *rules // nil: everything is allowed
+	trusted bool   // the user named the host
+}
+
+// rules is a robots.txt that is parsed when the first worker needs it.
+type rules struct {
+	text  string
+	token string
+	once  sync.Once
+	read  *fetch.Robots
+}
+
+func (r *rules) allow(pathQuery string) bool {
+	if r == nil {
+		return true
+	}
+	r.once.Do(func() { r.read = fetch.ParseRobots([]byte(r.text), r.token) })
+	return r.read.Allowed(pathQuery)
+}
+
+// result is what a worker made of a task. It says what happened; whether that
+// is the end of the job is for the loop to decide.
+type result struct {
+	task       *task
+	visit      *storage.Visit       // nil for a robots.txt and when aborted
+	links      []frontier.Candidate // not judged yet
+	robots     *storage.Host        // for a robots.txt
+	sent       time.Time            // zero: no request went out
+	retryAfter time.Duration
+	again      string // redirected to this other spelling of the same address
+	aborted    bool
+}
+
+// worker turns tasks into results, one at a time. It sees neither queue nor
+// disk.
+type worker struct {
+	number   int
+	settings *Settings
+	fetcher  *fetch.Fetcher
+	speller  *weburl.Speller
+	hash     func([]byte) uint64
+	token    string
+	log      *slog.Logger
+	sent     chan<- sending
+	buffer   fetch.Buffer
+	parser   *page.Parser
+}
+
+// sending is the news that a request has gone out.
+type sending struct {
+	job *frontier.Job
+	at  time.Time
+}
+
+func (w *worker) run(ctx context.Context, tasks <-chan *task, results chan<- *result) {
+	for t := range tasks {
+		results <- w.do(ctx, t)
+	}
+}
+
+// do makes a result of a task, also when something in it panics.
+func (w *worker) do(ctx context.Context, t *task) (res *result) {
+	began := time.Now()
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		w.log.Error("this page crashed its worker; the crawl goes on", "url", t.job.URL, "panic", fmt.Sprint(p))
+		w.log.Debug("where it crashed", "url", t.job.URL, "stack", string(debug.Stack()))
+		// What the panic left behind is not to be trusted.
+		w.buffer = fetch.Buffer{}
+		w.parser = nil
+		res = crashed(t, began, time.Now(), fmt.Sprint(p))
+	}()
+	if w.parser == nil {
+		w.parser = page.New(w.speller, w.token)
+	}
+	if t.job.Robots {
+		return w.robots(ctx, t)
+	}
+	return w.page(ctx, t)
+}
+
+// crashed is the result of a job that panicked. Its request counts as sent.
+func crashed(t *task, began, now time.Time, why string) *result {
+	ask := storage.Ask{Asked: true, Time: began.UnixMilli(), Took: milliseconds(now.Sub(began))}
+	why = clean("panic: "+why, 200)
+	res := &result{task: t, sent: began}
+	if t.job.Robots {
+		res.robots = &storage.Host{Ask: ask, State: storage.RobotsGivenUp, Class: storage.Crashed, Error: why}
+		return res
+	}
+	res.visit = &storage.Visit{Ask: ask, Outcome: storage.Failed, Class: storage.Crashed, Record: storage.Record{Error: why}}
+	return res
+}
+
+func (w *worker) fetch(ctx context.Context, t *task, url string, maxBody int64) fetch.Response {
+	req := fetch.Request{URL: url, Trusted: t.trusted, Auth: t.trusted, MaxBody: maxBody}
+	if t.job.TellSent {
+		req.WhenSent = func(at time.Time) {
+			select {
+			case w.sent <- sending{job: &t.job, at: at}:
+			case <-ctx.Done():
+			}
+		}
+	}
+	return w.fetcher.Fetch(ctx, req, &w.buffer)
+}
+
+func ask(r *fetch.Response) storage.Ask {
+	a := storage.Ask{
+		Asked: !r.Sent.IsZero(), Time: r.Started.UnixMilli(), Took: milliseconds(r.Total),
+		Throttled: r.Class == fetch.Throttled,
+	}
+	if a.Asked {
+		a.Time = r.Sent.UnixMilli()
+	}
+	return a
+}
+
+func milliseconds(d time.Duration) uint32 {
+	return uint32(max(d, 0).Round(time.Millisecond) / time.Millisecond)
+}
+
+func (w *worker) page(ctx context.Context, t *task) *result {
+	j := &t.job
+	url := j.URL
+	if j.Raw != "" {
+		url = j.Raw
+	}
+	if !t.rules.allow(weburl.URL(url).PathQuery()) {
+		w.log.Debug("robots.txt forbids it", "url", url)
+		return &result{task: t, visit: &storage.Visit{
+			Ask: storage.Ask{Time: time.Now().UnixMilli()}, Outcome: storage.Blocked,
+			Record: storage.Record{Worker: uint16(w.number)},
+		}}
+	}
+	r := w.fetch(ctx, t, url, 0)
+	if r.Class == fetch.Aborted {
+		return &result{task: t, sent: r.Sent, aborted: true}
+	}
+	v := &storage.Visit{
+		Ask: ask(&r), Status: uint16(r.Status), Transferred: r.Transferred, Class: class(r.Class),
+	}
+	v.Record = storage.Record{
+		Error: clean(r.Err, 200), HTTPVersion: r.Proto, IP: r.IP, Worker: uint16(w.number), TTFB: milliseconds(r.TTFB),
+	}
+	res := &result{task: t, visit: v, sent: r.Sent, retryAfter: r.RetryAfter}
+	w.judge(&r, v)
+	if r.Status != 0 {
+		w.describe(&r, v)
+	}
+	switch {
+	case v.Outcome == storage.Redirected:
+		w.redirect(url, &r, res)
+	case r.Status != 0 && (v.Class == storage.NoClass || v.Class == storage.Throttled) &&
+		page.IsHTML(r.Header.Get("Content-Type"), r.Body):
+		w.parse(url, &r, res)
+	}
+	w.log.Debug("asked", "url", url, "status", r.Status, "class", r.Class, "took", r.Total.Round(time.Millisecond), "bytes", r.Transferred)
+	return res
+}
+
+// judge gives the visit its outcome.
+func (w *worker) judge(r *fetch.Response, v *storage.Visit) {
+	switch {
+	case v.Class != storage.NoClass || r.Status >= 400:
+		v.Outcome = storage.Failed
+	case r.Status < 300:
+		v.Outcome = storage.Fetched
+	case r.Location == "" || r.Status == 304:
+		v.Outcome, v.Class = storage.Failed, storage.Protocol
+		v.Record.Error = fmt.Sprintf("status %d without a Location", r.Status)
+		if r.Status == 304 {
+			v.Record.Error = "status 304 to a request that set no condition"
+		}
+	default:
+		v.Outcome = storage.Redirected
+	}
+}
+
+// describe records what the header and the plain body tell.
+func (w *worker) describe(r *fetch.Response, v *storage.Visit) {
+	h := r.Header
+	rec := &v.Record
+	rec.ContentType = clean(h.Get("Content-Type"), 256)
+	rec.LastModified = clean(h.Get("Last-Modified"), 64)
+	rec.ETag = clean(h.Get("Etag"), 256)
+	rec.XRobotsTag = clean(strings.Join(h.Values("X-Robots-Tag"), ", "), 1024)
+	rec.Size = int64(len(r.Body))
+	rec.Truncated = r.Truncated
+	hash := page.ContentHash(r.Body)
+	rec.ContentHash = hash[:]
+}
+
+// redirect finds the target of a redirect: another address, which becomes a
+// link, or another spelling of the same.
+func (w *worker) redirect(url string, r *fetch.Response, res *result) {
+	v := res.visit
+	v.Redirect = clean(r.Location, 2048)
+	base, err := w.speller.NewBase(url)
+	if err != nil {
+		return
+	}
+	raw, err := base.Raw(r.Location)
+	if err != nil {
+		// mailto:, javascript:, nonsense: said in the row, nothing to follow.
+		return
+	}
+	target, err := w.speller.Parse(raw)
+	if err != nil {
+		return
+	}
+	v.Redirect = string(target)
+	if string(target) == res.task.job.URL {
+		res.again = raw
+		return
+	}
+	res.links = []frontier.Candidate{{
+		Link: storage.Link{URL: string(target), Kind: uint8(page.KindRedirect), Redirect: true},
+		FP:   w.hash([]byte(target)),
+	}}
+}
+
+func (w *worker) parse(url string, r *fetch.Response, res *result) {
+	p, err := w.parser.Parse(page.Input{
+		URL: url, ContentType: r.Header.Get("Content-Type"), Body: r.Body,
+		LinkHeaders: r.Header.Values("Link"), XRobots: r.Header.Values("X-Robots-Tag"),
+		ContentLanguage: r.Header.Get("Content-Language"),
+	})
+	if err != nil {
+		return // the address was fetched, so it parses
+	}
+	v := res.visit
+	v.Canonical = string(p.Canonical)
+	rec := &v.Record
+	rec.Title, rec.H1, rec.MetaDescription = p.Title, p.H1, p.MetaDescription
+	rec.MetaRobots, rec.NoIndex = p.MetaRobots, p.NoIndex
+	rec.Charset, rec.Language = p.Charset, p.Language
+	rec.WordCount, rec.Outlinks = uint32(p.WordCount), uint32(p.Outlinks)
+	if v.Outcome != storage.Fetched {
+		return // links of error pages are not followed
+	}
+	res.links = make([]frontier.Candidate, 0, len(p.Links))
+	for i := range p.Links {
+		l := &p.Links[i]
+		if !w.settings.followed(l.Kind) {
+			continue
+		}
+		res.links = append(res.links, frontier.Candidate{
+			Link:     storage.Link{URL: string(l.URL), Kind: uint8(l.Kind), Anchor: l.Anchor},
+			FP:       w.hash([]byte(l.URL)),
+			NoFollow: l.NoFollow || p.NoFollow,
+		})
+	}
+}
+
+func class(c fetch.Class) storage.Class {
+	k, ok := storage.ParseClass(string(c))
+	if !ok {
+		return storage.Protocol
+	}
+	return k
+}
+
+// clean makes one line of bounded length of what a server sent.
+func clean(s string, limit int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s)
+	s = strings.TrimSpace(s)
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "")
+	}
+	return s
+}
