@@ -14,7 +14,7 @@ import (
 
 var (
 	robotsSeed  = flag.Uint64("robots.seed", 0, "seed of the random robots.txt files, 0 for one by the clock")
-	robotsFiles = flag.Int("robots.files", 4000, "how many random robots.txt files to compare")
+	robotsFiles = flag.Int("robots.files", defaultRobotsFiles, "how many random robots.txt files to compare")
 )
 
 // group writes a file with one group for everyone out of rules parted by " | ".

@@ -1,0 +1,5 @@
+//go:build !race
+
+package fetch
+
+const defaultRobotsFiles = 6000

@@ -1,0 +1,6 @@
+//go:build race
+
+package fetch
+
+// defaultRobotsFiles is less with the race detector, which makes it ten times slower.
+const defaultRobotsFiles = 1000
