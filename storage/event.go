@@ -382,13 +382,13 @@ func (e *Edit) appendTo(dst []byte) []byte {
 // LinkBlock is an encoded run of links inside an event, to be read by its
 // Next. The zero value is an empty block.
 type LinkBlock struct {
-	r        reader
-	left     uint64
-	skips    bool
-	url      []byte
-	Link     FoundLink
-	parent   Origin
-	seeds    bool
+	r      reader
+	left   uint64
+	skips  bool
+	url    []byte
+	Link   FoundLink
+	parent Origin
+	seeds  bool
 }
 
 // FoundLink is a link as a LinkBlock reads it. URL and Anchor are valid until

@@ -24,6 +24,8 @@ const (
 
 type boltMeta struct {
 	pageSize  uint64
+	root      uint64
+	freelist  uint64
 	highWater uint64
 	txid      uint64
 }
@@ -48,16 +50,27 @@ func inspect(path string) error {
 		return fmt.Errorf("%w: %w", ErrReadOnly, err)
 	}
 	defer f.Close()
-	return inspectMeta(f, uint64(info.Size()))
+	_, err = inspectMeta(f)
+	return err
 }
 
-func inspectMeta(f io.ReaderAt, size uint64) error {
+// sizedFile is what inspectMeta needs of an *os.File.
+type sizedFile interface {
+	io.ReaderAt
+	Stat() (fs.FileInfo, error)
+}
+
+// inspectMeta gives the meta page that bbolt will use.
+func inspectMeta(f sizedFile) (*boltMeta, error) {
 	var newest *boltMeta
 	magic := false
 	consider := func(offset int64) {
 		m, isBolt := readMeta(f, offset)
 		magic = magic || isBolt
-		if m != nil && (newest == nil || m.txid > newest.txid) {
+		if m == nil || offset > 0 && m.pageSize != uint64(offset) {
+			return
+		}
+		if newest == nil || m.txid > newest.txid {
 			newest = m
 		}
 	}
@@ -73,15 +86,34 @@ func inspectMeta(f io.ReaderAt, size uint64) error {
 	}
 	if newest == nil {
 		if magic {
-			return fmt.Errorf("%w: neither of its first two pages is whole", ErrDamaged)
+			return nil, damage("neither of its first two pages is whole")
 		}
-		return ErrNotOurs
+		return nil, ErrNotOurs
 	}
-	need := newest.highWater * newest.pageSize
-	if newest.highWater > 1<<50 || need > size {
-		return fmt.Errorf("%w: it was cut short (%d bytes of at least %d)", ErrDamaged, size, need)
+	// The size is asked for last: whoever has the file open may be growing it.
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	size, need := uint64(info.Size()), newest.highWater*newest.pageSize
+	if newest.highWater > 1<<40 || need > size {
+		return nil, damage("it was cut short (%d bytes of at least %d)", size, need)
+	}
+	return newest, nil
+}
+
+// inspectPages examines what bbolt follows blindly. The file must be locked,
+// or a commit of another process would look like damage.
+func inspectPages(f sizedFile) error {
+	m, err := inspectMeta(f)
+	if err != nil {
+		return err
+	}
+	p := newPages(f, m.pageSize, m.highWater)
+	if err := p.tree(m.root); err != nil {
+		return err
+	}
+	return p.freelist(m.freelist)
 }
 
 // readMeta gives the meta page at the offset, nil when it is not valid;
@@ -103,6 +135,8 @@ func readMeta(f io.ReaderAt, offset int64) (m *boltMeta, isBolt bool) {
 	}
 	m = &boltMeta{
 		pageSize:  uint64(binary.LittleEndian.Uint32(b[8:])),
+		root:      binary.LittleEndian.Uint64(b[16:]),
+		freelist:  binary.LittleEndian.Uint64(b[32:]),
 		highWater: binary.LittleEndian.Uint64(b[40:]),
 		txid:      binary.LittleEndian.Uint64(b[48:]),
 	}

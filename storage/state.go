@@ -82,12 +82,15 @@ func decodeOut(b []byte) ([]Mark, error) {
 	var out []Mark
 	for range n {
 		if r.err != nil {
-			return nil, r.err
+			break
 		}
 		m := Mark{Job: r.job()}
 		c := r.byte()
 		m.Marks, m.Alone = c>>1, c&1 != 0
 		out = append(out, m)
 	}
-	return out, r.err
+	if r.err != nil {
+		return nil, r.err
+	}
+	return out, nil
 }

@@ -20,10 +20,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -47,7 +49,10 @@ var (
 )
 
 // WriteError is a failed commit: a full disk, an I/O error, a file system that
-// went read-only. Nothing of the failed transaction is in the file.
+// went read-only. The file is whole: the transaction is not in it, unless its
+// very last step failed (the sync after the new root was written); then it may
+// be there, but never a part of it. So after a WriteError only the file knows
+// where the crawl stands: close it and open it again.
 type WriteError struct{ Err error }
 
 func (e *WriteError) Error() string { return "write the crawl file: " + e.Err.Error() }
@@ -80,8 +85,10 @@ type Header struct {
 // deadlock when it has to map the file anew).
 type File struct {
 	db     *bolt.DB
+	file   *os.File // that bbolt has open
 	path   string
 	header Header
+	dead   atomic.Bool // bbolt died and may hold its own locks for ever
 }
 
 // Create makes a new crawl file with the given rules of canonical spelling and
@@ -107,7 +114,8 @@ func Create(path string, rules json.RawMessage) (*File, error) {
 }
 
 func createTemp(path string, rules json.RawMessage) (string, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	// Not with the name of the file in it, which may be as long as names can be.
+	f, err := os.CreateTemp(filepath.Dir(path), ".pawl-*.tmp")
 	if err != nil {
 		return "", createError(path, err)
 	}
@@ -183,9 +191,13 @@ func publish(tmp, path string) error {
 	return os.Rename(tmp, path)
 }
 
-// Open opens an existing crawl file. The file is checked before bbolt maps it,
-// because bbolt dies of a memory fault on a file that was cut short. With
-// readOnly several processes may have it open at once.
+// Open opens an existing crawl file. Several processes may have it open at
+// once when all of them are readOnly, otherwise only one: ErrInUse, after
+// waiting for about a second.
+//
+// The file is examined before bbolt follows it, because bbolt dies of a memory
+// fault on a file that was cut short and runs for ever on one whose pages lead
+// in circles.
 func Open(path string, readOnly bool) (*File, error) {
 	if err := inspect(path); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -195,15 +207,34 @@ func Open(path string, readOnly bool) (*File, error) {
 			return nil, fmt.Errorf("%s: %w: %w", path, ErrReadOnly, err)
 		}
 	}
-	f := &File{path: path}
-	err := guard(func() error { return f.open(readOnly) })
-	if err != nil {
-		if f.db != nil {
-			f.db.Close()
+	// First for reading: bbolt takes the lock under which the pages can be
+	// examined, but does not yet touch the list of free pages.
+	f, err := open(path, true)
+	if err == nil && !readOnly {
+		if err = f.Close(); err == nil {
+			f, err = open(path, false)
 		}
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return f, nil
+}
+
+func open(path string, readOnly bool) (*File, error) {
+	f := &File{path: path}
+	g := guarded{ours: true}
+	err := g.run(func() error { return f.open(readOnly) })
+	if err == nil {
+		return f, nil
+	}
+	switch {
+	case f.db != nil && !g.died:
+		f.db.Close()
+	case f.file != nil:
+		f.file.Close()
+	}
+	return nil, err
 }
 
 func writable(path string) error {
@@ -224,6 +255,11 @@ func (f *File) open(readOnly bool) error {
 		Timeout:      time.Second,
 		ReadOnly:     readOnly,
 		FreelistType: bolt.FreelistMapType,
+		OpenFile: func(name string, flag int, perm os.FileMode) (*os.File, error) {
+			var err error
+			f.file, err = os.OpenFile(name, flag&^os.O_CREATE, perm)
+			return f.file, err
+		},
 	}
 	if !readOnly && runtime.GOOS != "windows" && ^uint(0)>>32 != 0 {
 		// Address space only; it spares the crawl the stall of mapping a
@@ -241,10 +277,17 @@ func (f *File) open(readOnly bool) error {
 		return ErrInUse
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w: %w", ErrReadOnly, err)
-	case err != nil:
+	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrChecksum):
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	case err != nil:
+		return err
 	}
 	f.db = db
+	if readOnly {
+		if err := inspectPages(f.file); err != nil {
+			return err
+		}
+	}
 	return db.View(f.readHeader)
 }
 
@@ -271,7 +314,12 @@ func (f *File) readHeader(tx *bolt.Tx) error {
 }
 
 // Close releases the file. Nothing is written by it.
-func (f *File) Close() error { return f.db.Close() }
+func (f *File) Close() error {
+	if f.dead.Load() {
+		return f.file.Close() // the mapping is lost
+	}
+	return f.db.Close()
+}
 
 // Path is the name the file was opened by.
 func (f *File) Path() string { return f.path }
@@ -279,15 +327,29 @@ func (f *File) Path() string { return f.path }
 // Header is what was fixed when the file was made.
 func (f *File) Header() Header { return f.header }
 
-// guard turns what bbolt does on a damaged file (a panic, a memory fault in
-// the mapping) into ErrDamaged.
-func guard(do func() error) (err error) {
+// guarded runs code over the mapping of a file and turns what bbolt does when
+// the file is damaged (a panic, a memory fault) into ErrDamaged. A panic while
+// ours is false comes from the caller's code: that is a bug, which must not
+// look like a bad file, and is passed on.
+type guarded struct {
+	ours bool
+	died bool // a panic was turned into an error
+}
+
+func (g *guarded) run(do func() error) (err error) {
 	old := debug.SetPanicOnFault(true)
 	defer func() {
 		debug.SetPanicOnFault(old)
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", ErrDamaged, p)
+		p := recover()
+		if p == nil {
+			return
 		}
+		// A fault is one of reading the mapping, whoever reads.
+		if _, fault := p.(interface{ Addr() uintptr }); !g.ours && !fault {
+			panic(p)
+		}
+		g.died = true
+		err = damage("%v", p)
 	}()
 	return do()
 }
@@ -296,15 +358,36 @@ func guard(do func() error) (err error) {
 // until it returns. Long transactions make the file grow and can hold up
 // commits: read at most a few thousand events in one.
 func (f *File) View(do func(*Reader) error) error {
-	return guard(func() error {
+	return f.view(func(r *Reader, tx *bolt.Tx) error {
+		r.log, r.state = tx.Bucket(bucketLog), tx.Bucket(bucketState)
+		r.ours = false
+		err := do(r)
+		r.ours = true
+		return err
+	})
+}
+
+func (f *File) view(do func(*Reader, *bolt.Tx) error) error {
+	if f.dead.Load() {
+		return ErrDamaged
+	}
+	r := &Reader{guarded: guarded{ours: true}}
+	began := false
+	err := r.run(func() error {
 		return f.db.View(func(tx *bolt.Tx) error {
-			return do(&Reader{log: tx.Bucket(bucketLog), state: tx.Bucket(bucketState)})
+			began = true
+			return do(r, tx)
 		})
 	})
+	if r.died && !began {
+		f.dead.Store(true)
+	}
+	return err
 }
 
 // Reader reads the log and the state in one transaction of [File.View].
 type Reader struct {
+	guarded
 	log, state *bolt.Bucket
 }
 
@@ -313,14 +396,32 @@ type Reader struct {
 func (r *Reader) Event(seq uint64) []byte {
 	var key [8]byte
 	binary.BigEndian.PutUint64(key[:], seq)
-	return r.log.Get(key[:])
+	r.ours = true
+	event := r.log.Get(key[:])
+	r.ours = false
+	return event
 }
 
 // Last is the highest seq in the log, 0 when it is empty.
 func (r *Reader) Last() uint64 {
-	key, _ := r.log.Cursor().Last()
-	if len(key) != 8 {
+	r.ours = true
+	seq := lastSeq(r.log)
+	r.ours = false
+	return seq
+}
+
+func lastSeq(log *bolt.Bucket) uint64 {
+	key, _ := log.Cursor().Last()
+	if key == nil {
 		return 0
+	}
+	return seqOf(key)
+}
+
+// seqOf panics on a damaged key as bbolt does on a damaged page.
+func seqOf(key []byte) uint64 {
+	if len(key) != 8 {
+		panic(fmt.Sprintf("a log key of %d bytes", len(key)))
 	}
 	return binary.BigEndian.Uint64(key)
 }
@@ -330,35 +431,49 @@ func (r *Reader) Last() uint64 {
 func (r *Reader) Scan(from uint64, do func(seq uint64, event []byte) (bool, error)) error {
 	var start [8]byte
 	binary.BigEndian.PutUint64(start[:], from)
+	r.ours = true
 	c := r.log.Cursor()
+	least := from
 	for key, value := c.Seek(start[:]); key != nil; key, value = c.Next() {
-		if len(key) != 8 {
-			return fmt.Errorf("%w: a log key of %d bytes", ErrDamaged, len(key))
+		seq := seqOf(key)
+		if seq < least || seq == math.MaxUint64 {
+			return damage("seq %d stands where %d or more should be", seq, least)
 		}
-		more, err := do(binary.BigEndian.Uint64(key), value)
+		least = seq + 1
+		r.ours = false
+		more, err := do(seq, value)
 		if err != nil || !more {
 			return err
 		}
+		r.ours = true
 	}
+	r.ours = false
 	return nil
 }
 
 // State reads the small values beside the log.
 func (r *Reader) State() (State, error) {
+	r.ours = true
+	s, err := readState(r.state)
+	r.ours = false
+	return s, err
+}
+
+func readState(state *bolt.Bucket) (State, error) {
 	var s State
-	if text := r.state.Get(keyCounts); text != nil {
+	if text := state.Get(keyCounts); text != nil {
 		if err := json.Unmarshal(text, &s.Counts); err != nil {
-			return s, fmt.Errorf("%w: counts: %w", ErrDamaged, err)
+			return State{}, fmt.Errorf("%w: counts: %w", ErrDamaged, err)
 		}
 	}
-	if text := r.state.Get(keyRun); text != nil {
+	if text := state.Get(keyRun); text != nil {
 		if err := json.Unmarshal(text, &s.Run); err != nil {
-			return s, fmt.Errorf("%w: run: %w", ErrDamaged, err)
+			return State{}, fmt.Errorf("%w: run: %w", ErrDamaged, err)
 		}
 	}
-	out, err := decodeOut(r.state.Get(keyOut))
+	out, err := decodeOut(state.Get(keyOut))
 	if err != nil {
-		return s, err
+		return State{}, err
 	}
 	s.Out = out
 	return s, nil
@@ -372,10 +487,10 @@ const slice = 2000
 // stalls a running crawl nor makes its file grow. The bytes are valid only
 // during the call.
 func (f *File) Walk(from, to uint64, do func(seq uint64, event []byte) error) error {
-	for from <= to {
-		next := from
+	for more := true; more && from <= to; {
+		more = false
+		n := 0
 		err := f.View(func(r *Reader) error {
-			n := 0
 			return r.Scan(from, func(seq uint64, event []byte) (bool, error) {
 				if seq > to {
 					return false, nil
@@ -383,18 +498,15 @@ func (f *File) Walk(from, to uint64, do func(seq uint64, event []byte) error) er
 				if err := do(seq, event); err != nil {
 					return false, err
 				}
-				next = seq + 1
+				from = seq + 1
 				n++
-				return n < slice, nil
+				more = n == slice
+				return !more, nil
 			})
 		})
 		if err != nil {
 			return err
 		}
-		if next == from {
-			return nil
-		}
-		from = next
 	}
 	return nil
 }
@@ -414,7 +526,7 @@ func (b *Batch) Add(e Event) (seq uint64, event []byte) {
 	start := len(b.buf)
 	b.buf = e.appendTo(b.buf)
 	b.ends = append(b.ends, len(b.buf))
-	return b.First + uint64(len(b.ends)) - 1, b.buf[start:]
+	return b.First + uint64(len(b.ends)) - 1, b.buf[start:len(b.buf):len(b.buf)]
 }
 
 // Len is the number of events in the batch.
@@ -428,31 +540,42 @@ func (b *Batch) Reset(first uint64) {
 	b.State = State{}
 }
 
-// Commit writes the batch in one synced transaction: all of it is in the file
-// when it returns nil, nothing of it after an error (a *WriteError, unless the
-// file is damaged).
+// Commit writes the batch in one synced transaction. All of it is in the file
+// when it returns nil; see [WriteError] for what is there after an error. The
+// events must come after all that are in the log.
 func (f *File) Commit(b *Batch) error {
+	if f.dead.Load() {
+		return ErrDamaged
+	}
 	f.db.AllocSize = f.allocSize()
-	err := guard(func() error { return f.db.Update(b.put) })
-	if err == nil || errors.Is(err, ErrDamaged) {
+	g := guarded{ours: true}
+	err := g.run(func() error { return f.db.Update(b.put) })
+	if g.died {
+		f.dead.Store(true)
+		return err
+	}
+	if err == nil || errors.Is(err, errOrder) {
 		return err
 	}
 	return &WriteError{err}
 }
 
+// errOrder is a bug of the caller, which must not cost the events that are in
+// the log already.
+var errOrder = errors.New("storage: the batch does not come after the end of the log")
+
 // allocSize grows the file in steps that fit its size: a crawl of ten pages
 // shall not take 16 MB, one of ten million not sync at every commit.
 func (f *File) allocSize() int {
-	info, err := os.Stat(f.path)
-	if err != nil {
-		return minAlloc
-	}
-	return int(min(max(info.Size()/8, minAlloc), maxAlloc))
+	return int(min(max(f.Size()/8, minAlloc), maxAlloc))
 }
 
 func (b *Batch) put(tx *bolt.Tx) error {
 	log := tx.Bucket(bucketLog)
 	log.FillPercent = 1 // keys only ever rise
+	if last := lastSeq(log); len(b.ends) > 0 && b.First <= last {
+		return fmt.Errorf("%w: %d after %d", errOrder, b.First, last)
+	}
 	start := 0
 	// Put copies the key, but not the value.
 	var key [8]byte
@@ -487,26 +610,34 @@ func (b *Batch) put(tx *bolt.Tx) error {
 	return nil
 }
 
-// Check has bbolt examine every page of the file and returns what it finds
-// wrong, at most limit findings.
+// Check examines every page of the file, also by bbolt's own means, and
+// returns what it finds wrong, at most limit findings. It must not run together
+// with a Commit.
 func (f *File) Check(limit int) ([]error, error) {
 	var found []error
-	err := guard(func() error {
-		return f.db.View(func(tx *bolt.Tx) error {
-			for err := range tx.Check() {
-				if len(found) < limit {
-					found = append(found, err)
-				}
-			}
+	err := f.view(func(_ *Reader, tx *bolt.Tx) error {
+		pageSize := uint64(f.db.Info().PageSize)
+		p := newPages(f.file, pageSize, uint64(tx.Size())/pageSize)
+		p.leaves = true
+		if err := p.tree(uint64(tx.Cursor().Bucket().Root())); err != nil {
+			// bbolt would crash: it checks in a goroutine of its own, beyond
+			// the reach of guarded.
+			found = append(found, err)
 			return nil
-		})
+		}
+		for err := range tx.Check() {
+			if len(found) < limit {
+				found = append(found, err)
+			}
+		}
+		return nil
 	})
 	return found, err
 }
 
 // Size is the size of the file in bytes.
 func (f *File) Size() int64 {
-	info, err := os.Stat(f.path)
+	info, err := f.file.Stat()
 	if err != nil {
 		return 0
 	}
