@@ -33,6 +33,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // HardMaxBody is the most that a body may decode to, in bytes, whatever
@@ -147,6 +149,11 @@ type Request struct {
 	MaxBody int64
 	// Referer is sent when it is not empty.
 	Referer string
+	// WhenSent, if not nil, is called with the time as soon as the request
+	// has gone out, by a goroutine of net/http, and again when net/http sends
+	// it again. It must not block for long. A Transport that tells nothing
+	// does not call it.
+	WhenSent func(at time.Time)
 }
 
 // Response is what came of an exchange. Whether the host answered, and with
@@ -223,7 +230,7 @@ func (f *Fetcher) Close() {
 }
 
 func (o *Options) validate() error {
-	if o.UserAgent == "" || !validValue(o.UserAgent) {
+	if o.UserAgent == "" || !httpguts.ValidHeaderFieldValue(o.UserAgent) {
 		return fmt.Errorf("fetch: user agent %q is empty or holds control characters", o.UserAgent)
 	}
 	for _, d := range []struct {
@@ -259,10 +266,10 @@ func (o *Options) validate() error {
 }
 
 func (h Header) validate() error {
-	if !validName(h.Name) {
+	if !httpguts.ValidHeaderFieldName(h.Name) {
 		return fmt.Errorf("fetch: header name %q is not valid", h.Name)
 	}
-	if !validValue(h.Value) {
+	if !httpguts.ValidHeaderFieldValue(h.Value) {
 		return fmt.Errorf("fetch: value of header %s holds control characters", h.Name)
 	}
 	switch textproto.CanonicalMIMEHeaderKey(h.Name) {
@@ -271,29 +278,6 @@ func (h Header) validate() error {
 		return fmt.Errorf("fetch: header %s cannot be set", h.Name)
 	}
 	return nil
-}
-
-// validName reports whether a header may have this name: a token of RFC 9110
-// section 5.6.2.
-func validName(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// validValue reports whether a header may have this value: no control
-// characters but tab, so that no line can be smuggled in.
-func validValue(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }
 
 // headers returns the two header sets that all requests share.
@@ -340,7 +324,7 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 		res.Class, res.Err = Protocol, err.Error()
 		return
 	}
-	tr := buf.takeTrace()
+	tr := buf.takeTrace(req.WhenSent)
 	ctx, clock := startClock(parent, res.Started, f.opts.Timeout, f.opts.IdleBodyTimeout)
 	defer clock.stop()
 	if req.Trusted {

@@ -2,6 +2,8 @@ package fetch
 
 import (
 	"context"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -65,3 +67,6 @@ func TestFetchTellsWhatHappened(t *testing.T) {
 		t.Errorf("first byte at %v, before the request was sent at %v", first, res.Sent)
 	}
 }
+
+// quiet is for servers that would write about what the tests do to them.
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }

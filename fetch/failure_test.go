@@ -1,0 +1,388 @@
+package fetch
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+// The ways in which a connection can end.
+func closes(net.Conn)   {}
+func resets(c net.Conn) { c.(*net.TCPConn).SetLinger(0) }
+
+// stalls waits until the other side gives up.
+func stalls(c net.Conn) { io.Copy(io.Discard, c) }
+
+// asked reads a request up to its end.
+func asked(c net.Conn) {
+	r := bufio.NewReader(c)
+	for {
+		if line, err := r.ReadString('\n'); err != nil || line == "\r\n" {
+			return
+		}
+	}
+}
+
+func TestBrokenAnswers(t *testing.T) {
+	const ok = "HTTP/1.1 200 OK\r\n"
+	for _, c := range []struct {
+		name   string
+		answer string
+		end    func(net.Conn)
+		class  Class
+		status int
+		err    string // a part of it
+		body   string
+	}{
+		{"nothing, then closed", "", closes, Reset, 0, "closed before", ""},
+		{"nothing, then reset", "", resets, Reset, 0, "reset by peer", ""},
+		{"half a status line, then closed", "HTTP/1.1 20", closes, Protocol, 0, "malformed HTTP status code", ""},
+		{"half a header, then closed", ok + "Content-Ty", closes, Protocol, 0, "malformed MIME header", ""},
+		{"half a header, then stalled", ok + "Content-Ty", stalls, TimedOut, 0, "no answer in time", ""},
+		{"half a body, then closed", ok + "Content-Length: 10\r\n\r\nhalf", closes, Reset, 200, "closed before", "half"},
+		{"half a body, then reset", ok + "Content-Length: 10\r\n\r\nhalf", resets, Reset, 200, "", ""},
+		{"half a body, then stalled", ok + "Content-Length: 10\r\n\r\nhalf", stalls, TimedOut, 200, "body not complete in time", "half"},
+		{"half a chunk", ok + "Transfer-Encoding: chunked\r\n\r\n8\r\nhalf", closes, Reset, 200, "closed before", "half"},
+		{"no last chunk", ok + "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", closes, Reset, 200, "closed before", "half"},
+		{"half of a gzip body", ok + "Content-Encoding: gzip\r\nContent-Length: 99\r\n\r\n" + encode("gzip", "half")[:12], closes, Reset, 200, "closed before", ""},
+		{"chunk without size", ok + "Transfer-Encoding: chunked\r\n\r\nzz\r\nhalf\r\n0\r\n\r\n", closes, Protocol, 200, "chunk", ""},
+		{"chunk of a huge size", ok + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffffff\r\nhalf", closes, Protocol, 200, "chunk", ""},
+		{"chunk with an endless extension", ok + "Transfer-Encoding: chunked\r\n\r\n4;" + strings.Repeat("x", 1<<20), closes, Protocol, 200, "", ""},
+		{"a throttle with half a body", "HTTP/1.1 429 No\r\nRetry-After: 7\r\nContent-Length: 10\r\n\r\nhalf", closes, Throttled, 429, "status 429", "half"},
+		{"a redirect with half a body", "HTTP/1.1 301 Go\r\nLocation: /x\r\nContent-Length: 10\r\n\r\nhalf", closes, None, 301, "", "half"},
+		{"a redirect without Location with half a body", "HTTP/1.1 301 Go\r\nContent-Length: 10\r\n\r\nhalf", closes, Reset, 301, "closed before", "half"},
+		{"a body up to the end of the connection", "HTTP/1.0 200 OK\r\n\r\nhalf", closes, None, 200, "", "half"},
+		{"more than the length says", ok + "Connection: close\r\nContent-Length: 4\r\n\r\nhalf and more", closes, None, 200, "", "half"},
+
+		{"another protocol", "SSH-2.0-OpenSSH_9.9\r\n", closes, Protocol, 0, "malformed HTTP response", ""},
+		{"HTML without a header", "<!DOCTYPE html>\n<title>old</title>\n", closes, Protocol, 0, "malformed HTTP", ""},
+		{"noise", "\x00\x01\x02\xff\xfe\r\n\r\n\r\n", closes, Protocol, 0, "malformed HTTP", ""},
+		{"status of four digits", "HTTP/1.1 2000 OK\r\n\r\n", closes, Protocol, 0, "malformed HTTP status code", ""},
+		{"status of words", "HTTP/1.1 fine\r\n\r\n", closes, Protocol, 0, "malformed HTTP status code", ""},
+		{"status 000", "HTTP/1.1 000 Nothing\r\nContent-Length: 0\r\n\r\n", closes, Protocol, 0, "status 0", ""},
+		{"status 101", "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", closes, Protocol, 0, "status 101", ""},
+		{"status 999", "HTTP/1.1 999 Denied\r\nContent-Length: 0\r\n\r\n", closes, None, 999, "", ""},
+		{"header without colon", ok + "Content-Type text/html\r\n\r\n", closes, Protocol, 0, "malformed MIME header", ""},
+		{"negative length", ok + "Content-Length: -1\r\n\r\n", closes, Protocol, 0, "Content-Length", ""},
+		{"two lengths", ok + "Content-Length: 4\r\nContent-Length: 5\r\n\r\nhalf", closes, Protocol, 0, "Content-Length", ""},
+		{"header of one long line", ok + "X: " + strings.Repeat("x", 2*maxHeader) + "\r\n\r\n", closes, Protocol, 0, "exceeded", ""},
+		{"header of many lines", ok + strings.Repeat("X: y\r\n", maxHeader/4) + "\r\n", closes, Protocol, 0, "exceeded", ""},
+		{"status line without end", "HTTP/1.1 200 " + strings.Repeat("O", 2*maxHeader), closes, Protocol, 0, "", ""},
+		{"interim answers without end", strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 20000), closes, Protocol, 0, "", ""},
+		{"some interim answers", strings.Repeat("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 3) + ok + "Content-Length: 4\r\n\r\nhalf", closes, None, 200, "", "half"},
+		{"trailers without end", ok + "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0\r\n" + strings.Repeat("X: y\r\n", 1<<16), closes, Protocol, 200, "", "half"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			addr := raw(t, func(conn net.Conn) {
+				asked(conn)
+				io.WriteString(conn, c.answer)
+				c.end(conn)
+			})
+			o := options()
+			if c.class == TimedOut {
+				o.Timeout = 50 * time.Millisecond
+			}
+			res := get(fetcher(t, o), "http://"+addr+"/")
+			if res.Class != c.class || res.Status != c.status || !strings.Contains(res.Err, c.err) {
+				t.Fatalf("got class %q, status %d, %q; want %q, %d, %q", res.Class, res.Status, res.Err, c.class, c.status, c.err)
+			}
+			if res.Sent.IsZero() || res.IP != "127.0.0.1" {
+				t.Errorf("sent at %v to %q", res.Sent, res.IP)
+			}
+			if !strings.HasPrefix(string(res.Body), c.body) {
+				t.Errorf("body is %q, want %q", res.Body, c.body)
+			}
+			if (c.class == None) != (res.Err == "") || len(res.Err) > maxErr || strings.ContainsAny(res.Err, "\r\n\x00") {
+				t.Errorf("error %q", res.Err)
+			}
+		})
+	}
+}
+
+func TestConnectionRefused(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	res := get(fetcher(t, options()), "http://"+addr+"/")
+	if res.Class != Connect || res.Err != "connection refused" || !res.Sent.IsZero() || res.Status != 0 {
+		t.Errorf("got %+v", res)
+	}
+	if res := get(fetcher(t, options()), "http://127.0.0.1:99999/"); res.Class != Connect || res.Err != "address 99999: invalid port" {
+		t.Errorf("port 99999: got %+v", res)
+	}
+}
+
+func TestTimeouts(t *testing.T) {
+	const short = 30 * time.Millisecond
+	header := "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"
+	for _, c := range []struct {
+		name   string
+		scheme string
+		set    func(*Options)
+		answer string
+		err    string
+		status int
+	}{
+		{"in all", "http", func(o *Options) { o.Timeout = short }, "", "no answer in time", 0},
+		{"for the header", "http", func(o *Options) { o.HeaderTimeout = short }, "", "no answer in time", 0},
+		{"for the header, nothing in all", "http", func(o *Options) { o.Timeout, o.HeaderTimeout = 0, short }, "", "no answer in time", 0},
+		{"between bytes of the body", "http", func(o *Options) { o.IdleBodyTimeout = short }, header, "body not complete in time", 200},
+		{"between bytes of the body, nothing in all", "http", func(o *Options) { o.Timeout, o.IdleBodyTimeout = 0, short }, header, "body not complete in time", 200},
+		{"for TLS", "https", func(o *Options) { o.ConnectTimeout = short }, "", "TLS handshake timed out", 0},
+		{"for TLS, in all", "https", func(o *Options) { o.Timeout = short }, "", "", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			addr := raw(t, func(conn net.Conn) {
+				if c.scheme == "http" {
+					asked(conn)
+				}
+				io.WriteString(conn, c.answer)
+				stalls(conn)
+			})
+			o := options()
+			c.set(&o)
+			res := get(fetcher(t, o), c.scheme+"://"+addr+"/")
+			if res.Class != TimedOut || res.Status != c.status || !strings.Contains(res.Err, c.err) {
+				t.Errorf("got class %q, status %d, %q", res.Class, res.Status, res.Err)
+			}
+			if res.Sent.IsZero() != (c.scheme == "https") {
+				t.Errorf("sent at %v", res.Sent)
+			}
+		})
+	}
+}
+
+func TestAborted(t *testing.T) {
+	t.Run("before it began", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		res := fetcher(t, options()).Fetch(ctx, Request{URL: "http://127.0.0.1:1/"}, new(Buffer))
+		if res.Class != Aborted || !res.Sent.IsZero() {
+			t.Errorf("got %+v", res)
+		}
+	})
+	for _, c := range []struct {
+		name, answer string
+		status       int
+	}{
+		{"waiting for the header", "", 0},
+		{"within the body", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", 200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			addr := raw(t, func(conn net.Conn) {
+				asked(conn)
+				io.WriteString(conn, c.answer)
+				if c.answer == "" {
+					cancel()
+				}
+				stalls(conn)
+			})
+			o := options()
+			o.Transport = stopInBody{http.DefaultTransport.(*http.Transport).Clone(), cancel}
+			res := fetcher(t, o).Fetch(ctx, Request{URL: "http://" + addr + "/"}, new(Buffer))
+			if res.Class != Aborted || res.Status != c.status || res.Sent.IsZero() {
+				t.Errorf("got %+v", res)
+			}
+		})
+	}
+	t.Run("the caller's own deadline is a time-out", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		addr := raw(t, stalls)
+		if res := fetcher(t, options()).Fetch(ctx, Request{URL: "http://" + addr + "/"}, new(Buffer)); res.Class != TimedOut {
+			t.Errorf("got %+v", res)
+		}
+	})
+}
+
+// stopInBody ends the exchange at the first read of a body.
+type stopInBody struct {
+	*http.Transport
+	stop func()
+}
+
+func (s stopInBody) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := s.Transport.RoundTrip(r)
+	if err == nil {
+		body := res.Body
+		res.Body = struct {
+			io.Reader
+			io.Closer
+		}{readerFunc(func(p []byte) (int, error) {
+			s.stop()
+			return body.Read(p)
+		}), body}
+	}
+	return res, err
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func TestTLSFailures(t *testing.T) {
+	now := time.Now()
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		name   string
+		config *tls.Config
+		class  Class
+		err    string
+	}{
+		{"expired", &tls.Config{Certificates: certificate(t, now.Add(-2*day), now.Add(-day), "127.0.0.1")}, TLS, "certificate expired on " + now.Add(-day).UTC().Format(time.DateOnly)},
+		{"not valid yet", &tls.Config{Certificates: certificate(t, now.Add(day), now.Add(2*day), "127.0.0.1")}, TLS, "certificate not valid before " + now.Add(day).UTC().Format(time.DateOnly)},
+		{"for another host", &tls.Config{Certificates: certificate(t, now.Add(-day), now.Add(day), "127.0.0.2")}, TLS, "certificate is for another host"},
+		{"of an unknown authority", &tls.Config{Certificates: certificate(t, now.Add(-day), now.Add(day), "127.0.0.1")}, TLS, "certificate signed by unknown authority"},
+		{"without a certificate", &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, errors.New("none") }}, TLS, "internal error"},
+		{"of an old version", &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10, Certificates: certificate(t, now.Add(-day), now.Add(day), "127.0.0.1")}, TLS, "protocol version not supported"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			addr := raw(t, func(conn net.Conn) {
+				if tls.Server(conn, c.config).Handshake() == nil {
+					stalls(conn)
+				}
+			})
+			res := get(fetcher(t, options()), "https://"+addr+"/")
+			if res.Class != c.class || !strings.Contains(res.Err, c.err) || !res.Sent.IsZero() {
+				t.Errorf("got class %q, %q, sent %v; want %q, %q", res.Class, res.Err, res.Sent, c.class, c.err)
+			}
+		})
+	}
+	t.Run("plain HTTP", func(t *testing.T) {
+		addr := raw(t, func(conn net.Conn) {
+			conn.Read(make([]byte, 1024))
+			io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\n\r\n")
+			stalls(conn)
+		})
+		if res := get(fetcher(t, options()), "https://"+addr+"/"); res.Class != TLS || !res.Sent.IsZero() {
+			t.Errorf("got %+v", res)
+		}
+	})
+	t.Run("closed in the handshake", func(t *testing.T) {
+		addr := raw(t, func(conn net.Conn) { conn.Read(make([]byte, 1024)) })
+		if res := get(fetcher(t, options()), "https://"+addr+"/"); res.Class != Reset || !res.Sent.IsZero() {
+			t.Errorf("got %+v", res)
+		}
+	})
+	t.Run("a certificate is asked of us", func(t *testing.T) {
+		s := httptest.NewUnstartedServer(http.NotFoundHandler())
+		s.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+		s.Config.ErrorLog = quiet()
+		s.StartTLS()
+		defer s.Close()
+		o := options()
+		o.Insecure = true
+		if res := get(fetcher(t, o), s.URL); res.Class != TLS || res.Err != "certificate required" {
+			t.Errorf("got %+v", res)
+		}
+	})
+	t.Run("insecure takes them all", func(t *testing.T) {
+		config := &tls.Config{Certificates: certificate(t, now.Add(-2*day), now.Add(-day), "127.0.0.2")}
+		s := httptest.NewUnstartedServer(http.NotFoundHandler())
+		s.TLS = config
+		s.StartTLS()
+		defer s.Close()
+		o := options()
+		o.Insecure = true
+		if res := get(fetcher(t, o), s.URL); res.Class != None || res.Status != 404 {
+			t.Errorf("got %+v", res)
+		}
+	})
+}
+
+func certificate(t *testing.T, from, to time.Time, ip string) []tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: to, IPAddresses: []net.IP{net.ParseIP(ip)}}
+	der, err := x509.CreateCertificate(rand.Reader, cert, cert, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}
+}
+
+func TestHTTP2Failures(t *testing.T) {
+	body := make(chan struct{})
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/reset":
+			panic(http.ErrAbortHandler)
+		case "/reset-in-body":
+			io.WriteString(w, "half")
+			w.(http.Flusher).Flush()
+			<-body // the client has the header
+			panic(http.ErrAbortHandler)
+		case "/header":
+			w.Header().Set("X", strings.Repeat("x", 2*maxHeader))
+		case "/short":
+			w.Header().Set("Content-Length", "10")
+			io.WriteString(w, "half")
+		}
+	}))
+	s.Config.ErrorLog = quiet()
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	defer s.Close()
+	o := options()
+	o.Insecure = true
+	f := fetcher(t, o)
+	close(body)
+	for _, c := range []struct {
+		path   string
+		class  Class
+		status int
+	}{
+		{"/", None, 200},
+		{"/reset", Reset, 0},
+		{"/reset-in-body", Reset, 200},
+		{"/header", Protocol, 0},
+		{"/short", Reset, 200},
+		{"/", None, 200},
+	} {
+		res := get(f, s.URL+c.path)
+		if res.Class != c.class || res.Status != c.status {
+			t.Errorf("%s: got class %q, status %d, %q; want %q, %d", c.path, res.Class, res.Status, res.Err, c.class, c.status)
+		}
+		if c.status == 200 && res.Proto != "HTTP/2.0" {
+			t.Errorf("%s: protocol %s", c.path, res.Proto)
+		}
+	}
+}
+
+func TestOneLine(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                          "",
+		"as it is, ü":               "as it is, ü",
+		"two\r\nlines\tand\x00\x1b": "two  lines and  ",
+		"bad \xff\xfe bytes":        "bad \uFFFD bytes",
+		"turned \u202e round":       "turned   round",
+	} {
+		if got := oneLine(in); got != want {
+			t.Errorf("oneLine(%q) = %q, want %q", in, got, want)
+		}
+	}
+	if got := oneLine(strings.Repeat("ü", 101)[1:]); len(got) > maxErr || !utf8.ValidString(got) {
+		t.Errorf("a long text becomes %d bytes, valid %v", len(got), utf8.ValidString(got))
+	}
+}
