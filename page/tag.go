@@ -247,6 +247,7 @@ func (a *attrs) read(z *html.Tokenizer, raw []byte) {
 	a.present = 0
 	a.decoded = a.decoded[:0]
 	rest := raw[len("<")+len(tagName(raw, len("<"))):]
+	plain := bytes.IndexByte(raw, '&') < 0 && bytes.IndexByte(raw, '\r') < 0 && bytes.IndexByte(raw, 0) < 0
 	for {
 		var name, value []byte
 		name, value, rest = nextAttr(rest)
@@ -257,10 +258,12 @@ func (a *attrs) read(z *html.Tokenizer, raw []byte) {
 		if k == attrCount || a.has(k) {
 			continue
 		}
-		value, ok := a.decode(value)
-		if !ok {
-			a.readSlowly(z)
-			return
+		if !plain {
+			var ok bool
+			if value, ok = a.decode(value); !ok {
+				a.readSlowly(z)
+				return
+			}
 		}
 		a.set(k, value)
 	}
@@ -317,35 +320,29 @@ func plainAmpersand(rest []byte) bool {
 // nextAttr returns the first attribute in rest, which is what remains of a start tag, and what follows it. The name is nil
 // when there is none. It reads what the Tokenizer reads (https://html.spec.whatwg.org/#before-attribute-name-state).
 func nextAttr(rest []byte) (name, value, after []byte) {
-	i := 0
-	space := func() {
-		for i < len(rest) && isSpace(rest[i]) {
-			i++
-		}
-	}
-	for space(); i < len(rest) && rest[i] != '>'; space() {
+	for i := skipSpace(rest, 0); i < len(rest) && rest[i] != '>'; i = skipSpace(rest, i) {
 		start := i
-		for i < len(rest) && !isSpace(rest[i]) && rest[i] != '/' && rest[i] != '>' && (rest[i] != '=' || i == start) {
+		i++ // even an equals sign, but not a slash, which is no name
+		if rest[start] == '/' {
+			continue
+		}
+		for i < len(rest) && !isSpace(rest[i]) && rest[i] != '/' && rest[i] != '>' && rest[i] != '=' {
 			i++
 		}
 		name = rest[start:i]
-		space()
-		if i < len(rest) && rest[i] == '/' {
-			i++
-			if len(name) > 0 {
-				return name, nil, rest[i:]
-			}
-			continue
+		if i = skipSpace(rest, i); i < len(rest) && rest[i] == '=' {
+			value, i = attrValue(rest, skipSpace(rest, i+1))
 		}
-		if i >= len(rest) || rest[i] != '=' {
-			return name, nil, rest[i:]
-		}
-		i++
-		space()
-		value, i = attrValue(rest, i)
 		return name, value, rest[i:]
 	}
 	return nil, nil, nil
+}
+
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && isSpace(b[i]) {
+		i++
+	}
+	return i
 }
 
 // attrValue returns the value that starts at rest[i], after the equals sign, and where it ends.

@@ -23,39 +23,43 @@ func (g *gather) space() { g.gap = true }
 
 func (g *gather) add(text []byte) {
 	for len(text) > 0 && !g.full {
-		r, size := rune(text[0]), 1
-		if r >= utf8.RuneSelf {
-			r, size = utf8.DecodeRune(text)
+		n := 0
+		for n < len(text) && ' ' < text[n] && text[n] < 0x7f {
+			n++
 		}
+		if n > 0 {
+			n = min(n, g.room(1))
+			g.buf = append(g.buf, text[:n]...)
+			text = text[n:]
+			continue
+		}
+		r, size := utf8.DecodeRune(text)
 		text = text[size:]
-		switch {
-		case r <= ' ' || r == 0x7f:
+		if unicode.IsSpace(r) || unicode.IsControl(r) {
 			g.gap = true
-		case r >= utf8.RuneSelf && (unicode.IsSpace(r) || unicode.IsControl(r)):
-			g.gap = true
-		default:
-			g.put(r)
+		} else if g.room(utf8.RuneLen(r)) > 0 {
+			g.buf = utf8.AppendRune(g.buf, r)
 		}
 	}
 }
 
-func (g *gather) put(r rune) {
-	n := 1
-	if r >= utf8.RuneSelf {
-		n = utf8.RuneLen(r)
-	}
+// room makes ready for a character of n bytes, with a space before it if there is a gap, and returns how many bytes may
+// follow. They are 0 if the character does not fit, and nothing more is to be added.
+func (g *gather) room(n int) int {
+	space := 0
 	if g.gap && len(g.buf) > 0 {
-		n++
+		space = 1
 	}
-	if len(g.buf)+n > g.max {
+	left := g.max - len(g.buf) - space
+	if left < n {
 		g.full = true
-		return
+		return 0
 	}
-	if g.gap && len(g.buf) > 0 {
+	if space > 0 {
 		g.buf = append(g.buf, ' ')
 	}
 	g.gap = false
-	g.buf = utf8.AppendRune(g.buf, r)
+	return left
 }
 
 // wordCount counts words over the pieces of text that it is given one after another. A word is a run of characters
@@ -63,40 +67,60 @@ func (g *gather) put(r rune) {
 // Chinese, counts by the phrase.
 type wordCount struct {
 	n    int
-	open bool // within a word that is counted
+	open uint8 // 1 within a word that is counted, else 0
 }
 
 // space ends a word.
-func (w *wordCount) space() { w.open = false }
+func (w *wordCount) space() { w.open = 0 }
+
+// What a character of text is to a wordCount. All text goes through here, so ASCII takes no branch, which would be guessed
+// wrong once a word: these are bits to reckon with.
+const (
+	letter = 1 << 0 // or digit
+	blank  = 1 << 1 // white space or control character
+)
+
+// asciiClass is the class of each ASCII character; punctuation has none.
+var asciiClass = [utf8.RuneSelf]uint8{
+	blank, blank, blank, blank, blank, blank, blank, blank, blank, blank, blank, blank, blank, blank, blank, blank, blank,
+	blank, blank, blank, blank, blank, blank, blank, blank, blank, blank, blank, blank, blank, blank, blank, blank,
+	'0': letter, letter, letter, letter, letter, letter, letter, letter, letter, letter,
+	'A': letter, letter, letter, letter, letter, letter, letter, letter, letter, letter, letter, letter, letter,
+	'N': letter, letter, letter, letter, letter, letter, letter, letter, letter, letter, letter, letter, letter,
+	'a': letter, letter, letter, letter, letter, letter, letter, letter, letter, letter, letter, letter, letter,
+	'n': letter, letter, letter, letter, letter, letter, letter, letter, letter, letter, letter, letter, letter,
+	0x7f: blank,
+}
 
 func (w *wordCount) add(text []byte) {
-	for i := 0; i < len(text); {
+	n, open := w.n, w.open
+	for i := 0; i < len(text); i++ {
 		c := text[i]
-		switch {
-		case 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9':
-			if !w.open {
-				w.open = true
-				w.n++
+		var class uint8
+		if c < utf8.RuneSelf {
+			class = asciiClass[c]
+		} else {
+			if open != 0 && c != 0xC2 && c != 0xE1 && c != 0xE2 && c != 0xE3 {
+				continue // no white space is encoded with this byte in front
 			}
-			i++
-		case c <= ' ' || c == 0x7f:
-			w.open = false
-			i++
-		case c < utf8.RuneSelf:
-			i++
-		case w.open && c != 0xC2 && c != 0xE1 && c != 0xE2 && c != 0xE3:
-			i++ // no white space is encoded with this byte in front
-		default:
 			r, size := utf8.DecodeRune(text[i:])
-			i += size
-			if unicode.IsSpace(r) {
-				w.open = false
-			} else if !w.open && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
-				w.open = true
-				w.n++
-			}
+			i += size - 1
+			class = runeClass(r)
 		}
+		n += int(class & letter &^ open)
+		open = (open | class&letter) &^ (class >> 1)
 	}
+	w.n, w.open = n, open
+}
+
+func runeClass(r rune) uint8 {
+	switch {
+	case unicode.IsSpace(r):
+		return blank
+	case unicode.IsLetter(r) || unicode.IsDigit(r):
+		return letter
+	}
+	return 0
 }
 
 // validUTF8 returns b, or a copy in which what is not UTF-8 is replaced.
