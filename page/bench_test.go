@@ -41,6 +41,26 @@ var samples = []struct {
 	{"200KB", 200 << 10, 300},
 }
 
+// A page costs a handful of allocations beyond those of the Tokenizer, however many links it has.
+func TestParseAllocatesLittle(t *testing.T) {
+	p := New(newSpeller(t), "pawl")
+	for _, sample := range samples {
+		in := Input{URL: "https://www.example.org/news/", ContentType: "text/html; charset=utf-8", Body: samplePage(sample.size, sample.links)}
+		bare := testing.AllocsPerRun(5, func() {
+			for z := html.NewTokenizer(bytes.NewReader(in.Body)); z.Next() != html.ErrorToken; {
+			}
+		})
+		parse := testing.AllocsPerRun(5, func() {
+			if _, err := p.Parse(in); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if parse-bare > 12 {
+			t.Errorf("%s: %v allocations, of which %v of the Tokenizer", sample.name, parse, bare)
+		}
+	}
+}
+
 // BenchmarkTokenizer is the least that a page costs: the bare loop over its tokens.
 func BenchmarkTokenizer(b *testing.B) {
 	for _, sample := range samples {
