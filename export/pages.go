@@ -182,7 +182,7 @@ func pages(w io.Writer, f *storage.File, o Options, only storage.Outcome) (int, 
 		if kind != storage.KindVisit {
 			return true, known(kind)
 		}
-		v, err := storage.DecodeVisit(event)
+		v, err := storage.DecodePage(event)
 		if err != nil {
 			return false, err
 		}

@@ -679,6 +679,24 @@ func linkBlock(r *reader, base []byte, parent Origin) LinkBlock {
 
 // DecodeVisit reads a Visit whole.
 func DecodeVisit(event []byte) (*Visit, error) {
+	v, block, err := decodePage(event)
+	if err != nil {
+		return nil, err
+	}
+	v.Links = block.rest()
+	if err := block.Err(); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// DecodePage reads a Visit without its links.
+func DecodePage(event []byte) (*Visit, error) {
+	v, _, err := decodePage(event)
+	return v, err
+}
+
+func decodePage(event []byte) (*Visit, LinkBlock, error) {
 	r, h := visitHead(event)
 	v := &Visit{
 		Job: h.Job, URL: string(h.URL), Attempt: h.Attempt, Origin: h.Origin, Ask: h.Ask,
@@ -687,14 +705,10 @@ func DecodeVisit(event []byte) (*Visit, error) {
 	v.FoundOn, v.Redirect, v.Canonical = r.shared(v.URL), r.shared(v.URL), r.shared(v.URL)
 	v.Record.decode(&r)
 	block := linkBlock(&r, h.URL, h.Origin)
-	v.Links = block.rest()
-	if r.err == nil {
-		r.err = block.Err()
-	}
 	if r.err != nil {
-		return nil, r.err
+		return nil, block, r.err
 	}
-	return v, nil
+	return v, block, nil
 }
 
 func (b *LinkBlock) rest() []Link {
