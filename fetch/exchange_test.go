@@ -310,8 +310,17 @@ func TestHTTPVersions(t *testing.T) {
 
 // Workers share the Fetcher and its headers, also where net/http sends again.
 func TestManyWorkers(t *testing.T) {
-	for _, scheme := range []string{"http", "https"} {
-		t.Run(scheme, func(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		http2   bool
+		perHost int
+	}{
+		{"HTTP/1 on one connection", false, 1},
+		{"HTTP/1 on eight", false, 8},
+		{"HTTP/2 on one connection", true, 1},
+		{"HTTP/2 on eight", true, 8},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			var n atomic.Int64
 			s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if n.Add(1)%7 == 0 {
@@ -320,15 +329,15 @@ func TestManyWorkers(t *testing.T) {
 				w.Header().Set("Content-Encoding", "gzip")
 				io.WriteString(w, encode("gzip", r.URL.Path))
 			}))
-			s.EnableHTTP2 = scheme == "https"
-			if s.EnableHTTP2 {
+			s.EnableHTTP2 = c.http2
+			if c.http2 {
 				s.StartTLS()
 			} else {
 				s.Start()
 			}
 			defer s.Close()
 			o := options()
-			o.Insecure, o.PerHost = true, 8
+			o.Insecure, o.PerHost = true, c.perHost
 			f := fetcher(t, o)
 			var workers sync.WaitGroup
 			for worker := range 8 {

@@ -44,6 +44,10 @@ func newTransport(o Options, names *net.Resolver) *http.Transport {
 	if o.HTTP1 {
 		config.NextProtos = nil
 	}
+	headerTimeout := o.HeaderTimeout
+	if o.Timeout > 0 && headerTimeout >= o.Timeout {
+		headerTimeout = 0 // a timer less for each exchange
+	}
 	return &http.Transport{
 		DialContext: dialer.DialContext,
 		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -56,7 +60,7 @@ func newTransport(o Options, names *net.Resolver) *http.Transport {
 		MaxIdleConnsPerHost:    o.PerHost,
 		MaxIdleConns:           o.MaxConns,
 		IdleConnTimeout:        o.IdleConnTimeout,
-		ResponseHeaderTimeout:  shorter(o.HeaderTimeout, o.Timeout),
+		ResponseHeaderTimeout:  headerTimeout,
 		MaxResponseHeaderBytes: maxHeader,
 		ReadBufferSize:         readBuffer,
 	}
