@@ -17,6 +17,7 @@
 //   - body.go       reading the body into a worker's buffer
 //   - trace.go      what net/http tells while the exchange runs
 //   - class.go      errors into the classes that users see
+//   - robots.go     what robots.txt allows
 package fetch
 
 import (
