@@ -69,6 +69,10 @@ func fill(rnd *rand.Rand, v reflect.Value) {
 		for i := range n {
 			fill(rnd, v.Index(i))
 		}
+	case reflect.Array:
+		for i := range v.Len() {
+			fill(rnd, v.Index(i))
+		}
 	case reflect.Pointer:
 		if extreme != 0 {
 			v.Set(reflect.New(v.Type().Elem()))

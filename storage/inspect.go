@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"syscall"
 )
 
 // The first two pages of a bbolt file are its meta pages: a page header of 16
@@ -34,7 +35,7 @@ type boltMeta struct {
 func inspect(path string) error {
 	info, err := os.Stat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case isMissing(err):
 		return ErrMissing
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrReadOnly, err)
@@ -52,6 +53,12 @@ func inspect(path string) error {
 	defer f.Close()
 	_, err = inspectMeta(f)
 	return err
+}
+
+// isMissing tells whether there is nothing at a path, be it that what should
+// be a folder on the way is a file.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
 // sizedFile is what inspectMeta needs of an *os.File.

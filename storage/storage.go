@@ -26,6 +26,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -140,7 +141,7 @@ func createError(path string, err error) error {
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s: %w", path, ErrExists)
 	}
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist) || isReadOnlyFS(err) {
+	if errors.Is(err, fs.ErrPermission) || isMissing(err) || isReadOnlyFS(err) || errors.Is(err, syscall.ENAMETOOLONG) {
 		return fmt.Errorf("%s: %w: %w", path, ErrReadOnly, err)
 	}
 	return &WriteError{fmt.Errorf("%s: %w", path, err)}
