@@ -1,0 +1,96 @@
+# pawl: a web crawler that never slips back. `make` alone lists what there is.
+#
+# Needed: Go (the version in go.mod, or any that can fetch it) and make.
+
+GO       ?= go
+BIN      := ./pawl
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X pawl/cli.version=$(VERSION)
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+# How to crawl: make crawl URL=https://example.com DB=example.pawl FLAGS="--max-pages 100"
+URL   ?=
+DB    ?= crawl.pawl
+OUT   ?= pages.csv
+FLAGS ?=
+
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help build crawl demo test race crash fuzz bench generate fmt vet cross clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make crawl URL=https://example.com   crawls politely, goes on where it was stopped, writes $(OUT)"
+
+build: ## build the binary, ./pawl
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) .
+
+crawl: build ## crawl URL=... (without: a generated site on loopback) and write pages.csv
+ifeq ($(URL),)
+	@$(MAKE) --no-print-directory demo
+else
+	@code=0; $(BIN) crawl $(URL) --db $(DB) $(FLAGS) || code=$$?; \
+	if [ $$code -eq 0 ] || [ $$code -eq 4 ]; then \
+		$(BIN) export pages --db $(DB) -o $(OUT) && echo "wrote $(OUT)" >&2; \
+	fi; exit $$code
+endif
+
+demo: build
+	@$(GO) build -o .bin/serve ./internal/fakeweb/serve
+	@rm -f .bin/demo.address; .bin/serve -pages 300 -addr-file .bin/demo.address >/dev/null & \
+	trap 'kill $$! 2>/dev/null' EXIT; \
+	n=0; until [ -s .bin/demo.address ]; do n=$$((n+1)); [ $$n -lt 100 ] || { echo "the demo site did not start" >&2; exit 1; }; sleep 0.1; done; \
+	rm -f .bin/demo.pawl; \
+	echo "no URL given: crawling a generated site of 300 pages on $$(head -n 1 .bin/demo.address)" >&2; \
+	code=0; $(BIN) crawl "$$(head -n 1 .bin/demo.address)" --db .bin/demo.pawl --delay 20ms $(FLAGS) || code=$$?; \
+	if [ $$code -eq 0 ] || [ $$code -eq 4 ]; then \
+		$(BIN) export pages --db .bin/demo.pawl -o $(OUT) && echo "wrote $(OUT)" >&2; \
+	fi; exit $$code
+
+test: ## run all tests, a short crash loop among them
+	$(GO) test -timeout 10m ./...
+
+race: ## run all tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
+
+KILLS ?= 100
+crash: ## kill the real binary 100 times in one crawl of 5,000 pages, and check that nothing is lost or doubled
+	$(GO) test -count=1 -timeout 30m -run TestKill -v . -crash.kills $(KILLS) -crash.pages 5000
+
+FUZZTIME ?= 60s
+fuzz: ## run each fuzz target for a minute
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$pkg; \
+		done; \
+	done
+
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+generate: ## make generated code anew
+	$(GO) generate ./...
+
+GOFUMPT     := $(GO) run mvdan.cc/gofumpt@v0.12.0
+STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+fmt: ## format the code
+	$(GOFUMPT) -w $$(git ls-files '*.go' | grep -v _gen.go)
+
+vet: ## formatting, vet and staticcheck
+	@out=$$($(GOFUMPT) -l $$(git ls-files '*.go' | grep -v _gen.go)); [ -z "$$out" ] || { echo "not formatted (make fmt):"; echo "$$out"; exit 1; }
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+
+cross: ## build for all platforms into dist/
+	@set -e; for p in $(PLATFORMS); do \
+		os=$${p%/*}; arch=$${p#*/}; ext=; [ $$os = windows ] && ext=.exe; \
+		echo "dist/pawl-$$os-$$arch$$ext"; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/pawl-$$os-$$arch$$ext .; \
+		GOOS=$$os GOARCH=$$arch $(GO) vet ./storage ./fetch ./cli .; \
+	done
+
+clean: ## remove what make made
+	rm -rf $(BIN) $(BIN).exe dist .bin

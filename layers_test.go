@@ -1,0 +1,80 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layers is the import table of docs/architecture.md: what each package of the
+// module may import of the others, and which libraries are its alone.
+var layers = map[string][]string{
+	"pawl":                        {"pawl/cli"},
+	"pawl/cli":                    {"pawl/crawl", "pawl/export", "pawl/frontier", "pawl/storage", "pawl/weburl"},
+	"pawl/export":                 {"pawl/page", "pawl/storage"},
+	"pawl/crawl":                  {"pawl/fetch", "pawl/frontier", "pawl/page", "pawl/storage", "pawl/weburl"},
+	"pawl/frontier":               {"pawl/storage", "pawl/weburl"},
+	"pawl/fetch":                  {},
+	"pawl/page":                   {"pawl/weburl"},
+	"pawl/storage":                {},
+	"pawl/weburl":                 {},
+	"pawl/internal/fakeweb":       {},
+	"pawl/internal/fakeweb/serve": {"pawl/internal/fakeweb"},
+}
+
+// owners are the libraries that one package alone may import.
+var owners = map[string]string{
+	"go.etcd.io/bbolt":              "pawl/storage",
+	"github.com/urfave/cli/v2":      "pawl/cli",
+	"github.com/temoto/robotstxt":   "pawl/fetch",
+	"github.com/nlnwa/whatwg-url":   "pawl/weburl",
+	"github.com/tinylib/msgp":       "pawl/storage",
+	"github.com/vbauerster/mpb/v8":  "pawl/cli",
+	"github.com/lmittmann/tint":     "pawl/cli",
+	"github.com/klauspost/compress": "pawl/fetch",
+	"github.com/andybalholm/brotli": "pawl/fetch",
+	"github.com/zeebo/xxh3":         "pawl/page",
+}
+
+func TestLayers(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		seen[p.ImportPath] = true
+		allowed, known := layers[p.ImportPath]
+		if !known {
+			t.Errorf("package %s is not in the table of layers", p.ImportPath)
+		}
+		for _, imported := range p.Imports {
+			if strings.HasPrefix(imported, "pawl/") && !slices.Contains(allowed, imported) {
+				t.Errorf("%s must not import %s", p.ImportPath, imported)
+			}
+			for library, owner := range owners {
+				if (imported == library || strings.HasPrefix(imported, library+"/")) && p.ImportPath != owner {
+					t.Errorf("%s imports %s, which belongs to %s", p.ImportPath, imported, owner)
+				}
+			}
+		}
+	}
+	for p := range layers {
+		if !seen[p] {
+			t.Errorf("package %s of the table of layers does not exist", p)
+		}
+	}
+}
