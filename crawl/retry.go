@@ -18,6 +18,10 @@ func transient(class storage.Class, status int) bool {
 	switch class {
 	case storage.DNS, storage.Connect, storage.Timeout, storage.Reset, storage.Throttled:
 		return true
+	case storage.Protocol:
+		// A connection that is cut within the header looks like this too. An
+		// answer that has a status was understood, and will be the same again.
+		return status == 0
 	case storage.NoClass:
 		switch status {
 		case 408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524:
