@@ -68,6 +68,10 @@ func (b *Base) resolveFast(dst, ref []byte) ([]byte, bool) {
 		return queryFast(append(dst, b.addr[:b.path]...), ref)
 	case ref[0] != '/':
 		if hasColon(ref) {
+			if root := b.addr[:b.root+1]; bytes.HasPrefix(ref, root) {
+				// The host of the base, whatever its kind, is spelled as it has to be.
+				return pathFast(append(dst, root...), n+b.root, ref[len(root):])
+			}
 			return absoluteFast(dst, ref)
 		}
 		return pathFast(append(dst, b.addr[:b.dir]...), n+b.root, ref)
