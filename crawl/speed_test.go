@@ -1,4 +1,4 @@
-package crawl
+package crawl_test
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"pawl/crawl"
 	"pawl/internal/fakeweb"
 	"pawl/storage"
 )
@@ -61,13 +62,13 @@ func BenchmarkSitePawl(b *testing.B) {
 	var pages int
 	start := cpuTime()
 	for b.Loop() {
-		file, err := storage.Create(filepath.Join(b.TempDir(), "crawl.pawl"), Rules())
+		file, err := storage.Create(filepath.Join(b.TempDir(), "crawl.pawl"), crawl.Rules())
 		if err != nil {
 			b.Fatal(err)
 		}
-		o := Options{Settings: Defaults("pawl/bench"), Input: Input{Args: []string{root}}}
+		o := crawl.Options{Settings: crawl.Defaults("pawl/bench"), Input: crawl.Input{Args: []string{root}}}
 		o.Workers, o.PerHost, o.Delay = speedConns, speedConns, 0
-		c, err := New(file, o)
+		c, err := crawl.New(file, o)
 		if err != nil {
 			b.Fatal(err)
 		}
