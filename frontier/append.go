@@ -139,6 +139,9 @@ func (f *Frontier) afterAnswer(j *Job, giveUp bool, at int64) error {
 
 // settle ends the job's being out.
 func (f *Frontier) settle(j *Job) {
+	if !j.Robots {
+		f.hosts[j.asked].outPages--
+	}
 	delete(f.out, j.ID)
 	delete(f.suspects, j.ID)
 }

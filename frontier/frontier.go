@@ -47,8 +47,8 @@ func (o *Options) validate() error {
 		return errors.New("the number of connections per host must be at least 1")
 	case o.PerHost > 10000:
 		return errors.New("the number of connections per host must be at most 10000")
-	case o.Delay < 0:
-		return errors.New("the delay must not be negative")
+	case o.Delay < 0 || o.Delay > maxDelay:
+		return fmt.Errorf("the delay must be from 0 to %v", maxDelay)
 	case o.MaxPagesPerHost < 0:
 		return errors.New("the number of pages per host must not be negative")
 	}
@@ -207,23 +207,16 @@ func (f *Frontier) Start(now time.Time, pid, window int) (unclean bool) {
 		f.careful = window
 	}
 	at := now.UnixNano()
-	for _, h := range f.hosts {
-		gap := int64(h.gap(&f.options))
-		h.nextAt = 0
-		if h.lastSent > 0 {
-			h.nextAt = min(h.lastSent, at) + gap
-		}
-		if unclean {
-			h.nextAt = at + gap
-		}
-		h.hold = min(h.hold, at+int64(maxHold))
-		for i := range h.errands {
-			h.errands[i].due = min(h.errands[i].due, at+int64(maxHold))
-		}
-		f.wake(h)
-	}
 	for _, r := range f.retries {
 		r.due = min(r.due, at+int64(maxHold))
+	}
+	for _, h := range f.hosts {
+		h.capWaits(at)
+		h.sent = min(h.lastSent, at)
+		if unclean {
+			h.sent = at
+		}
+		f.wake(h)
 	}
 	return unclean
 }

@@ -31,11 +31,12 @@ type host struct {
 	penalty       uint8  // folded; how many times the gap is doubled
 	gaveUp        storage.Class
 
-	nextAt   int64 // politeness lets the next request go out
+	sent     int64 // when the last request went out, or may have before an unclean end
+	slot     int64 // when a job was handed out that may be sending, 0: none
 	at       int64 // key in the heap
 	heap     int32 // place in the heap, -1: not in it
 	out      uint16
-	outPages uint16 // of out: jobs that may become fetched pages
+	outPages uint16 // jobs that may become fetched pages: out, or over and not finished
 	// A request was handed out and is not known to have gone out yet.
 	starting   storage.JobID
 	isStarting bool
@@ -91,6 +92,7 @@ const (
 	minAdaptive = 100 * time.Millisecond
 	maxAdaptive = 10 * time.Second
 	maxGap      = 10 * time.Minute
+	maxDelay    = 24 * time.Hour
 	maxPenalty  = 8
 	// goodAnswers running take one doubling of the gap back.
 	goodAnswers = 20
@@ -119,6 +121,28 @@ func (h *host) gap(o *Options) time.Duration {
 		gap = max(gap, min(slowed, maxGap))
 	}
 	return gap
+}
+
+// gate is when politeness lets the next request go out. The gap is that of
+// now: what was learned since the last request counts as well.
+func (h *host) gate(o *Options) int64 {
+	return max(max(h.sent, h.slot)+int64(h.gap(o)), h.hold)
+}
+
+// capWaits shortens stored waits that a jump of the clock has made too long.
+func (h *host) capWaits(at int64) {
+	latest := at + int64(maxHold)
+	h.hold = min(h.hold, latest)
+	h.throttleSince = min(h.throttleSince, at)
+	for i := range h.errands {
+		h.errands[i].due = min(h.errands[i].due, latest)
+	}
+	if h.origins != nil {
+		for i := range h.origins {
+			o := &h.origins[i]
+			o.expires, o.due = min(o.expires, latest), min(o.due, latest)
+		}
+	}
 }
 
 // answered folds what an answer tells of the host's load.

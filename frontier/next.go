@@ -32,7 +32,7 @@ func (f *Frontier) wake(h *host) {
 // when is the earliest time at which the host has something to hand out.
 func (f *Frontier) when(h *host) int64 {
 	at := never
-	gate := max(h.nextAt, h.hold)
+	gate := h.gate(&f.options)
 	_, queued := h.queue.peek()
 	if h.gaveUp != storage.NoClass {
 		// Its jobs need no request.
@@ -75,10 +75,10 @@ func (f *Frontier) originGate(h *host, https bool, gate int64) int64 {
 	}
 	o := &h.origins[index(https)]
 	switch {
-	case o.state == storage.RobotsGivenUp:
-		return 0
 	case o.busy:
 		return never // its commit wakes the host
+	case o.state == storage.RobotsGivenUp:
+		return 0
 	}
 	return gate
 }
@@ -106,7 +106,7 @@ func (f *Frontier) Next(now time.Time, r *storage.Reader) (j Job, ok bool, err e
 // pick chooses the host's next job. It gives none when the robots.txt of the
 // host must be asked for first and that belongs to a later time.
 func (f *Frontier) pick(h *host, at int64, r *storage.Reader, j *Job) (bool, error) {
-	gate := max(h.nextAt, h.hold)
+	gate := h.gate(&f.options)
 	for i := range h.errands {
 		if max(gate, h.errands[i].due) <= at || h.gaveUp != storage.NoClass {
 			f.handErrand(h, i, at, j)
@@ -229,9 +229,8 @@ func (f *Frontier) handOut(h *host, at int64, j *Job) {
 	if j.GaveUp != storage.NoClass || j.Condemned {
 		return
 	}
-	gap := int64(h.gap(&f.options))
-	h.nextAt = at + gap
-	if gap > 0 && f.options.PerHost > 1 {
+	h.slot = at
+	if f.options.PerHost > 1 && h.gap(&f.options) > 0 {
 		// The next one may start while this one still runs: its gap counts
 		// from when this one is really sent.
 		h.starting, h.isStarting, j.TellSent = j.ID, true, true
@@ -244,7 +243,7 @@ func (f *Frontier) Sent(j *Job, at time.Time) {
 	if h.isStarting && h.starting == j.ID {
 		h.isStarting = false
 	}
-	h.nextAt = max(h.nextAt, at.UnixNano()+int64(h.gap(&f.options)))
+	h.sent = max(h.sent, at.UnixNano())
 	f.wake(h)
 }
 
@@ -258,23 +257,16 @@ func (f *Frontier) RunsAlone(j *Job) { f.out[j.ID].Alone = true }
 func (f *Frontier) Release(j *Job, sent time.Time) {
 	h := f.hosts[j.asked]
 	h.out--
-	if !j.Robots {
-		h.outPages--
-	}
-	if h.isStarting && h.starting == j.ID {
+	isLatest := h.isStarting && h.starting == j.ID
+	if isLatest {
 		h.isStarting = false
 	}
-	gap := int64(h.gap(&f.options))
 	switch {
 	case !sent.IsZero():
-		h.nextAt = max(h.nextAt, sent.UnixNano()+gap)
-		h.lastSent = max(h.lastSent, sent.UnixNano())
-	case h.out == 0:
+		h.sent = max(h.sent, sent.UnixNano())
+	case isLatest || h.out == 0:
 		// No request was made: it costs no delay.
-		h.nextAt = 0
-		if h.lastSent > 0 {
-			h.nextAt = h.lastSent + gap
-		}
+		h.slot = 0
 	}
 	f.wake(h)
 }

@@ -1,0 +1,303 @@
+package frontier
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pawl/storage"
+)
+
+// rig is a crawl without a network: a real file, a frontier on it, and a clock
+// that only the test moves.
+type rig struct {
+	tb   testing.TB
+	path string
+	file *storage.File
+	f    *Frontier
+	o    Options
+	now  time.Time
+}
+
+// window is how many jobs are Careful after an unclean end.
+const window = 4
+
+var epoch = time.UnixMilli(1_700_000_000_000)
+
+// quick are options without any waiting.
+func quick() Options { return Options{PerHost: 1, IgnoreRobots: true} }
+
+func newRig(tb testing.TB, o Options) *rig {
+	tb.Helper()
+	r := &rig{tb: tb, path: filepath.Join(tb.TempDir(), "crawl.pawl"), o: o, now: epoch}
+	file, err := storage.Create(r.path, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r.file = file
+	tb.Cleanup(func() { r.file.Close() })
+	r.load()
+	return r
+}
+
+// load folds the file and begins a run.
+func (r *rig) load() {
+	r.tb.Helper()
+	f, err := Load(r.file, r.o)
+	r.ok(err)
+	r.f = f
+	f.Start(r.now, 1, window)
+}
+
+// reopen is a new process: whatever was not committed is gone.
+func (r *rig) reopen() {
+	r.tb.Helper()
+	r.ok(r.file.Close())
+	file, err := storage.Open(r.path, false)
+	r.ok(err)
+	r.file = file
+	r.load()
+}
+
+// stop ends the run cleanly and begins another.
+func (r *rig) stop() {
+	r.tb.Helper()
+	r.f.Stop()
+	r.commit()
+	r.reopen()
+}
+
+func (r *rig) commit() {
+	r.tb.Helper()
+	r.ok(r.file.Commit(r.f.Seal(r.now)))
+	r.f.Committed()
+}
+
+func (r *rig) ok(err error) {
+	r.tb.Helper()
+	if err != nil {
+		r.tb.Fatal(err)
+	}
+}
+
+// candidates are links that pass.
+func (r *rig) candidates(urls ...string) []Candidate {
+	links := make([]Candidate, 0, len(urls))
+	for _, u := range urls {
+		links = append(links, Candidate{Link: storage.Link{URL: u}, FP: r.f.Fingerprint(u)})
+	}
+	return links
+}
+
+func (r *rig) refused(reason storage.Reason, urls ...string) []Candidate {
+	links := r.candidates(urls...)
+	for i := range links {
+		links[i].Reason = reason
+	}
+	return links
+}
+
+// seed adds seeds and commits them.
+func (r *rig) seed(urls ...string) {
+	r.tb.Helper()
+	_, err := r.f.AddSeeds(r.candidates(urls...), nil, r.now)
+	r.ok(err)
+	r.commit()
+}
+
+func (r *rig) next() (j Job, ok bool) {
+	r.tb.Helper()
+	r.ok(r.file.View(func(reader *storage.Reader) (err error) {
+		j, ok, err = r.f.Next(r.now, reader)
+		return err
+	}))
+	return j, ok
+}
+
+// want hands out the job of this address now.
+func (r *rig) want(url string) *Job {
+	r.tb.Helper()
+	j, ok := r.next()
+	if !ok {
+		at, waits := r.f.Wake()
+		r.tb.Fatalf("nothing is handed out, want %s; the next in %v (%v)", url, at.Sub(r.now), waits)
+	}
+	if j.URL != url {
+		r.tb.Fatalf("handed out %s, want %s", j.URL, url)
+	}
+	return &j
+}
+
+// none checks that nothing is handed out now.
+func (r *rig) none() {
+	r.tb.Helper()
+	if j, ok := r.next(); ok {
+		r.tb.Fatalf("handed out %s, want nothing", j.URL)
+	}
+}
+
+// wakes checks how long the frontier wants to be left alone.
+func (r *rig) wakes(in time.Duration) {
+	r.tb.Helper()
+	r.none()
+	at, ok := r.f.Wake()
+	if got := at.Sub(r.now).Round(10 * time.Millisecond); !ok || got != in {
+		r.tb.Fatalf("the next job is due in %v (%v), want %v", got, ok, in)
+	}
+}
+
+// answer is a visit whose request goes out now.
+func (r *rig) answer(outcome storage.Outcome) *storage.Visit {
+	return &storage.Visit{Ask: storage.Ask{Asked: true, Time: r.now.UnixMilli()}, Outcome: outcome}
+}
+
+// fetched finishes a job in no time.
+func (r *rig) fetched(j *Job, links ...Candidate) {
+	r.tb.Helper()
+	r.f.Release(j, r.now)
+	r.ok(r.f.Finish(j, r.answer(storage.Fetched), links, 0))
+}
+
+// again puts a job off for the given time.
+func (r *rig) again(j *Job, due time.Duration) {
+	r.tb.Helper()
+	r.f.Release(j, r.now)
+	r.ok(r.f.Retry(j, &storage.Retry{
+		Ask: storage.Ask{Asked: true, Time: r.now.UnixMilli()}, Attempt: j.Attempt, Due: r.now.Add(due).UnixMilli(),
+	}, 0))
+}
+
+// robots finishes a robots job.
+func (r *rig) robots(j *Job, state storage.RobotsState, delay, life time.Duration) {
+	r.tb.Helper()
+	if !j.Robots {
+		r.tb.Fatalf("%s is no robots.txt job", j.URL)
+	}
+	r.f.Release(j, r.now)
+	r.ok(r.f.Robots(j, &storage.Host{
+		Ask: storage.Ask{Asked: true, Time: r.now.UnixMilli()}, State: state,
+		Delay: uint32(delay.Milliseconds()), Expires: r.now.Add(life).UnixMilli(),
+	}, 0))
+}
+
+func (r *rig) pass(d time.Duration) { r.now = r.now.Add(d) }
+
+// folded writes down everything that follows from the log, and nothing else.
+// Times that Start may have shortened are left out unless waits is set.
+func folded(f *Frontier, waits bool) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("seq %d counts %+v", f.seq, f.Counts())
+	line("settings %q review %+v", f.settings, f.review)
+	line("roots %q %v", f.rootHosts, f.roots)
+	line("sources %v", f.sources)
+	line("seen %v", contents(&f.seen))
+	line("prefixes %v", contents(&f.prefixes))
+	for i, h := range f.hosts {
+		q := &h.queue
+		line("host %d %d %s left %d took %d fetched %d sent %d throttles %d good %d penalty %d gave up %v",
+			i, h.id, h.name, h.left, h.took, h.fetched, h.lastSent, h.throttles, h.good, h.penalty, h.gaveUp)
+		if waits {
+			line("  hold %d since %d", h.hold, h.throttleSince)
+		}
+		line("  queue total %d base %d groups %v", q.total, q.base, q.groups[q.head:])
+		for ord := q.base; ord < q.total; ord++ {
+			if q.isDone(ord) {
+				line("  done %d", ord)
+			}
+		}
+		var origins [2]origin
+		if h.origins != nil {
+			origins = *h.origins
+		}
+		for _, o := range origins {
+			line("  robots %v attempt %d hops %d class %v copy %d delay %d next %q", o.state, o.attempt, o.hops, o.class, o.copy, o.delay, o.next)
+			if waits {
+				line("  expires %d due %d", o.expires, o.due)
+			}
+		}
+		var waiting []storage.JobID
+		for id := range f.retries {
+			if id.Host == h.id {
+				waiting = append(waiting, id)
+			}
+		}
+		slices.SortFunc(waiting, func(a, b storage.JobID) int { return int(a.Ord) - int(b.Ord) })
+		for _, id := range waiting {
+			t := *f.retries[id]
+			if !waits {
+				t.due = 0
+			}
+			line("  retry %v %+v", id, t)
+		}
+		for _, id := range h.retries {
+			if f.out[id] == nil {
+				line("  waits %v", id)
+			}
+		}
+	}
+	return b.String()
+}
+
+func contents(s *set) map[uint64]standing {
+	all := map[uint64]standing{}
+	for i := range s.shards {
+		sh := &s.shards[i]
+		for k, fp := range sh.slots {
+			if fp != 0 {
+				all[fp] = sh.standing[k]
+			}
+		}
+	}
+	return all
+}
+
+// isPure checks that a frontier folded from the file anew is what the crawl
+// has in memory. Everything must be committed.
+func (r *rig) isPure(waits bool) {
+	r.tb.Helper()
+	again, err := Load(r.file, r.o)
+	r.ok(err)
+	live, cold := folded(r.f, waits), folded(again, waits)
+	// Jobs that are out wait nowhere in the live one.
+	if live = without(live, nil); live != without(cold, r.f.out) {
+		r.tb.Fatalf("the frontier in memory is not that of the file:\n%s", difference(live, without(cold, r.f.out)))
+	}
+	for i := range again.hosts {
+		if a, b := len(again.hosts[i].name), len(r.f.hosts[i].name); a != b {
+			r.tb.Fatal("hosts differ")
+		}
+	}
+}
+
+// without drops the waiting lines of jobs that are out.
+func without(text string, out map[storage.JobID]*storage.Mark) string {
+	for id := range out {
+		text = strings.ReplaceAll(text, fmt.Sprintf("  waits %v\n", id), "")
+	}
+	return text
+}
+
+func difference(a, b string) string {
+	x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
+	var out []string
+	for i := range max(len(x), len(y)) {
+		var p, q string
+		if i < len(x) {
+			p = x[i]
+		}
+		if i < len(y) {
+			q = y[i]
+		}
+		if p != q {
+			out = append(out, "memory: "+p, "file:   "+q)
+		}
+		if len(out) > 20 {
+			break
+		}
+	}
+	return strings.Join(out, "\n")
+}
