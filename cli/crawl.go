@@ -1,0 +1,413 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"pawl/crawl"
+	"pawl/frontier"
+	"pawl/storage"
+	"pawl/weburl"
+)
+
+func crawlCommand() *command {
+	options := settingOptions()
+	options = append(options, fileOption())
+	options = append(options, talkOptions()...)
+	return &command{
+		name: "crawl", args: "[URL...]", summary: "start a crawl, or go on with the one in the file",
+		text: "The crawl ends by itself when nothing is left to fetch. Stop it with Ctrl-C: the\n" +
+			"same command goes on. The crawl file remembers the settings; those given again\n" +
+			"win. An empty value or 'none' takes a setting back.\n" +
+			"Durations: 500ms, 90s, 1h30m. Sizes: 512KB, 10MB, 2GiB. 0 means no limit for\n" +
+			"sizes, durations and page counts.",
+		options: options, run: runCrawl,
+	}
+}
+
+func resumeCommand() *command {
+	return &command{
+		name: "resume", summary: "go on with the crawl in the file",
+		options: append([]option{fileOption()}, talkOptions()...),
+		run:     runResume,
+	}
+}
+
+// crawling is a crawl that is about to run.
+type crawling struct {
+	*call
+	talk     *talk
+	file     *storage.File
+	again    string // how to name the file in a further command
+	isNew    bool   // there was no crawl in the file
+	state    storage.State
+	settings crawl.Settings
+	changes  []string
+	seeds    []string
+	stdin    io.Reader
+}
+
+func runCrawl(ctx context.Context, c *call) error {
+	t, err := newTalk(c)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	g := &crawling{call: c, talk: t}
+	if err := g.checkSeeds(); err != nil {
+		return err
+	}
+	path, again := c.file()
+	g.again = again
+	if err := g.open(path); err != nil {
+		return err
+	}
+	defer g.file.Close()
+	return g.run(ctx)
+}
+
+func runResume(ctx context.Context, c *call) error {
+	if err := c.noArgs("resume"); err != nil {
+		return hintedError{err, "to add seeds: pawl crawl URL"}
+	}
+	t, err := newTalk(c)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	g := &crawling{call: c, talk: t}
+	path, again := c.file()
+	g.again = again
+	if g.file, err = storage.Open(path, false); err != nil {
+		return err
+	}
+	defer g.file.Close()
+	if err := g.recall(); err != nil {
+		return err
+	}
+	if g.isNew {
+		return fmt.Errorf("%s: %w", path, errNoCrawl)
+	}
+	return g.run(ctx)
+}
+
+// checkSeeds takes the seeds of the command line that are addresses, and
+// complains about the others.
+func (g *crawling) checkSeeds() error {
+	if g.given.text("seeds", "") == "-" {
+		g.stdin = g.Stdin
+	}
+	if len(g.args) == 0 {
+		return nil
+	}
+	// Any rules serve to tell what is an address.
+	speller, err := weburl.New(weburl.DefaultRules())
+	if err != nil {
+		return err
+	}
+	var bad []string
+	for _, arg := range g.args {
+		if _, err := crawl.ParseSeed(speller, strings.TrimSpace(arg)); err != nil {
+			bad = append(bad, fmt.Sprintf("%q cannot be crawled: %v", arg, err))
+			continue
+		}
+		g.seeds = append(g.seeds, arg)
+	}
+	if len(g.seeds) == 0 && g.given.text("seeds", "") == "" {
+		return usageError{error: errors.New(strings.Join(bad, "; ")), command: "crawl"}
+	}
+	for _, b := range bad {
+		g.talk.warnf("%s", b)
+	}
+	return nil
+}
+
+// open opens the crawl file, or makes it when all that the user said is good.
+func (g *crawling) open(path string) error {
+	file, err := storage.Open(path, false)
+	if errors.Is(err, storage.ErrMissing) {
+		g.isNew = true
+		g.settings = crawl.Defaults(g.agent())
+		if err := g.choose(); err != nil {
+			return err
+		}
+		g.file, err = storage.Create(path, crawl.Rules())
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	g.file = file
+	err = g.recall()
+	if err == nil {
+		was := g.settings
+		if err = g.choose(); err == nil && !g.isNew {
+			g.changes = changes(&was, &g.settings)
+		}
+	}
+	if err != nil {
+		file.Close()
+	}
+	return err
+}
+
+// recall reads what the crawl file remembers.
+func (g *crawling) recall() error {
+	settings, ok, err := crawl.Remembered(g.file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", g.file.Path(), err)
+	}
+	err = g.file.View(func(r *storage.Reader) (err error) {
+		g.state, err = r.State()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", g.file.Path(), err)
+	}
+	// A run whose seeds were all bad has left its settings, but no crawl.
+	g.isNew = g.state.Counts.Known == 0
+	if !ok {
+		settings = crawl.Defaults(g.agent())
+	}
+	g.settings = remembered(settings, g.agent())
+	return nil
+}
+
+// choose puts what the user said over the settings.
+func (g *crawling) choose() error {
+	if err := overlay(&g.settings, g.given); err != nil {
+		return err
+	}
+	if g.isNew && len(g.seeds) == 0 && g.stdin == nil && g.settings.SeedsFile == "" {
+		return usageError{error: errors.New("a new crawl needs a URL or --seeds FILE"), command: "crawl"}
+	}
+	return nil
+}
+
+// run crawls, and tells of it.
+func (g *crawling) run(ctx context.Context) error {
+	c, err := crawl.New(g.file, crawl.Options{
+		Settings: g.settings,
+		Input:    crawl.Input{Args: g.seeds, Stdin: g.stdin},
+		Log:      g.talk.log,
+	})
+	if err != nil {
+		return g.inFile(err)
+	}
+	if err := g.greet(c); err != nil {
+		return g.inFile(err)
+	}
+	unwatch := g.talk.watch(c.Progress)
+	over := make(chan struct{})
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		select {
+		case <-over:
+		case <-ctx.Done():
+			switch n := c.Progress().InFlight; n {
+			case 0:
+				g.talk.sayf("stopping")
+			default:
+				g.talk.sayf("stopping: waiting for %s in flight (Ctrl-C again to leave at once)", counted(uint64(n), "request"))
+			}
+		}
+	}()
+	summary, err := c.Run(ctx)
+	close(over)
+	<-told
+	unwatch()
+	if err != nil {
+		return g.inFile(err)
+	}
+	return g.conclude(c, &summary)
+}
+
+// inFile names the crawl file in an error that speaks of it.
+func (g *crawling) inFile(err error) error {
+	return fmt.Errorf("%s: %w", g.file.Path(), err)
+}
+
+// greet tells what the crawl starts from.
+func (g *crawling) greet(c *crawl.Crawl) error {
+	if g.isNew {
+		return nil
+	}
+	if g.state.Run.Running {
+		g.talk.sayf("the last run did not end cleanly; nothing is lost, at most what was in flight is fetched again")
+	}
+	if len(g.changes) > 0 {
+		g.talk.sayf("settings changed: %s", strings.Join(g.changes, ", "))
+	}
+	adding, err := g.hasNewSeeds(c)
+	if err != nil {
+		return err
+	}
+	verb := "going on with"
+	if adding {
+		verb = "adding to"
+	}
+	counts := c.Counts()
+	g.talk.sayf("%s the crawl of %s: %s done, %s pending", verb, hostList(c.RootHosts()), grouped(counts.Done()), grouped(counts.Pending))
+	return nil
+}
+
+// hasNewSeeds tells whether a seed of the command line is not yet a job.
+func (g *crawling) hasNewSeeds(c *crawl.Crawl) (bool, error) {
+	if len(g.seeds) == 0 {
+		return false, nil
+	}
+	f, err := frontier.Load(g.file, frontier.Defaults())
+	if err != nil {
+		return false, err
+	}
+	for _, s := range g.seeds {
+		u, err := crawl.ParseSeed(c.Speller(), strings.TrimSpace(s))
+		if err != nil {
+			continue
+		}
+		if _, isAdmitted := f.Knows(f.Fingerprint(string(u))); !isAdmitted {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// hostList names hosts, but not a thousand of them.
+func hostList(hosts []string) string {
+	switch n := len(hosts); {
+	case n == 0:
+		return "no host yet"
+	case n <= 3:
+		return strings.Join(hosts, ", ")
+	default:
+		return hosts[0] + " and " + counted(uint64(n-1), "other host")
+	}
+}
+
+// conclude tells how the run ended, and what can be done next.
+func (g *crawling) conclude(c *crawl.Crawl, s *crawl.Summary) error {
+	t := g.talk
+	did := s.Counts.Done() - s.Before.Done()
+	if did > 0 {
+		t.sayf("%s", g.tally(s))
+	}
+	if s.BadSeeds > 0 {
+		t.warnf("%s could not be used", counted(uint64(s.BadSeeds), "seed"))
+	}
+	isEmpty := s.Counts.Known == 0
+	export := func() string { return "pawl export" + g.again + " -o pages.csv" }
+	switch s.End {
+	case crawl.Stopped:
+		t.sayf("stopped with %s pending; go on with: pawl resume%s", grouped(s.Counts.Pending), g.again)
+	case crawl.Finished:
+		switch {
+		case s.SeedsErr != nil, isEmpty:
+		case s.Counts.Admitted == 0:
+			t.sayf("nothing was crawled: every seed was refused, by --exclude or because it is too long; see: pawl export skipped%s", g.again)
+		case did == 0 && s.Before.Admitted > 0 && s.NewSeeds == 0:
+			t.sayf("nothing is left to do; %s done; to see them: %s", counted(s.Counts.Done(), "address")+"", export())
+		default:
+			t.sayf("finished: nothing is left; to see the pages: %s", export())
+		}
+	default:
+		t.sayf("%s; %s pending; to go on, raise it: %s", g.limit(s), grouped(s.Counts.Pending), g.raise(s))
+		t.sayf("to see the pages: %s", export())
+	}
+	switch {
+	case s.SeedsErr != nil:
+		return hintedError{fmt.Errorf("read seeds: %w", s.SeedsErr), "what was read of them is in the crawl"}
+	case s.End == crawl.Stopped:
+		return silentError{errStopped}
+	case isEmpty:
+		return usageError{error: errors.New("there is no usable seed, so there is nothing to crawl"), command: "crawl"}
+	}
+	return nil
+}
+
+// limit says which limit was reached.
+func (g *crawling) limit(s *crawl.Summary) string {
+	set := &g.settings
+	switch s.End {
+	case crawl.MaxPages:
+		return fmt.Sprintf("reached --max-pages %d", set.MaxPages)
+	case crawl.MaxPagesPerHost:
+		return fmt.Sprintf("reached --max-pages-per-host %d on every host that has more", set.MaxPagesPerHost)
+	case crawl.MaxBytes:
+		return "reached --max-bytes " + exactSize(set.MaxBytes)
+	case crawl.MaxDuration:
+		return "reached --max-duration " + exactDuration(set.MaxDuration)
+	}
+	return "reached " + string(s.End)
+}
+
+// raise is a command that goes on beyond the limit that was reached.
+func (g *crawling) raise(s *crawl.Summary) string {
+	set := &g.settings
+	base := "pawl crawl" + g.again
+	switch s.End {
+	case crawl.MaxPages:
+		return fmt.Sprintf("%s --max-pages %d", base, 2*set.MaxPages)
+	case crawl.MaxPagesPerHost:
+		return fmt.Sprintf("%s --max-pages-per-host %d", base, 2*set.MaxPagesPerHost)
+	case crawl.MaxBytes:
+		return base + " --max-bytes " + exactSize(2*set.MaxBytes)
+	}
+	return base
+}
+
+// tally sums up the run.
+func (g *crawling) tally(s *crawl.Summary) string {
+	var b strings.Builder
+	done := s.Counts.Done() - s.Before.Done()
+	bytes := s.Counts.Transferred - s.Before.Transferred
+	fmt.Fprintf(&b, "%s in %s", counted(done, "page"), roughDuration(s.Took))
+	if sec := s.Took.Seconds(); sec >= 0.1 {
+		fmt.Fprintf(&b, " (%s/s)", rate(float64(done)/sec))
+	}
+	fmt.Fprintf(&b, ", %s: ", roughSize(float64(bytes)))
+	b.WriteString(outcomes(&s.Counts, &s.Before))
+	return b.String()
+}
+
+// outcomes lists how jobs ended since before.
+func outcomes(now, before *storage.Counts) string {
+	var parts []string
+	for _, o := range []storage.Outcome{storage.Fetched, storage.Redirected, storage.Failed, storage.Blocked} {
+		n := now.Of(o) - before.Of(o)
+		if n == 0 {
+			continue
+		}
+		part := grouped(n) + " " + o.String()
+		if o == storage.Failed {
+			part += " (" + classes(now, before) + ")"
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// plainStatus names the failed jobs that have no class.
+const plainStatus = "4xx or 5xx"
+
+func classes(now, before *storage.Counts) string {
+	var parts []string
+	for i := range now.Classes {
+		n := now.Classes[i] - before.Classes[i]
+		if n == 0 {
+			continue
+		}
+		name := plainStatus
+		if i > 0 {
+			name = storage.Class(i).String()
+		}
+		parts = append(parts, grouped(n)+" "+name)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// agent is the name to send by default.
+func (sys *System) agent() string { return "pawl/" + sys.version() }

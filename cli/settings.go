@@ -1,0 +1,361 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"pawl/crawl"
+)
+
+// setting is an option whose value the crawl file remembers.
+type setting struct {
+	option
+	read func(s *crawl.Settings, values []string) error
+	show func(s *crawl.Settings) string // for people; secrets are not in it
+	key  func(s *crawl.Settings) string // differs whenever the value does
+}
+
+// Groups of options, in the order in which help shows them.
+const (
+	groupSeeds      = "Seeds"
+	groupScope      = "Scope"
+	groupLimits     = "Limits"
+	groupPoliteness = "Politeness"
+	groupFetch      = "Fetch"
+	groupExport     = "Export"
+	groupFile       = "File"
+	groupTalk       = "Talk"
+)
+
+// settings are the options of a crawl that its file remembers.
+func settings() []setting {
+	return []setting{
+		{
+			option: option{name: "seeds", arg: "FILE", group: groupSeeds, usage: "read seeds from a file, one a line; - is stdin"},
+			read:   readSeedsFile,
+			show:   func(s *crawl.Settings) string { return orNone(s.SeedsFile) },
+			key:    func(s *crawl.Settings) string { return s.SeedsFile },
+		},
+		text("scope", groupScope, "host|domain|prefix|any", "which links to follow: those to the seeds' hosts, to their registrable domains, into the seeds' folders, or all (host)",
+			func(s *crawl.Settings) *string { return (*string)(&s.Scope) }),
+		list("include", "", groupScope, "RE", "follow only addresses that match; repeatable",
+			func(s *crawl.Settings) *[]string { return &s.Include }, nil),
+		list("exclude", "", groupScope, "RE", "fetch no addresses that match; repeatable",
+			func(s *crawl.Settings) *[]string { return &s.Exclude }, nil),
+		toggle("assets", groupScope, "fetch images, styles, scripts and media too",
+			func(s *crawl.Settings) *bool { return &s.Assets }),
+		toggle("ignore-nofollow", groupScope, "follow links that ask not to be followed",
+			func(s *crawl.Settings) *bool { return &s.IgnoreNoFollow }),
+		{
+			option: option{name: "max-depth", arg: "N", group: groupLimits, usage: "follow links over N steps; seeds are 0, so 0 fetches only them and what they redirect to (none)"},
+			read:   readDepth,
+			show:   showDepth,
+			key:    showDepth,
+		},
+		count("max-pages", groupLimits, "stop at N fetched pages over the life of the crawl (none)", true,
+			func(s *crawl.Settings) *int { return &s.MaxPages }),
+		count("max-pages-per-host", groupLimits, "fetch at most N pages of a host (none)", true,
+			func(s *crawl.Settings) *int { return &s.MaxPagesPerHost }),
+		duration("max-duration", groupLimits, "stop this run after D (none)", true,
+			func(s *crawl.Settings) *time.Duration { return &s.MaxDuration }),
+		size("max-bytes", groupLimits, "stop when SIZE bytes have come over the network (none)",
+			func(s *crawl.Settings) *int64 { return &s.MaxBytes }),
+		count("workers", groupPoliteness, "requests in flight at most (16)", false,
+			func(s *crawl.Settings) *int { return &s.Workers }),
+		count("per-host", groupPoliteness, "connections to one host at most (1)", false,
+			func(s *crawl.Settings) *int { return &s.PerHost }),
+		{
+			option: option{name: "delay", arg: "D", group: groupPoliteness, usage: "least gap between two requests to one host; adaptive is as long as the last answer took, within 100ms and 10s (adaptive)"},
+			read:   readDelay,
+			show:   showDelay,
+			key:    showDelay,
+		},
+		toggle("ignore-robots", groupPoliteness, "do not ask for robots.txt, nor obey it",
+			func(s *crawl.Settings) *bool { return &s.IgnoreRobots }),
+		text("user-agent", groupPoliteness, "S", "name to send and to look for in robots.txt (pawl/VERSION)",
+			func(s *crawl.Settings) *string { return &s.UserAgent }),
+		text("contact", groupPoliteness, "URL_OR_MAIL", "where to complain; sent with the name (none)",
+			func(s *crawl.Settings) *string { return &s.Contact }),
+		duration("timeout", groupFetch, "longest time for one exchange (30s)", true,
+			func(s *crawl.Settings) *time.Duration { return &s.Timeout }),
+		size("max-body", groupFetch, "cut bodies at SIZE (10MB)",
+			func(s *crawl.Settings) *int64 { return &s.MaxBody }),
+		list("header", "H", groupFetch, "'Name: value'", "send a header; repeatable",
+			func(s *crawl.Settings) *[]string { return &s.Headers }, headerName),
+		{
+			option: option{name: "user", arg: "USER:PASS", group: groupFetch, usage: "log in by HTTP Basic to the seeds' hosts"},
+			read:   func(s *crawl.Settings, v []string) error { s.User = v[0]; return nil },
+			show: func(s *crawl.Settings) string {
+				if s.User == "" {
+					return "none"
+				}
+				return "***"
+			},
+			key: func(s *crawl.Settings) string { return s.User },
+		},
+		count("retries", groupFetch, "further attempts after a failure that may pass (4)", false,
+			func(s *crawl.Settings) *int { return &s.Retries }),
+		count("max-redirects", groupFetch, "longest chain of redirects (10)", false,
+			func(s *crawl.Settings) *int { return &s.MaxRedirects }),
+		toggle("http1", groupFetch, "do not speak HTTP/2",
+			func(s *crawl.Settings) *bool { return &s.HTTP1 }),
+		toggle("insecure", groupFetch, "accept any TLS certificate",
+			func(s *crawl.Settings) *bool { return &s.Insecure }),
+		toggle("allow-private", groupFetch, "also ask hosts with private and other special addresses that are no seeds",
+			func(s *crawl.Settings) *bool { return &s.AllowPrivate }),
+	}
+}
+
+func text(name, group, arg, usage string, field func(*crawl.Settings) *string) setting {
+	return setting{
+		option: option{name: name, group: group, arg: arg, usage: usage},
+		read:   func(s *crawl.Settings, v []string) error { *field(s) = v[0]; return nil },
+		show:   func(s *crawl.Settings) string { return orNone(*field(s)) },
+		key:    func(s *crawl.Settings) string { return *field(s) },
+	}
+}
+
+// list is a repeatable option. An empty value empties the list. masked gives
+// the part of an element that may be shown; nil: all of it.
+func list(name, short, group, arg, usage string, field func(*crawl.Settings) *[]string, masked func(string) string) setting {
+	return setting{
+		option: option{name: name, short: short, group: group, arg: arg, usage: usage, repeat: true},
+		read: func(s *crawl.Settings, v []string) error {
+			*field(s) = slices.DeleteFunc(slices.Clone(v), func(x string) bool { return x == "" })
+			return nil
+		},
+		show: func(s *crawl.Settings) string {
+			shown := slices.Clone(*field(s))
+			for i := range shown {
+				if masked != nil {
+					shown[i] = masked(shown[i])
+				}
+			}
+			return orNone(strings.Join(shown, " "))
+		},
+		key: func(s *crawl.Settings) string { return strings.Join(*field(s), "\n") },
+	}
+}
+
+func toggle(name, group, usage string, field func(*crawl.Settings) *bool) setting {
+	show := func(s *crawl.Settings) string {
+		if *field(s) {
+			return "on"
+		}
+		return "off"
+	}
+	return setting{
+		option: option{name: name, group: group, usage: usage},
+		read: func(s *crawl.Settings, v []string) (err error) {
+			*field(s), err = parseSwitch(v[0])
+			return err
+		},
+		show: show, key: show,
+	}
+}
+
+func count(name, group, usage string, zeroIsNone bool, field func(*crawl.Settings) *int) setting {
+	show := func(s *crawl.Settings) string {
+		if *field(s) == 0 && zeroIsNone {
+			return "none"
+		}
+		return strconv.Itoa(*field(s))
+	}
+	return setting{
+		option: option{name: name, group: group, arg: "N", usage: usage},
+		read: func(s *crawl.Settings, v []string) (err error) {
+			*field(s), err = parseCount(v[0])
+			return err
+		},
+		show: show, key: show,
+	}
+}
+
+func duration(name, group, usage string, zeroIsNone bool, field func(*crawl.Settings) *time.Duration) setting {
+	show := func(s *crawl.Settings) string {
+		if *field(s) == 0 && zeroIsNone {
+			return "none"
+		}
+		return exactDuration(*field(s))
+	}
+	return setting{
+		option: option{name: name, group: group, arg: "D", usage: usage},
+		read: func(s *crawl.Settings, v []string) (err error) {
+			*field(s), err = parseDuration(v[0])
+			return err
+		},
+		show: show, key: show,
+	}
+}
+
+func size(name, group, usage string, field func(*crawl.Settings) *int64) setting {
+	show := func(s *crawl.Settings) string {
+		if *field(s) == 0 {
+			return "none"
+		}
+		return exactSize(*field(s))
+	}
+	return setting{
+		option: option{name: name, group: group, arg: "SIZE", usage: usage},
+		read: func(s *crawl.Settings, v []string) (err error) {
+			*field(s), err = parseSize(v[0])
+			return err
+		},
+		show: show, key: show,
+	}
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func headerName(header string) string {
+	name, _, _ := strings.Cut(header, ":")
+	return strings.TrimSpace(name)
+}
+
+// readSeedsFile remembers the file by its absolute path. Stdin is not
+// remembered and leaves a remembered file alone.
+func readSeedsFile(s *crawl.Settings, v []string) error {
+	switch v[0] {
+	case "-":
+		return nil
+	case "":
+		s.SeedsFile = ""
+		return nil
+	}
+	path, err := filepath.Abs(v[0])
+	if err != nil {
+		return err
+	}
+	h, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	if info, err := h.Stat(); err != nil {
+		return err
+	} else if info.IsDir() {
+		return fmt.Errorf("%s is a folder", path)
+	}
+	s.SeedsFile = path
+	return nil
+}
+
+func readDepth(s *crawl.Settings, v []string) (err error) {
+	if v[0] == "none" {
+		s.MaxDepth = crawl.NoLimit
+		return nil
+	}
+	s.MaxDepth, err = parseCount(v[0])
+	return err
+}
+
+func showDepth(s *crawl.Settings) string {
+	if s.MaxDepth == crawl.NoLimit {
+		return "none"
+	}
+	return strconv.Itoa(s.MaxDepth)
+}
+
+func readDelay(s *crawl.Settings, v []string) (err error) {
+	if v[0] == "adaptive" {
+		s.Delay = crawl.Adaptive
+		return nil
+	}
+	s.Delay, err = parseDuration(v[0])
+	return err
+}
+
+func showDelay(s *crawl.Settings) string {
+	if s.Delay == crawl.Adaptive {
+		return "adaptive"
+	}
+	return exactDuration(s.Delay)
+}
+
+// overlay puts what the user said over the settings.
+func overlay(s *crawl.Settings, said given) error {
+	all := settings()
+	for i := range all {
+		v, ok := said[all[i].name]
+		if !ok {
+			continue
+		}
+		if err := all[i].read(s, v.texts); err != nil {
+			return v.wrong(err)
+		}
+	}
+	if err := s.Validate(); err != nil {
+		return usagef("%w", err)
+	}
+	return nil
+}
+
+// changes tells how the settings differ, for people.
+func changes(from, to *crawl.Settings) []string {
+	var list []string
+	all := settings()
+	for i := range all {
+		st := &all[i]
+		if st.key(from) == st.key(to) {
+			continue
+		}
+		was, is := st.show(from), st.show(to)
+		if was == is {
+			list = append(list, st.name+" (a new value)")
+			continue
+		}
+		list = append(list, st.name+" "+is+" (was "+was+")")
+	}
+	return list
+}
+
+// ownAgent is the name that this program sends unless told otherwise, of
+// whatever version.
+var ownAgent = regexp.MustCompile(`^pawl/[^ ()]+$`)
+
+// remembered are the settings of an earlier run, for this version: a name that
+// was not the user's choice changes with it.
+func remembered(s crawl.Settings, agent string) crawl.Settings {
+	if ownAgent.MatchString(s.UserAgent) {
+		s.UserAgent = agent
+	}
+	return s
+}
+
+func settingOptions() []option {
+	var list []option
+	for _, s := range settings() {
+		list = append(list, s.option)
+	}
+	return list
+}
+
+func fileOption() option {
+	return option{name: "db", arg: "FILE", group: groupFile, usage: "the crawl file (crawl.pawl)"}
+}
+
+const defaultFile = "crawl.pawl"
+
+// file is the path of the crawl file, and how a further command would name it.
+func (c *call) file() (path, again string) {
+	said, ok := c.given["db"]
+	if !ok {
+		return defaultFile, ""
+	}
+	path = said.last()
+	if path != defaultFile && strings.HasPrefix(said.where, "--") {
+		again = " --db " + quoted(path)
+	}
+	return path, again
+}

@@ -1,0 +1,85 @@
+// Command serve serves a generated web on loopback, for demonstrations and for
+// trying pawl by hand.
+//
+//	go run ./internal/fakeweb/serve -pages 300 -hosts 2
+//
+// It prints the addresses of the roots, one a line, and serves until it is
+// killed or its standard input is closed.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"pawl/internal/fakeweb"
+)
+
+func main() {
+	if err := serve(os.Args[1:], os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "serve:", err)
+		os.Exit(1)
+	}
+}
+
+func serve(args []string, stdin io.Reader, stdout io.Writer) error {
+	o := fakeweb.Defaults()
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	flags.IntVar(&o.Pages, "pages", o.Pages, "pages of each host")
+	flags.IntVar(&o.Hosts, "hosts", o.Hosts, "number of hosts, each on a port of its own")
+	flags.Uint64Var(&o.Seed, "seed", o.Seed, "another seed makes another web")
+	latency := flags.Duration("latency", 0, "how long each answer takes")
+	faults := flags.Bool("faults", false, "have pages fail in every way there is")
+	file := flags.String("addr-file", "", "write the addresses to this file too, when all of them are served")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if *latency > 0 {
+		o.Latency = fakeweb.Fixed(*latency)
+	}
+	if *faults {
+		o.Faults = fakeweb.AllFaults()
+	}
+	o.Tally = false
+	web, err := fakeweb.New(o)
+	if err != nil {
+		return err
+	}
+	roots, stop, err := web.Start(o.Hosts)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	list := strings.Join(roots, "\n") + "\n"
+	if *file != "" {
+		// Under its name only when it is whole, for whoever waits for it.
+		if err := os.WriteFile(*file+".tmp", []byte(list), 0o644); err != nil {
+			return err
+		}
+		if err := os.Rename(*file+".tmp", *file); err != nil {
+			return err
+		}
+	}
+	if _, err := io.WriteString(stdout, list); err != nil {
+		return err
+	}
+	closed := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(io.Discard, stdin)
+		close(closed)
+	}()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	select {
+	case <-closed:
+	case <-signals:
+	}
+	return nil
+}

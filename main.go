@@ -1,0 +1,42 @@
+// Command pawl crawls websites and keeps what it finds in one file, from which
+// it goes on after any stop.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"pawl/cli"
+)
+
+// Set when a release is built: -ldflags "-X main.version=1.2.3 -X main.commit=…".
+var version, commit string
+
+func main() {
+	// A closed pipe is an error of the write then, and not the end of a crawl
+	// whose messages nobody reads any more.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, cancel := context.WithCancel(context.Background())
+	go stop(cancel)
+	os.Exit(cli.Run(ctx, os.Args, cli.System{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Getenv,
+		Version: version, Commit: commit,
+	}))
+}
+
+// stop ends the work in order at the first signal and at once at the second.
+func stop(cancel func()) {
+	signals := make(chan os.Signal, 2)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		// What was started with nohup is not to be stopped by a hang-up.
+		if !signal.Ignored(s) {
+			signal.Notify(signals, s)
+		}
+	}
+	<-signals
+	cancel()
+	<-signals
+	os.Exit(cli.ExitStopped)
+}
