@@ -158,7 +158,7 @@ type call struct {
 
 func commands() []*command {
 	return []*command{
-		crawlCommand(), resumeCommand(), exportCommand(), versionCommand(),
+		crawlCommand(), resumeCommand(), exportCommand(), statusCommand(), verifyCommand(), versionCommand(),
 	}
 }
 

@@ -212,7 +212,7 @@ func (g *crawling) run(ctx context.Context) error {
 			case 0:
 				g.talk.sayf("stopping")
 			default:
-				g.talk.sayf("stopping: waiting for %s in flight (Ctrl-C again to leave at once)", counted(uint64(n), "request"))
+				g.talk.sayf("stopping: waiting for %s in flight (Ctrl-C again to leave at once)", counted(uint64(n), "request", "requests"))
 			}
 		}
 	}()
@@ -284,7 +284,7 @@ func hostList(hosts []string) string {
 	case n <= 3:
 		return strings.Join(hosts, ", ")
 	default:
-		return hosts[0] + " and " + counted(uint64(n-1), "other host")
+		return hosts[0] + " and " + counted(uint64(n-1), "other host", "other hosts")
 	}
 }
 
@@ -296,7 +296,7 @@ func (g *crawling) conclude(c *crawl.Crawl, s *crawl.Summary) error {
 		t.sayf("%s", g.tally(s))
 	}
 	if s.BadSeeds > 0 {
-		t.warnf("%s could not be used", counted(uint64(s.BadSeeds), "seed"))
+		t.warnf("%s could not be used", counted(uint64(s.BadSeeds), "seed", "seeds"))
 	}
 	isEmpty := s.Counts.Known == 0
 	export := func() string { return "pawl export" + g.again + " -o pages.csv" }
@@ -309,7 +309,7 @@ func (g *crawling) conclude(c *crawl.Crawl, s *crawl.Summary) error {
 		case s.Counts.Admitted == 0:
 			t.sayf("nothing was crawled: every seed was refused, by --exclude or because it is too long; see: pawl export skipped%s", g.again)
 		case did == 0 && s.Before.Admitted > 0 && s.NewSeeds == 0:
-			t.sayf("nothing is left to do; %s done; to see them: %s", counted(s.Counts.Done(), "address")+"", export())
+			t.sayf("nothing is left to do; %s done; to see the pages: %s", grouped(s.Counts.Done()), export())
 		default:
 			t.sayf("finished: nothing is left; to see the pages: %s", export())
 		}
@@ -350,11 +350,11 @@ func (g *crawling) raise(s *crawl.Summary) string {
 	base := "pawl crawl" + g.again
 	switch s.End {
 	case crawl.MaxPages:
-		return fmt.Sprintf("%s --max-pages %d", base, 2*set.MaxPages)
+		return fmt.Sprintf("%s --max-pages %d", base, 2*max(uint64(set.MaxPages), s.Counts.Of(storage.Fetched)))
 	case crawl.MaxPagesPerHost:
 		return fmt.Sprintf("%s --max-pages-per-host %d", base, 2*set.MaxPagesPerHost)
 	case crawl.MaxBytes:
-		return base + " --max-bytes " + exactSize(2*set.MaxBytes)
+		return base + " --max-bytes " + exactSize(2*max(set.MaxBytes, int64(s.Counts.Transferred)/1_000_000*1_000_000))
 	}
 	return base
 }
@@ -364,7 +364,7 @@ func (g *crawling) tally(s *crawl.Summary) string {
 	var b strings.Builder
 	done := s.Counts.Done() - s.Before.Done()
 	bytes := s.Counts.Transferred - s.Before.Transferred
-	fmt.Fprintf(&b, "%s in %s", counted(done, "page"), roughDuration(s.Took))
+	fmt.Fprintf(&b, "%s done in %s", grouped(done), roughDuration(s.Took))
 	if sec := s.Took.Seconds(); sec >= 0.1 {
 		fmt.Fprintf(&b, " (%s/s)", rate(float64(done)/sec))
 	}
@@ -373,10 +373,12 @@ func (g *crawling) tally(s *crawl.Summary) string {
 	return b.String()
 }
 
+var allOutcomes = [...]storage.Outcome{storage.Fetched, storage.Redirected, storage.Failed, storage.Blocked}
+
 // outcomes lists how jobs ended since before.
 func outcomes(now, before *storage.Counts) string {
 	var parts []string
-	for _, o := range []storage.Outcome{storage.Fetched, storage.Redirected, storage.Failed, storage.Blocked} {
+	for _, o := range allOutcomes {
 		n := now.Of(o) - before.Of(o)
 		if n == 0 {
 			continue
@@ -390,9 +392,7 @@ func outcomes(now, before *storage.Counts) string {
 	return strings.Join(parts, ", ")
 }
 
-// plainStatus names the failed jobs that have no class.
-const plainStatus = "4xx or 5xx"
-
+// classes lists why jobs failed since before.
 func classes(now, before *storage.Counts) string {
 	var parts []string
 	for i := range now.Classes {
@@ -400,7 +400,7 @@ func classes(now, before *storage.Counts) string {
 		if n == 0 {
 			continue
 		}
-		name := plainStatus
+		name := "by status"
 		if i > 0 {
 			name = storage.Class(i).String()
 		}

@@ -33,8 +33,8 @@ const (
 	groupTalk       = "Talk"
 )
 
-// settings are the options of a crawl that its file remembers.
-func settings() []setting {
+// crawlSettings are the options of a crawl that its file remembers.
+func crawlSettings() []setting {
 	return []setting{
 		{
 			option: option{name: "seeds", arg: "FILE", group: groupSeeds, usage: "read seeds from a file, one a line; - is stdin"},
@@ -285,7 +285,7 @@ func showDelay(s *crawl.Settings) string {
 
 // overlay puts what the user said over the settings.
 func overlay(s *crawl.Settings, said given) error {
-	all := settings()
+	all := crawlSettings()
 	for i := range all {
 		v, ok := said[all[i].name]
 		if !ok {
@@ -304,7 +304,7 @@ func overlay(s *crawl.Settings, said given) error {
 // changes tells how the settings differ, for people.
 func changes(from, to *crawl.Settings) []string {
 	var list []string
-	all := settings()
+	all := crawlSettings()
 	for i := range all {
 		st := &all[i]
 		if st.key(from) == st.key(to) {
@@ -335,7 +335,7 @@ func remembered(s crawl.Settings, agent string) crawl.Settings {
 
 func settingOptions() []option {
 	var list []option
-	for _, s := range settings() {
+	for _, s := range crawlSettings() {
 		list = append(list, s.option)
 	}
 	return list

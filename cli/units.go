@@ -106,11 +106,11 @@ func grouped(n uint64) string {
 }
 
 // counted spells a number with its noun: 1 page, 1,234 pages.
-func counted(n uint64, noun string) string {
+func counted(n uint64, one, many string) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 " + one
 	}
-	return grouped(n) + " " + noun + "s"
+	return grouped(n) + " " + many
 }
 
 // exactDuration spells a duration as parseDuration reads it, without the zeros

@@ -1,0 +1,233 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	"pawl/crawl"
+	"pawl/frontier"
+	"pawl/storage"
+)
+
+func verifyCommand() *command {
+	return &command{
+		name: "verify", summary: "check the crawl file and all that must be true of it",
+		text: "Reads the whole file and changes nothing. What is wrong is printed, one finding a\n" +
+			"line, and the exit code is then 3.",
+		options: []option{fileOption()},
+		run:     runVerify,
+	}
+}
+
+func runVerify(ctx context.Context, c *call) error {
+	if err := c.noArgs("verify"); err != nil {
+		return err
+	}
+	path, _ := c.file()
+	file, err := storage.Open(path, true)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	v := &verifier{ctx: ctx, file: file}
+	if err := v.run(); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if len(v.findings) == 0 {
+		n := &v.counts
+		_, err := fmt.Fprintf(c.Stdout, "ok: %s, %s, %s pending, %s, %s\n",
+			counted(v.last, "event", "events"), counted(n.Done(), "outcome", "outcomes"), grouped(n.Pending),
+			counted(n.Known, "known address", "known addresses"), counted(n.Hosts, "host", "hosts"))
+		return quiet(err)
+	}
+	for _, finding := range v.findings {
+		if _, err := io.WriteString(c.Stdout, clean(finding)+"\n"); err != nil {
+			break // the exit code tells the rest
+		}
+	}
+	return fmt.Errorf("%s: %w: %s", path, errFindings, counted(uint64(len(v.findings)), "finding", "findings"))
+}
+
+// mostFindings is where a verification ends: a file with so many faults needs
+// no longer list.
+const mostFindings = 100
+
+type verifier struct {
+	ctx      context.Context
+	file     *storage.File
+	last     uint64 // event
+	counts   storage.Counts
+	findings []string
+}
+
+func (v *verifier) foundf(format string, args ...any) {
+	if len(v.findings) < mostFindings {
+		v.findings = append(v.findings, fmt.Sprintf(format, args...))
+	}
+}
+
+// run looks from the pages of the file up to what the whole log says. What is
+// built on something unsound is not looked at.
+func (v *verifier) run() error {
+	faults, err := v.file.Check(mostFindings)
+	if err != nil {
+		return err
+	}
+	for _, f := range faults {
+		v.foundf("file: %v", f)
+	}
+	if len(v.findings) > 0 {
+		return nil
+	}
+	var state storage.State
+	err = v.file.View(func(r *storage.Reader) (err error) {
+		v.last = r.Last()
+		state, err = r.State()
+		return err
+	})
+	if err != nil {
+		v.foundf("state: %v", err)
+		return nil
+	}
+	f, err := frontier.Load(v.file, frontier.Defaults())
+	if err != nil {
+		v.foundf("log: %v", err)
+		return nil
+	}
+	v.counts = f.Counts()
+	v.compareCounts(&state.Counts)
+	if _, _, err := crawl.Remembered(v.file); err != nil {
+		v.foundf("settings: %v", err)
+	}
+	done, err := v.outcomes(f)
+	if err != nil {
+		return err
+	}
+	pending, err := v.pending(f, done)
+	if err != nil {
+		return err
+	}
+	c := &v.counts
+	if pending != c.Pending {
+		v.foundf("queue: %d addresses stand in it, but %d are pending", pending, c.Pending)
+	}
+	if c.Admitted != c.Done()+c.Pending+c.Withdrawn {
+		v.foundf("counts: %d addresses were admitted, but %d are done, %d pending and %d withdrawn", c.Admitted, c.Done(), c.Pending, c.Withdrawn)
+	}
+	for _, m := range state.Out {
+		if uint64(m.Job.Host) >= c.Hosts {
+			v.foundf("out: a job of host %d, but there are only %d", m.Job.Host, c.Hosts)
+		}
+	}
+	return nil
+}
+
+// compareCounts holds the stored counts against those of the log.
+func (v *verifier) compareCounts(stored *storage.Counts) {
+	if *stored == v.counts {
+		return
+	}
+	was, err := fields(stored)
+	if err != nil {
+		v.foundf("counts: %v", err)
+		return
+	}
+	is, err := fields(&v.counts)
+	if err != nil {
+		v.foundf("counts: %v", err)
+		return
+	}
+	for name := range was {
+		if string(was[name]) != string(is[name]) {
+			v.foundf("counts: %s is %s, but the log says %s", name, was[name], is[name])
+		}
+	}
+	slices.Sort(v.findings)
+}
+
+func fields(c *storage.Counts) (map[string]json.RawMessage, error) {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]json.RawMessage{}
+	return all, json.Unmarshal(text, &all)
+}
+
+// outcomes checks that no address has two outcomes, and gives the sorted
+// fingerprints of those that have one.
+func (v *verifier) outcomes(f *frontier.Frontier) ([]uint64, error) {
+	hash := f.Hasher()
+	done := make([]uint64, 0, v.counts.Done())
+	err := v.visits(func(seq uint64, url []byte) {
+		fp := hash(url)
+		if _, isAdmitted := f.Knows(fp); !isAdmitted {
+			v.foundf("event %d: %s has an outcome, but was never admitted", seq, url)
+		}
+		done = append(done, fp)
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(done)
+	twice := map[uint64]uint64{} // fingerprint to the first event
+	for i := 1; i < len(done) && len(twice) < mostFindings; i++ {
+		if done[i] == done[i-1] {
+			twice[done[i]] = 0
+		}
+	}
+	if len(twice) == 0 {
+		return done, nil
+	}
+	return done, v.visits(func(seq uint64, url []byte) {
+		fp := hash(url)
+		switch first, ok := twice[fp]; {
+		case !ok:
+		case first == 0:
+			twice[fp] = seq
+		default:
+			v.foundf("events %d and %d: two outcomes of %s", first, seq, url)
+		}
+	})
+}
+
+// visits calls do for each outcome in the log.
+func (v *verifier) visits(do func(seq uint64, url []byte)) error {
+	return v.file.Walk(1, v.last, func(seq uint64, event []byte) error {
+		if err := v.ctx.Err(); err != nil {
+			return err
+		}
+		if storage.KindOf(event) != storage.KindVisit {
+			return nil
+		}
+		// All of it is read, also what a fold has no need of.
+		visit, err := storage.DecodeVisit(event)
+		if err != nil {
+			v.foundf("event %d: %v", seq, err)
+			return nil
+		}
+		do(seq, []byte(visit.URL))
+		return nil
+	})
+}
+
+// pending checks that what waits has no outcome, and counts it.
+func (v *verifier) pending(f *frontier.Frontier, done []uint64) (n uint64, err error) {
+	for p, err := range f.Pending(v.file) {
+		if err != nil {
+			v.foundf("queue: %v", err)
+			return n, nil
+		}
+		if err := v.ctx.Err(); err != nil {
+			return n, err
+		}
+		n++
+		if _, ok := slices.BinarySearch(done, f.Fingerprint(p.URL)); ok {
+			v.foundf("queue: %s waits in it, but has an outcome", p.URL)
+		}
+	}
+	return n, nil
+}
