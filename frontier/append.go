@@ -35,7 +35,7 @@ func (f *Frontier) Finish(j *Job, v *storage.Visit, links []Candidate, retryAfte
 	v.Job, v.URL, v.FoundOn, v.Origin, v.Attempt = j.ID, j.URL, j.FoundOn, j.Origin, j.Attempt
 	v.Record.FoundAt, v.Record.Anchor, v.Record.Kind = j.FoundAt, j.Anchor, j.Kind
 	giveUp := f.hosts[j.ID.Host].judge(&v.Ask, retryAfter, &f.options)
-	fresh, refused := f.sift(links, v.Origin)
+	fresh, refused := f.sift(links, &v.Origin)
 	head := min(len(fresh), storage.MaxLinks)
 	v.Links = fresh[:head]
 	if err := f.append(v); err != nil {
@@ -52,8 +52,8 @@ func (f *Frontier) Finish(j *Job, v *storage.Visit, links []Candidate, retryAfte
 }
 
 // sift parts links into those to admit, sorted by origin so that each origin's
-// stand together, and those to record as skipped.
-func (f *Frontier) sift(links []Candidate, parent storage.Origin) (fresh []storage.Link, refused []storage.SkipLink) {
+// stand together, and those to record as skipped. parent is nil for seeds.
+func (f *Frontier) sift(links []Candidate, parent *storage.Origin) (fresh []storage.Link, refused []storage.SkipLink) {
 	var origins []string
 	var groups []int
 	for i := range links {
@@ -77,9 +77,12 @@ func (f *Frontier) sift(links []Candidate, parent storage.Origin) (fresh []stora
 			groups = append(groups, g)
 			continue
 		}
-		depth := parent.Depth
-		if !c.Redirect {
-			depth++
+		var depth uint32
+		if parent != nil {
+			depth = parent.Depth
+			if !c.Redirect {
+				depth++
+			}
 		}
 		if now := refusedAt(depth, c.NoFollow); !known || now < st {
 			f.seen.put(c.FP, now)
@@ -214,7 +217,7 @@ func (f *Frontier) AddSeeds(links []Candidate, source *storage.Source, at time.T
 			known = append(known, c.Link)
 		}
 	}
-	fresh, refused := f.sift(links, storage.Origin{})
+	fresh, refused := f.sift(links, nil)
 	if len(fresh) == 0 && len(known) == 0 && source == nil {
 		return 0, f.appendSeedSkips(refused, at)
 	}
@@ -292,6 +295,6 @@ func (f *Frontier) Readmit(head *storage.LinksHead, links []Candidate, at time.T
 	if head.FoundOn == "" {
 		return f.AddSeeds(links, nil, at)
 	}
-	fresh, _ := f.sift(links, head.Parent)
+	fresh, _ := f.sift(links, &head.Parent)
 	return len(fresh), f.appendLinks(head.FoundOn, head.Time, head.Parent, fresh)
 }

@@ -131,9 +131,14 @@ func (f *Frontier) admit(seq uint64, links *storage.LinkBlock, seeds bool) error
 }
 
 func (f *Frontier) push(p push) {
-	f.hosts[p.host].left += uint32(p.count)
+	h := f.hosts[p.host]
+	if h.left == 0 && h.queue.total == 0 {
+		// The first on its host: hosts may be known by a robots.txt alone.
+		f.counts.Hosts++
+	}
+	h.left += uint32(p.count)
 	if f.loading {
-		f.hosts[p.host].queue.push(p.place, p.count)
+		h.queue.push(p.place, p.count)
 		return
 	}
 	f.staged = append(f.staged, p)
@@ -243,9 +248,14 @@ func (f *Frontier) foldHost(seq uint64, event []byte) error {
 	}
 	job := storage.JobID{Host: id, Ord: ord}
 	o := h.origin(https)
-	switch e.State {
-	case storage.RobotsNone:
+	if e.State == storage.RobotsNone {
 		return nil
+	}
+	if o.state == storage.RobotsRetry || o.state == storage.RobotsRedirect {
+		// This event came of the errand that the last one made.
+		f.dropErrand(f.hosts[f.intern(weburl.URL(o.url(u)).Host())], job)
+	}
+	switch e.State {
 	case storage.RobotsRules:
 		if !e.Same {
 			o.copy = seq
@@ -270,6 +280,7 @@ func (f *Frontier) foldHost(seq uint64, event []byte) error {
 	}
 	o.state, o.busy, o.attempt, o.hops, o.due, o.next = e.State, false, 0, 0, 0, ""
 	o.expires = e.Expires * int64(time.Millisecond)
+	o.fresh = !f.loading
 	return nil
 }
 
@@ -282,8 +293,12 @@ func (o *origin) url(root weburl.URL) string {
 }
 
 func (f *Frontier) addErrand(h *host, e errand) {
-	h.errands = slices.DeleteFunc(h.errands, func(x errand) bool { return x.id == e.id })
+	f.dropErrand(h, e.id)
 	h.errands = append(h.errands, e)
+}
+
+func (f *Frontier) dropErrand(h *host, id storage.JobID) {
+	h.errands = slices.DeleteFunc(h.errands, func(x errand) bool { return x.id == id })
 }
 
 func (f *Frontier) foldEdit(seq uint64, event []byte) error {
@@ -341,8 +356,9 @@ func (f *Frontier) isPending(id storage.JobID) bool {
 		return false
 	}
 	if id.IsRobots() {
-		o := h.origin(id.Ord == storage.OrdRobotsHTTPS)
-		return o.state != storage.RobotsRules && o.state != storage.RobotsAllow && o.state != storage.RobotsGivenUp
+		// What is known of the origin says nothing: the job may have been to
+		// ask again.
+		return true
 	}
 	return f.retries[id] != nil || id.Ord < h.queue.total && !h.queue.isDone(id.Ord)
 }

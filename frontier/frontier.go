@@ -261,7 +261,7 @@ func (f *Frontier) Knows(fp uint64) (known, isAdmitted bool) {
 // Counts are the totals as of the last appended event.
 func (f *Frontier) Counts() storage.Counts {
 	c := f.counts
-	c.Known, c.Hosts, c.Retrying = uint64(f.seen.n), uint64(len(f.hosts)), uint64(len(f.retries))
+	c.Known, c.Retrying = uint64(f.seen.n), uint64(len(f.retries))
 	return c
 }
 

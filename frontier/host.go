@@ -46,6 +46,7 @@ type host struct {
 type origin struct {
 	state   storage.RobotsState
 	busy    bool // an errand is under way: nothing else is handed out
+	fresh   bool // of this run: learned, and no job has used it yet
 	attempt uint8
 	hops    uint8
 	class   storage.Class // with RobotsGivenUp

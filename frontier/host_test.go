@@ -160,7 +160,7 @@ func TestThrottlingHostIsGivenUp(t *testing.T) {
 		t.Errorf("%d jobs left", n)
 	}
 	r.commit()
-	r.isPure(true)
+	r.isPure()
 }
 
 func TestGapRunsFromStartToStart(t *testing.T) {

@@ -157,7 +157,9 @@ func (f *Frontier) needsRobots(h *host, https bool, at int64) bool {
 		return true
 	case o.state == storage.RobotsGivenUp:
 		return false
-	case o.state != storage.RobotsNone && at < o.expires:
+	case o.state != storage.RobotsNone && (at < o.expires || o.fresh):
+		// It serves one job even when the gap of the host is longer than its
+		// life: else none would ever be handed out.
 		return false
 	}
 	o.busy = true
@@ -195,7 +197,7 @@ func (f *Frontier) hand(h *host, id storage.JobID, p place, at int64, r *storage
 	}
 	if !f.options.IgnoreRobots && j.GaveUp == storage.NoClass {
 		o := h.origin(p.https)
-		j.Rules = o.copy
+		j.Rules, o.fresh = o.copy, false
 		if o.state == storage.RobotsGivenUp {
 			j.GaveUp = o.gaveUp()
 		}

@@ -186,8 +186,7 @@ func (r *rig) robots(j *Job, state storage.RobotsState, delay, life time.Duratio
 func (r *rig) pass(d time.Duration) { r.now = r.now.Add(d) }
 
 // folded writes down everything that follows from the log, and nothing else.
-// Times that Start may have shortened are left out unless waits is set.
-func folded(f *Frontier, waits bool) string {
+func folded(f *Frontier) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("seq %d counts %+v", f.seq, f.Counts())
@@ -198,11 +197,8 @@ func folded(f *Frontier, waits bool) string {
 	line("prefixes %v", contents(&f.prefixes))
 	for i, h := range f.hosts {
 		q := &h.queue
-		line("host %d %d %s left %d took %d fetched %d sent %d throttles %d good %d penalty %d gave up %v",
-			i, h.id, h.name, h.left, h.took, h.fetched, h.lastSent, h.throttles, h.good, h.penalty, h.gaveUp)
-		if waits {
-			line("  hold %d since %d", h.hold, h.throttleSince)
-		}
+		line("host %d %d %s left %d took %d fetched %d sent %d hold %d throttles %d since %d good %d penalty %d gave up %v",
+			i, h.id, h.name, h.left, h.took, h.fetched, h.lastSent, h.hold, h.throttles, h.throttleSince, h.good, h.penalty, h.gaveUp)
 		line("  queue total %d base %d groups %v", q.total, q.base, q.groups[q.head:])
 		for ord := q.base; ord < q.total; ord++ {
 			if q.isDone(ord) {
@@ -214,10 +210,8 @@ func folded(f *Frontier, waits bool) string {
 			origins = *h.origins
 		}
 		for _, o := range origins {
-			line("  robots %v attempt %d hops %d class %v copy %d delay %d next %q", o.state, o.attempt, o.hops, o.class, o.copy, o.delay, o.next)
-			if waits {
-				line("  expires %d due %d", o.expires, o.due)
-			}
+			line("  robots %v attempt %d hops %d class %v copy %d delay %d next %q expires %d due %d",
+				o.state, o.attempt, o.hops, o.class, o.copy, o.delay, o.next, o.expires, o.due)
 		}
 		var waiting []storage.JobID
 		for id := range f.retries {
@@ -227,17 +221,9 @@ func folded(f *Frontier, waits bool) string {
 		}
 		slices.SortFunc(waiting, func(a, b storage.JobID) int { return int(a.Ord) - int(b.Ord) })
 		for _, id := range waiting {
-			t := *f.retries[id]
-			if !waits {
-				t.due = 0
-			}
-			line("  retry %v %+v", id, t)
+			line("  retry %v %+v", id, *f.retries[id])
 		}
-		for _, id := range h.retries {
-			if f.out[id] == nil {
-				line("  waits %v", id)
-			}
-		}
+		line("  waits %v", h.retries)
 	}
 	return b.String()
 }
@@ -257,28 +243,34 @@ func contents(s *set) map[uint64]standing {
 
 // isPure checks that a frontier folded from the file anew is what the crawl
 // has in memory. Everything must be committed.
-func (r *rig) isPure(waits bool) {
+func (r *rig) isPure() {
 	r.tb.Helper()
-	again, err := Load(r.file, r.o)
+	cold, err := Load(r.file, r.o)
 	r.ok(err)
-	live, cold := folded(r.f, waits), folded(again, waits)
-	// Jobs that are out wait nowhere in the live one.
-	if live = without(live, nil); live != without(cold, r.f.out) {
-		r.tb.Fatalf("the frontier in memory is not that of the file:\n%s", difference(live, without(cold, r.f.out)))
-	}
-	for i := range again.hosts {
-		if a, b := len(again.hosts[i].name), len(r.f.hosts[i].name); a != b {
-			r.tb.Fatal("hosts differ")
+	for i, h := range cold.hosts {
+		// What is out waits nowhere.
+		h.retries = slices.DeleteFunc(h.retries, func(id storage.JobID) bool { return r.f.out[id] != nil })
+		if h.origins == nil {
+			continue
 		}
+		for k := range h.origins {
+			if o := h.origins[k]; (o.state == storage.RobotsRetry || o.state == storage.RobotsRedirect) != cold.hasErrand(i, k) {
+				r.tb.Fatalf("%s: robots.txt in state %v, an errand waits: %v", h.name, o.state, cold.hasErrand(i, k))
+			}
+		}
+	}
+	if live, cold := folded(r.f), folded(cold); live != cold {
+		r.tb.Fatalf("the frontier in memory is not that of the file:\n%s", difference(live, cold))
 	}
 }
 
-// without drops the waiting lines of jobs that are out.
-func without(text string, out map[storage.JobID]*storage.Mark) string {
-	for id := range out {
-		text = strings.ReplaceAll(text, fmt.Sprintf("  waits %v\n", id), "")
-	}
-	return text
+// hasErrand tells whether the robots.txt of an origin is to be asked for at
+// some host.
+func (f *Frontier) hasErrand(number, scheme int) bool {
+	id := storage.JobID{Host: uint32(number), Ord: storage.OrdRobotsHTTP + uint32(scheme)}
+	return slices.ContainsFunc(f.hosts, func(h *host) bool {
+		return slices.ContainsFunc(h.errands, func(e errand) bool { return e.id == id })
+	})
 }
 
 func difference(a, b string) string {

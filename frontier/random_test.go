@@ -1,0 +1,908 @@
+package frontier
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"pawl/storage"
+	"pawl/weburl"
+)
+
+var (
+	seedFlag = flag.Uint64("seed", 0, "run TestRandom with this seed alone")
+	stepFlag = flag.Int("steps", 3000, "operations of each run of TestRandom")
+)
+
+// TestRandom does random things to a frontier and to a model of it, kills and
+// restarts it, and checks after each operation what must hold. The seed of a
+// run that fails is in its name: go test -run TestRandom -seed N.
+func TestRandom(t *testing.T) {
+	if *seedFlag != 0 {
+		t.Run(fmt.Sprintf("seed=%d", *seedFlag), func(t *testing.T) { simulate(t, *seedFlag, *stepFlag) })
+		return
+	}
+	for range 6 {
+		seed := rand.Uint64N(1e9) + 1
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { simulate(t, seed, *stepFlag) })
+	}
+}
+
+// sim is a run of random operations.
+type sim struct {
+	*rig
+	rng *rand.Rand
+
+	m       *model // with everything appended
+	sealing *model // with the batch that is being committed
+	batch   *storage.Batch
+	durable *model // with what is on disk
+
+	// Of the process.
+	out      []*running
+	pages    map[string]bool // handed out in this run, by address and life
+	suspects map[storage.JobID]storage.Mark
+	careful  int
+	sent     map[string]int64 // by host, nanoseconds
+	floor    int64            // no host is asked before its gap since then
+	fresh    map[string]bool  // origins whose robots.txt has served no job yet
+	drain    bool
+	ids      map[storage.JobID]string
+	outcomes map[string]int // how often each address and life was finished
+	trace    []string
+}
+
+// running is a job that is out.
+type running struct {
+	job      Job
+	handed   time.Time
+	sent     time.Time
+	isSent   bool // the request has gone out
+	released bool
+	alone    bool
+}
+
+func (s *sim) fail(format string, args ...any) {
+	s.tb.Helper()
+	for _, line := range s.trace[max(0, len(s.trace)-40):] {
+		s.tb.Log(line)
+	}
+	s.tb.Fatalf(format, args...)
+}
+
+func (s *sim) log(format string, args ...any) {
+	s.trace = append(s.trace, fmt.Sprintf("%v ", s.now.Sub(epoch))+fmt.Sprintf(format, args...))
+}
+
+func (s *sim) chance(percent int) bool { return s.rng.IntN(100) < percent }
+
+func simulate(t *testing.T, seed uint64, steps int) {
+	s := &sim{rng: rand.New(rand.NewPCG(seed, 1)), m: newModel(), outcomes: map[string]int{}, ids: map[storage.JobID]string{}}
+	s.rig = newRig(t, s.options())
+	s.durable = s.m.clone()
+	s.begin(false)
+	for range steps {
+		s.step()
+		s.check()
+	}
+	s.finishAll()
+}
+
+func (s *sim) options() Options {
+	o := Options{PerHost: 1 + s.rng.IntN(3), IgnoreRobots: s.chance(20), Adaptive: s.chance(40)}
+	o.Delay = []time.Duration{0, 300 * time.Millisecond, 5 * time.Second, time.Hour}[s.rng.IntN(4)]
+	if s.chance(10) {
+		o.MaxPagesPerHost = 1 + s.rng.IntN(40)
+	}
+	return o
+}
+
+// begin is what a new process knows.
+func (s *sim) begin(unclean bool) {
+	s.out, s.pages, s.sent, s.fresh = nil, map[string]bool{}, map[string]int64{}, map[string]bool{}
+	s.suspects, s.careful = map[storage.JobID]storage.Mark{}, 0
+	s.batch, s.sealing = nil, nil
+	for name, h := range s.m.hosts {
+		if h.lastSent > 0 {
+			s.sent[name] = min((h.lastSent)*int64(time.Millisecond), s.now.UnixNano())
+		}
+		if unclean {
+			s.sent[name] = s.now.UnixNano()
+		}
+	}
+	s.floor = 0
+	if unclean {
+		s.floor = s.now.UnixNano()
+		s.careful = window
+		for id, m := range s.m.marks {
+			m.Marks++
+			s.suspects[id] = m
+		}
+	}
+}
+
+func (s *sim) step() {
+	switch n := s.rng.IntN(1000); {
+	case n < 380:
+		s.hand()
+	case n < 800:
+		s.advance()
+	case n < 880:
+		s.passTime()
+	case n < 900:
+		s.addSeeds()
+	case n < 970:
+		s.seal()
+	case n < 976:
+		s.o = s.options()
+		s.log("set %+v", s.o)
+		s.ok(s.f.Set(s.o))
+	case n < 980:
+		s.m.settings = fmt.Sprint(s.rng.IntN(1000))
+		s.ok(s.f.Remember([]byte(s.m.settings), s.now))
+	case n < 990:
+		s.review()
+	case n < 997:
+		s.kill()
+	default:
+		s.stopCleanly()
+	}
+}
+
+func (s *sim) passTime() {
+	switch at, ok := s.f.Wake(); {
+	case ok && at.After(s.now) && s.chance(60):
+		s.now = at
+	case s.chance(10):
+		s.pass(time.Duration(s.rng.IntN(48)) * time.Hour / 2)
+	default:
+		s.pass(time.Duration(s.rng.IntN(1500)) * time.Millisecond)
+	}
+	s.log("time")
+}
+
+var hostNames = []string{"a.test", "b.test:8080", "c.test", "d.test", "e.test", "f.test"}
+
+func (s *sim) url() string {
+	scheme := "http://"
+	if s.chance(40) {
+		scheme = "https://"
+	}
+	return fmt.Sprintf("%s%s/%d/%d", scheme, hostNames[s.rng.IntN(len(hostNames))], s.rng.IntN(3), s.rng.IntN(40))
+}
+
+func (s *sim) candidate() Candidate {
+	c := s.candidates(s.url())[0]
+	c.Kind = uint8(s.rng.IntN(20))
+	c.Anchor = []string{"", "read on", "Übersicht"}[s.rng.IntN(3)]
+	if s.chance(35) {
+		c.Reason, c.NoFollow = storage.TooDeep, s.chance(30)
+	}
+	return c
+}
+
+func (s *sim) found() []Candidate {
+	if s.drain {
+		return nil
+	}
+	var links []Candidate
+	for range s.rng.IntN(6) {
+		links = append(links, s.candidate())
+	}
+	if s.rng.IntN(400) == 0 {
+		for i := range 200 + s.rng.IntN(500) {
+			c := s.candidate()
+			c.URL = fmt.Sprintf("%s/%d", c.URL, i)
+			c.FP = s.f.Fingerprint(c.URL)
+			links = append(links, c)
+		}
+	}
+	return links
+}
+
+func (s *sim) addSeeds() {
+	links := s.found()
+	var source *storage.Source
+	if s.chance(20) {
+		source = &storage.Source{Path: fmt.Sprint("/", s.rng.IntN(2)), Offset: s.rng.Int64N(1000)}
+		s.m.sources[source.Path] = *source
+	}
+	want := s.m.find(nil, "", s.now.UnixMilli(), links)
+	got, err := s.f.AddSeeds(slices.Clone(links), source, s.now)
+	s.ok(err)
+	s.log("%d seeds, %d new", len(links), got)
+	if got != want {
+		s.fail("%d of the seeds are new, want %d", got, want)
+	}
+}
+
+// hand asks for a job and checks that it is one that may start.
+func (s *sim) hand() {
+	j, ok := s.next()
+	if !ok {
+		s.checkNone()
+		return
+	}
+	s.log("out: %s attempt %d robots %v gave up %v careful %v alone %v condemned %v", j.URL, j.Attempt, j.Robots, j.GaveUp, j.Careful, j.Alone, j.Condemned)
+	if j.Asked == "" || j.asked != s.f.names[j.Asked] || j.Host != s.f.hosts[j.ID.Host].name {
+		s.fail("host %q, asked %q", j.Host, j.Asked)
+	}
+	for _, r := range s.out {
+		if r.job.ID == j.ID {
+			s.fail("%s is out already", j.URL)
+		}
+	}
+	if j.Robots {
+		s.checkRobotsJob(&j)
+	} else {
+		s.checkPageJob(&j)
+	}
+	free := j.GaveUp != storage.NoClass
+	if name := j.Asked; !free {
+		running, hidden := 0, false
+		for _, r := range s.out {
+			if r.job.Asked == name && !r.released {
+				running++
+				hidden = hidden || r.job.TellSent && !r.isSent
+			}
+		}
+		gap := s.m.gap(name, &s.o)
+		switch {
+		case running >= s.o.PerHost:
+			s.fail("%d connections to %s", running+1, name)
+		case hidden:
+			s.fail("%s is asked while a request may not have gone out yet", name)
+		case s.sent[name] > 0 && s.now.UnixNano() < s.sent[name]+int64(gap):
+			s.fail("%s is asked %v after the last time, gap %v", name, time.Duration(s.now.UnixNano()-s.sent[name]), gap)
+		case s.now.UnixMilli() < s.m.hosts[name].hold:
+			s.fail("%s is asked while it is held", name)
+		case !j.Condemned && j.TellSent != (s.o.PerHost > 1 && gap > 0):
+			s.fail("TellSent is %v", j.TellSent)
+		}
+	}
+	s.checkPoison(&j)
+	s.out = append(s.out, &running{job: j, handed: s.now})
+}
+
+func life(url string, p *page) string { return fmt.Sprintf("%s#%d.%d", url, p.call, p.life) }
+
+func (s *sim) checkPageJob(j *Job) {
+	p, ok := s.m.pages[j.URL]
+	d, isDurable := s.durable.pages[j.URL]
+	switch {
+	case !ok:
+		s.fail("%s was never admitted", j.URL)
+	case p.finished:
+		s.fail("%s is finished", j.URL)
+	case !isDurable || d.call != p.call:
+		s.fail("%s is handed out before it is on disk", j.URL)
+	case j.Found != p.found:
+		s.fail("found as %+v, want %+v", j.Found, p.found)
+	case j.Attempt != p.attempt+1 || j.Raw != p.raw || j.Hops != max(p.hops, p.found.Hops):
+		s.fail("attempt %d raw %q hops %d, want after %+v", j.Attempt, j.Raw, j.Hops, p)
+	}
+	key := life(j.URL, &p)
+	if old, ok := s.ids[j.ID]; ok && old != key {
+		s.fail("job %v was %s and is %s", j.ID, old, key)
+	}
+	s.ids[j.ID] = key
+	if s.pages[key] && !p.retrying {
+		s.fail("%s comes twice", key)
+	}
+	s.pages[key] = true
+	o := weburl.URL(j.URL).Origin()
+	if !p.retrying {
+		for url, q := range s.m.pages {
+			if q.finished || q.retrying || s.pages[life(url, &q)] || hostOf(url) != j.Host || url == j.URL {
+				continue
+			}
+			if dq, ok := s.durable.pages[url]; !ok || dq.call != q.call {
+				continue
+			}
+			if q.call < p.call || q.call == p.call && weburl.URL(url).Origin() == o && q.rank < p.rank {
+				s.fail("%s comes before %s, which was found earlier", j.URL, url)
+			}
+		}
+	}
+	h := s.m.hosts[j.Host]
+	r := s.m.robots[o]
+	want := h.gaveUp
+	if want == storage.NoClass && !s.o.IgnoreRobots && r.state == storage.RobotsGivenUp {
+		want = storage.Robots
+		if r.class == storage.PrivateAddress {
+			want = r.class
+		}
+	}
+	if j.GaveUp != want {
+		s.fail("%s comes as given up with %v, want %v", j.URL, j.GaveUp, want)
+	}
+	if want != storage.NoClass {
+		return
+	}
+	if s.now.UnixMilli() < p.due {
+		s.fail("%s comes before it is due", j.URL)
+	}
+	if n := s.o.MaxPagesPerHost; n > 0 {
+		out := 0
+		for _, r := range s.out {
+			if !r.job.Robots && r.job.Host == j.Host {
+				out++
+			}
+		}
+		if h.fetched+out >= n {
+			s.fail("%s is one more than %d pages of its host", j.URL, n)
+		}
+	}
+	if s.o.IgnoreRobots {
+		return
+	}
+	if r.state != storage.RobotsRules && r.state != storage.RobotsAllow {
+		s.fail("%s comes before its robots.txt, which is in state %v", j.URL, r.state)
+	}
+	if s.durable.robots[o].learned != r.learned {
+		s.fail("%s comes before its robots.txt is on disk", j.URL)
+	}
+	for _, x := range s.out {
+		if x.job.Robots && weburl.URL(s.robotsOrigin(&x.job)) == weburl.URL(o) {
+			s.fail("%s comes while its robots.txt is asked for", j.URL)
+		}
+	}
+	if s.now.UnixMilli() >= r.expires && !s.fresh[o] {
+		s.fail("%s comes with a robots.txt that is too old", j.URL)
+	}
+	delete(s.fresh, o)
+	if j.Rules != r.rules {
+		s.fail("%s carries rules %d, want %d", j.URL, j.Rules, r.rules)
+	}
+}
+
+func (s *sim) robotsOrigin(j *Job) string {
+	if j.ID.Ord == storage.OrdRobotsHTTPS {
+		return "https://" + j.Host
+	}
+	return "http://" + j.Host
+}
+
+func (s *sim) checkRobotsJob(j *Job) {
+	o := s.robotsOrigin(j)
+	r := s.m.robots[o]
+	url, attempt, hops := o+"/robots.txt", uint8(0), uint8(0)
+	switch r.state {
+	case storage.RobotsGivenUp:
+		s.fail("%s was given up", o)
+	case storage.RobotsRetry, storage.RobotsRedirect:
+		attempt, hops = r.attempt, r.hops
+		if r.next != "" {
+			url = r.next
+		}
+		if s.now.UnixMilli() < r.due && j.GaveUp == storage.NoClass {
+			s.fail("%s comes before it is due", j.URL)
+		}
+	case storage.RobotsRules, storage.RobotsAllow:
+		if s.now.UnixMilli() < r.expires {
+			s.fail("%s is asked for again too early", j.URL)
+		}
+		if s.fresh[o] {
+			s.fail("%s is asked for again and has not served yet", j.URL)
+		}
+	}
+	if j.URL != url || j.Attempt != attempt+1 || j.Hops != hops || j.Asked != hostOf(url) || j.Host != hostOf(o+"/") {
+		s.fail("robots job %+v, want %s attempt %d hops %d", j, url, attempt+1, hops)
+	}
+	if j.GaveUp != s.m.hosts[j.Asked].gaveUp {
+		s.fail("%s comes as given up with %v", j.URL, j.GaveUp)
+	}
+}
+
+// checkPoison holds the flags of a job against the marks of earlier ends.
+func (s *sim) checkPoison(j *Job) {
+	m, suspect := s.suspects[j.ID]
+	careful, alone, condemned := suspect || s.careful > 0, suspect && !m.Alone && m.Marks >= 2, suspect && m.Alone
+	s.careful = max(0, s.careful-1)
+	if j.Careful != careful || j.Alone != alone || j.Condemned != condemned {
+		s.fail("%s is careful %v alone %v condemned %v, want %v %v %v", j.URL, j.Careful, j.Alone, j.Condemned, careful, alone, condemned)
+	}
+}
+
+// checkNone checks that nothing could have been handed out: that no host was
+// forgotten.
+func (s *sim) checkNone() {
+	if at, ok := s.f.Wake(); ok && !at.After(s.now) {
+		s.fail("there is something to hand out since %v", at.Sub(epoch))
+	}
+	now := s.now.UnixMilli()
+	isOpen := func(name string) bool {
+		h := s.m.hosts[name]
+		if h.gaveUp != storage.NoClass {
+			return true
+		}
+		running := 0
+		for _, r := range s.out {
+			if r.job.Asked == name && !r.released {
+				if r.job.TellSent && !r.isSent {
+					return false
+				}
+				running++
+			}
+		}
+		// A millisecond, because that is how exact the file is.
+		gate := max(s.sent[name], s.floor) + int64(s.m.gap(name, &s.o)) + int64(time.Millisecond)
+		for _, r := range s.out {
+			if r.job.Asked == name && !r.released && r.job.GaveUp == storage.NoClass {
+				gate = max(gate, r.handed.UnixNano()+int64(s.m.gap(name, &s.o)))
+			}
+		}
+		return running < s.o.PerHost && (max(s.sent[name], s.floor) == 0 && running == 0 || s.now.UnixNano() >= gate) && now >= h.hold
+	}
+	busy := map[string]bool{} // hosts with an origin that waits for its robots.txt
+	for o, r := range s.m.robots {
+		if r.state == storage.RobotsRetry || r.state == storage.RobotsRedirect {
+			busy[hostOf(o+"/")] = true
+			at := hostOf(o + "/")
+			if r.next != "" {
+				at = hostOf(r.next)
+			}
+			isOut := slices.ContainsFunc(s.out, func(x *running) bool { return x.job.Robots && s.robotsOrigin(&x.job) == o })
+			if !isOut && isOpen(at) && (now >= r.due || s.m.hosts[at].gaveUp != storage.NoClass) {
+				s.fail("the robots.txt of %s is not handed out", o)
+			}
+		}
+		if s.durable.robots[o].learned != r.learned {
+			busy[hostOf(o+"/")] = true
+		}
+	}
+	for _, x := range s.out {
+		if x.job.Robots {
+			busy[x.job.Host] = true
+		}
+	}
+	for url, p := range s.m.pages {
+		name := hostOf(url)
+		h := s.m.hosts[name]
+		d, isDurable := s.durable.pages[url]
+		isOut := slices.ContainsFunc(s.out, func(x *running) bool { return x.job.URL == url })
+		if p.finished || isOut || !isDurable || d.call != p.call || !isOpen(name) {
+			continue
+		}
+		if h.gaveUp == storage.NoClass {
+			outPages := 0
+			for _, x := range s.out {
+				if !x.job.Robots && x.job.Host == name {
+					outPages++
+				}
+			}
+			n := s.o.MaxPagesPerHost
+			if n > 0 && h.fetched+outPages >= n || now < p.due || busy[name] && !s.o.IgnoreRobots {
+				continue
+			}
+		}
+		s.fail("%s is not handed out", url)
+	}
+}
+
+// advance brings a job that is out a step further.
+func (s *sim) advance() {
+	if len(s.out) == 0 {
+		return
+	}
+	i := s.rng.IntN(len(s.out))
+	r := s.out[i]
+	j := &r.job
+	if s.chance(50) && !s.drain {
+		s.pass(time.Duration(s.rng.IntN(800)) * time.Millisecond)
+	}
+	asks := j.GaveUp == storage.NoClass && !j.Condemned
+	if !r.isSent && !r.released && asks && (s.drain || s.chance(90)) {
+		if j.Alone && !r.alone && s.chance(70) {
+			s.f.RunsAlone(j)
+			r.alone = true
+		}
+		r.isSent, r.sent = true, s.now
+		if j.TellSent {
+			s.f.Sent(j, s.now)
+			s.sent[j.Asked] = max(s.sent[j.Asked], s.now.UnixNano())
+		}
+		return
+	}
+	if !r.released {
+		s.f.Release(j, r.sent)
+		if r.isSent {
+			s.sent[j.Asked] = max(s.sent[j.Asked], r.sent.UnixNano())
+		}
+		r.released = true
+		s.log("over: %s", j.URL)
+		if s.chance(30) && !s.drain {
+			return
+		}
+	}
+	s.out = slices.Delete(s.out, i, i+1)
+	delete(s.suspects, j.ID)
+	ask := storage.Ask{Asked: r.isSent, Time: s.now.UnixMilli()}
+	if r.isSent {
+		ask.Time = r.sent.UnixMilli()
+		ask.Took = uint32(s.now.UnixMilli() - ask.Time)
+		ask.Throttled = s.chance(8)
+		if j.Asked == "f.test" {
+			ask.Throttled = s.chance(85)
+		}
+	}
+	var retryAfter time.Duration
+	if s.chance(20) {
+		retryAfter = time.Duration(s.rng.IntN(300)) * time.Second
+	}
+	if j.Robots {
+		s.endRobots(r, ask, retryAfter)
+	} else {
+		s.endPage(r, ask, retryAfter)
+	}
+}
+
+func (s *sim) endPage(r *running, ask storage.Ask, retryAfter time.Duration) {
+	j := &r.job
+	p := s.m.pages[j.URL]
+	if r.isSent && j.Attempt < 5 && (ask.Throttled || s.chance(20)) {
+		e := &storage.Retry{
+			Ask: ask, Attempt: j.Attempt, Hops: j.Hops, Class: storage.Timeout, Status: 503,
+			Due: s.now.UnixMilli() + s.rng.Int64N(5000), Error: "no",
+		}
+		if s.chance(20) {
+			e.Raw, e.Hops = j.URL+"?utm_source=x", min(j.Hops, 200)+1
+		}
+		s.ok(s.f.Retry(j, e, retryAfter))
+		s.log("retry: %s", j.URL)
+		s.m.asked(j.Host, &e.Ask)
+		p.retrying, p.attempt, p.hops, p.raw, p.due = true, e.Attempt, e.Hops, e.Raw, e.Due
+		s.m.pages[j.URL] = p
+		return
+	}
+	if !r.isSent && j.GaveUp == storage.NoClass && !j.Condemned && s.chance(30) {
+		s.ok(s.f.Withdraw(j, storage.OutOfScope, s.now))
+		s.log("withdrawn: %s", j.URL)
+		delete(s.m.pages, j.URL)
+		s.m.refused[j.URL] = p.found.Depth
+		s.m.withdrawn++
+		return
+	}
+	v := &storage.Visit{Ask: ask, Outcome: storage.Fetched, Transferred: s.rng.Int64N(1000)}
+	var links []Candidate
+	switch {
+	case j.Condemned:
+		v.Outcome, v.Class = storage.Failed, storage.Crashed
+	case j.GaveUp != storage.NoClass:
+		v.Outcome, v.Class = storage.Failed, j.GaveUp
+	case !r.isSent:
+		v.Outcome = storage.Blocked
+	case ask.Throttled:
+		v.Outcome, v.Class = storage.Failed, storage.Throttled
+	case s.chance(10):
+		v.Outcome, v.Status = storage.Failed, 404
+	case s.chance(20) && !s.drain && j.Found.Hops < 200:
+		v.Outcome = storage.Redirected
+		links = []Candidate{s.candidate()}
+		links[0].Redirect = true
+		if s.chance(50) {
+			v.Join = links[0].URL
+			s.m.root(v.Join, false)
+		}
+	default:
+		links = s.found()
+	}
+	given := slices.Clone(links)
+	s.ok(s.f.Finish(j, v, given, retryAfter))
+	s.log("finished: %s %v %d links", j.URL, v.Outcome, len(links))
+	key := life(j.URL, &p)
+	s.outcomes[key]++
+	s.m.outcomes[v.Outcome]++
+	s.m.transferred += int(v.Transferred)
+	if v.Outcome == storage.Failed {
+		s.m.classes[v.Class]++
+	}
+	s.m.asked(j.Host, &v.Ask)
+	if v.Outcome == storage.Fetched {
+		h := s.m.hosts[j.Host]
+		h.fetched++
+		s.m.hosts[j.Host] = h
+	}
+	p.finished, p.retrying = true, false
+	s.m.pages[j.URL] = p
+	s.m.find(&p.found.Origin, j.URL, v.Time+int64(v.Took), links)
+}
+
+func (s *sim) endRobots(r *running, ask storage.Ask, retryAfter time.Duration) {
+	j := &r.job
+	o := s.robotsOrigin(j)
+	known := s.m.robots[o]
+	e := &storage.Host{Ask: ask}
+	life := time.Duration(s.rng.IntN(86_000)) * time.Second
+	if s.chance(10) {
+		life = 0
+	}
+	e.Expires = s.now.Add(life).UnixMilli()
+	delay := []uint32{0, 0, 700, 4000}[s.rng.IntN(4)]
+	state, copyDelay, rules := s.f.RobotsCopy(j)
+	if rules != known.rules || state == storage.RobotsRules && copyDelay != known.delay {
+		s.fail("the copy is %v of %d, want of %d", state, rules, known.rules)
+	}
+	switch {
+	case !r.isSent, s.chance(3):
+		e.State, e.Class, e.Expires = storage.RobotsGivenUp, storage.Timeout, 0
+		if s.chance(30) {
+			e.Class = storage.PrivateAddress
+		}
+	case (ask.Throttled || s.chance(15)) && j.Attempt < 5:
+		e.State, e.Attempt, e.Hops, e.Class = storage.RobotsRetry, j.Attempt, j.Hops, storage.Timeout
+		e.Due, e.Expires = s.now.UnixMilli()+s.rng.Int64N(10_000), 0
+		if j.Hops > 0 {
+			e.Next = j.URL
+		}
+	case s.chance(20) && j.Hops < 5:
+		e.State, e.Hops, e.Expires = storage.RobotsRedirect, j.Hops+1, 0
+		e.Next = weburl.URL(s.url()).Origin() + "/robots2.txt"
+	case state == storage.RobotsRules && s.chance(60):
+		e.State, e.Same, e.Delay = state, true, delay
+	case s.chance(40):
+		e.State = storage.RobotsAllow
+	default:
+		e.State, e.Text, e.Delay = storage.RobotsRules, "User-agent: *\nDisallow: /x\n", delay
+	}
+	seq := s.f.Seq() + 1
+	s.ok(s.f.Robots(j, e, retryAfter))
+	s.log("robots of %s: state %v next %q", o, e.State, e.Next)
+	if e.Origin != o {
+		s.fail("the event is of %s, want %s", e.Origin, o)
+	}
+	s.m.asked(j.Asked, &e.Ask)
+	s.m.robotsEvents++
+	known.learned = s.m.robotsEvents
+	switch known.state = e.State; e.State {
+	case storage.RobotsRetry, storage.RobotsRedirect:
+		known.attempt, known.hops, known.next, known.due = e.Attempt, e.Hops, e.Next, e.Due
+	default:
+		known.attempt, known.hops, known.next, known.due = 0, 0, "", 0
+		known.expires = e.Expires
+		s.fresh[o] = true
+	}
+	switch {
+	case e.State == storage.RobotsRules && !e.Same:
+		known.rules, known.delay = seq, e.Delay
+	case e.State == storage.RobotsRules:
+		known.delay = e.Delay
+	case e.State == storage.RobotsAllow:
+		known.rules, known.delay = 0, 0
+	case e.State == storage.RobotsGivenUp:
+		known.class = e.Class
+	}
+	s.m.robots[o] = known
+}
+
+// review judges some skipped links anew.
+func (s *sim) review() {
+	if s.m.upto == 0 {
+		s.m.upto, s.m.done = s.f.Seq(), 0
+		s.ok(s.f.OpenReview(s.now))
+		s.log("review opened up to %d", s.m.upto)
+		return
+	}
+	last := s.m.done
+	type finding struct {
+		head  storage.LinksHead
+		links []Candidate
+	}
+	var found []finding
+	s.ok(s.file.View(func(r *storage.Reader) error {
+		return r.Scan(s.m.done+1, func(seq uint64, event []byte) (bool, error) {
+			if seq > s.m.upto || seq > s.m.done+100 {
+				return false, nil
+			}
+			last = seq
+			if storage.KindOf(event) != storage.KindSkip {
+				return true, nil
+			}
+			head, err := storage.DecodeLinksHead(event)
+			if err != nil {
+				return false, err
+			}
+			var links []Candidate
+			for head.Links.Next() {
+				if l := head.Links.Link; s.chance(30) {
+					c := s.candidates(string(l.URL))[0]
+					c.Kind, c.Anchor, c.Redirect = l.Kind, string(l.Anchor), l.Redirect()
+					links = append(links, c)
+				}
+			}
+			found = append(found, finding{head, links})
+			return true, head.Links.Err()
+		})
+	}))
+	for _, x := range found {
+		parent, at := &x.head.Parent, x.head.Time
+		if x.head.FoundOn == "" {
+			parent, at = nil, s.now.UnixMilli()
+		}
+		want := s.m.find(parent, x.head.FoundOn, at, x.links)
+		got, err := s.f.Readmit(&x.head, x.links, s.now)
+		s.ok(err)
+		if got != want {
+			s.fail("%d links are admitted now, want %d", got, want)
+		}
+	}
+	if last == s.m.done {
+		return
+	}
+	s.ok(s.f.Reviewed(last, s.now))
+	s.log("reviewed up to %d", last)
+	if s.m.done = last; last >= s.m.upto {
+		s.m.done, s.m.upto = 0, 0
+	}
+}
+
+// seal takes one of the two steps of a commit.
+func (s *sim) seal() {
+	if s.batch == nil {
+		s.m.marks = s.marks()
+		s.batch = s.f.Seal(s.now)
+		s.sealing = s.m.clone()
+		s.log("seal %d events", s.batch.Len())
+		got := map[storage.JobID]storage.Mark{}
+		for _, m := range s.batch.State.Out {
+			got[m.Job] = m
+		}
+		if !maps.Equal(got, s.m.marks) {
+			s.fail("marks %v, want %v", got, s.m.marks)
+		}
+		if s.batch.State.Counts.Pending != s.f.Counts().Pending || !s.batch.State.Run.Running {
+			s.fail("state %+v", s.batch.State)
+		}
+		return
+	}
+	s.ok(s.file.Commit(s.batch))
+	s.f.Committed()
+	s.log("committed")
+	s.durable, s.batch, s.sealing = s.sealing, nil, nil
+	if s.f.Waiting() == 0 && s.chance(30) {
+		s.isPure()
+	}
+}
+
+// marks are those that a commit now has to store.
+func (s *sim) marks() map[storage.JobID]storage.Mark {
+	marks := map[storage.JobID]storage.Mark{}
+	for id, m := range s.suspects {
+		m.Marks--
+		marks[id] = m
+	}
+	for _, r := range s.out {
+		m, ok := s.suspects[r.job.ID]
+		if !ok {
+			m.Job = r.job.ID
+		}
+		m.Alone = m.Alone || r.alone
+		marks[r.job.ID] = m
+	}
+	return marks
+}
+
+// kill ends the process without warning.
+func (s *sim) kill() {
+	if s.batch != nil && s.chance(50) {
+		// It died after the commit, and before anybody knew.
+		s.ok(s.file.Commit(s.batch))
+		s.durable = s.sealing
+	}
+	s.log("killed")
+	s.restart(true)
+}
+
+func (s *sim) stopCleanly() {
+	for s.batch != nil {
+		s.seal()
+	}
+	s.f.Stop()
+	b := s.f.Seal(s.now)
+	if len(b.State.Out) > 0 || b.State.Run.Running {
+		s.fail("a clean stop leaves %+v", b.State)
+	}
+	s.ok(s.file.Commit(b))
+	s.m.marks = nil
+	s.durable = s.m.clone()
+	s.log("stopped")
+	s.restart(false)
+}
+
+func (s *sim) restart(unclean bool) {
+	// Outcomes that were lost will come again.
+	for key := range s.outcomes {
+		delete(s.outcomes, key)
+	}
+	for url, p := range s.durable.pages {
+		if p.finished {
+			s.outcomes[life(url, &p)] = 1
+		}
+	}
+	clear(s.ids)
+	if s.chance(20) {
+		s.pass(time.Duration(s.rng.IntN(100)) * time.Hour)
+	}
+	// A run that never committed left nothing to tell it from a clean end.
+	unclean = unclean && s.durable.marks != nil
+	s.m = s.durable.clone()
+	if s.chance(30) {
+		s.o = s.options()
+	}
+	s.reopen()
+	s.begin(unclean)
+	if d := s.m.differs(s.f); d != "" {
+		s.fail("after a restart: %s", d)
+	}
+}
+
+// check holds the totals against the model.
+func (s *sim) check() {
+	if n := s.f.Out(); n != len(s.out) {
+		s.fail("%d jobs are out, want %d", n, len(s.out))
+	}
+	pending, _ := s.m.pending()
+	if got := s.f.Counts().Pending; int(got) != pending {
+		s.fail("%d pending, want %d", got, pending)
+	}
+	if s.chance(5) {
+		if d := s.m.differs(s.f); d != "" {
+			s.fail("%s", d)
+		}
+	}
+	for key, n := range s.outcomes {
+		if n != 1 {
+			s.fail("%s was finished %d times", key, n)
+		}
+	}
+}
+
+// finishAll lets the crawl come to its end, which it always must.
+func (s *sim) finishAll() {
+	s.drain = true
+	s.o.MaxPagesPerHost = 0
+	s.ok(s.f.Set(s.o))
+	s.log("drain")
+	for range 500_000 {
+		if n, _ := s.m.pending(); n == 0 && len(s.out) == 0 {
+			break
+		}
+		j := len(s.out)
+		s.hand()
+		if len(s.out) > j {
+			continue
+		}
+		if len(s.out) > 0 {
+			s.advance()
+			continue
+		}
+		if s.batch != nil || s.f.Waiting() > 0 {
+			s.seal()
+			continue
+		}
+		at, ok := s.f.Wake()
+		if !ok {
+			s.fail("jobs are pending, but no host is ever ready")
+		}
+		s.now = at
+	}
+	if n, _ := s.m.pending(); n > 0 {
+		s.fail("the crawl does not end: %d pending", n)
+	}
+	for s.batch != nil || s.f.Waiting() > 0 {
+		s.seal()
+	}
+	s.isPure()
+	if d := s.m.differs(s.f); d != "" {
+		s.fail("at the end: %s", d)
+	}
+	for _, h := range s.f.hosts {
+		if len(h.queue.groups) > 0 || h.left > 0 || len(h.retries) > 0 || h.out > 0 || h.outPages > 0 {
+			s.fail("%s keeps %d groups, %d left, %d retries, %d out, %d pages", h.name, len(h.queue.groups), h.left, len(h.retries), h.out, h.outPages)
+		}
+	}
+}
