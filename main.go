@@ -11,9 +11,6 @@ import (
 	"pawl/cli"
 )
 
-// Set when a release is built: -ldflags "-X main.version=1.2.3 -X main.commit=…".
-var version, commit string
-
 func main() {
 	// A closed pipe is an error of the write then, and not the end of a crawl
 	// whose messages nobody reads any more.
@@ -22,7 +19,6 @@ func main() {
 	go stop(cancel)
 	os.Exit(cli.Run(ctx, os.Args, cli.System{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Getenv,
-		Version: version, Commit: commit,
 	}))
 }
 

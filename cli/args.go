@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -139,30 +140,32 @@ func names(all []*command) []string {
 }
 
 func unknownCommand(name string, all []*command) error {
-	hint := ""
+	err := usagef("there is no command %q", name)
 	if near := nearest(name, append(names(all), "help")); near != "" {
-		hint = "; did you mean " + near + "?"
+		return didYouMean(err, near)
 	} else if strings.Contains(name, ".") {
-		hint = "; to crawl it: pawl crawl " + name
+		return hintedError{err, "to crawl it: pawl crawl " + quoted(name)}
 	}
-	return usagef("there is no command %q%s", name, hint)
+	return err
 }
 
 func unknownFlag(arg string, cmd *command) error {
 	flag, _, _ := strings.Cut(arg, "=")
 	if cmd == nil {
-		return usagef("there is no flag %s without a command", clean(flag))
+		return usagef("there is no flag %s without a command", flag)
 	}
 	var known []string
 	for i := range cmd.options {
 		known = append(known, cmd.options[i].name)
 	}
-	hint := ""
+	err := usageError{error: fmt.Errorf("pawl %s has no flag %s", cmd.name, flag), command: cmd.name}
 	if near := nearest(strings.TrimLeft(flag, "-"), known); near != "" {
-		hint = "; did you mean " + cmd.option(near).flag() + "?"
+		return didYouMean(err, cmd.option(near).flag())
 	}
-	return usageError{error: usagef("pawl %s has no flag %s%s", cmd.name, clean(flag), hint), command: cmd.name}
+	return err
 }
+
+func didYouMean(err error, word string) error { return hintedError{err, "did you mean " + word + "?"} }
 
 // likeness is how much alike two words must be for one to be suggested for the
 // other: max-dept and max-depth, not foo and crawl.

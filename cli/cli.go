@@ -35,8 +35,6 @@ type System struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Env            func(name string) string // empty: not set
-	Version        string                   // empty: told by the build
-	Commit         string
 }
 
 // Run carries out what args ask for, of which the first is the name of the
@@ -186,7 +184,7 @@ func dispatch(ctx context.Context, args []string, sys *System) error {
 	err = app.RunContext(ctx, words.line())
 	var usage usageError
 	if errors.As(err, &usage) && usage.command == "" {
-		return usageError{error: usage.error, command: words.command}
+		return usageError{error: err, command: words.command}
 	}
 	return err
 }

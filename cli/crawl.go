@@ -120,7 +120,7 @@ func (g *crawling) checkSeeds() error {
 		return usageError{error: errors.New(strings.Join(bad, "; ")), command: "crawl"}
 	}
 	for _, b := range bad {
-		g.talk.warnf("%s", b)
+		g.talk.complainf("%s", b)
 	}
 	return nil
 }
@@ -130,7 +130,7 @@ func (g *crawling) open(path string) error {
 	file, err := storage.Open(path, false)
 	if errors.Is(err, storage.ErrMissing) {
 		g.isNew = true
-		g.settings = crawl.Defaults(g.agent())
+		g.settings = crawl.Defaults(ownAgent())
 		if err := g.choose(); err != nil {
 			return err
 		}
@@ -170,9 +170,9 @@ func (g *crawling) recall() error {
 	// A run whose seeds were all bad has left its settings, but no crawl.
 	g.isNew = g.state.Counts.Known == 0
 	if !ok {
-		settings = crawl.Defaults(g.agent())
+		settings = crawl.Defaults(ownAgent())
 	}
-	g.settings = remembered(settings, g.agent())
+	g.settings = remembered(settings)
 	return nil
 }
 
@@ -296,7 +296,7 @@ func (g *crawling) conclude(c *crawl.Crawl, s *crawl.Summary) error {
 		t.sayf("%s", g.tally(s))
 	}
 	if s.BadSeeds > 0 {
-		t.warnf("%s could not be used", counted(uint64(s.BadSeeds), "seed", "seeds"))
+		t.complainf("%s could not be used", counted(uint64(s.BadSeeds), "seed", "seeds"))
 	}
 	isEmpty := s.Counts.Known == 0
 	export := func() string { return "pawl export" + g.again + " -o pages.csv" }
@@ -408,6 +408,3 @@ func classes(now, before *storage.Counts) string {
 	}
 	return strings.Join(parts, ", ")
 }
-
-// agent is the name to send by default.
-func (sys *System) agent() string { return "pawl/" + sys.version() }

@@ -59,7 +59,7 @@ func runExport(ctx context.Context, c *call) error {
 		return err
 	}
 	if err := what.check(o); err != nil {
-		return usagef("--columns: %w", err)
+		return c.columnsError(err)
 	}
 	path, _ := c.file()
 	file, err := storage.Open(path, true)
@@ -100,11 +100,11 @@ func findTable(args []string) (table, error) {
 		}
 		names = append(names, t.name)
 	}
-	hint := ""
+	err := usagef("there is no table %q to export, but %s", args[0], strings.Join(names, ", "))
 	if near := nearest(args[0], names); near != "" {
-		hint = "; did you mean " + near + "?"
+		err = didYouMean(err, near)
 	}
-	return table{}, usagef("there is no table %q to export, but %s%s", args[0], strings.Join(names, ", "), hint)
+	return table{}, err
 }
 
 func exportOptions(said given) (export.Options, error) {
@@ -132,6 +132,15 @@ func exportOptions(said given) (export.Options, error) {
 	}
 	o.Raw, err = said.isOn("raw")
 	return o, err
+}
+
+// columnsError lists all columns only to those who did not just mistype one.
+func (c *call) columnsError(err error) error {
+	var column *export.ColumnError
+	if errors.As(err, &column) && column.Nearest != "" {
+		return didYouMean(c.given["columns"].wrong(fmt.Errorf("there is no column %q", column.Name)), column.Nearest)
+	}
+	return c.given["columns"].wrong(err)
 }
 
 // stoppable is a writer that fails once its context is cancelled.
@@ -184,6 +193,11 @@ func writeFile(name string, write func(io.Writer) error) error {
 	}
 	tmp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".pawl-export-%d.tmp", os.Getpid()))
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		// The temporary name says nothing to the user.
+		return fmt.Errorf("write %s: %w", name, path.Err)
+	}
 	if err != nil {
 		return err
 	}

@@ -137,7 +137,7 @@ func list(name, short, group, arg, usage string, field func(*crawl.Settings) *[]
 					shown[i] = masked(shown[i])
 				}
 			}
-			return orNone(strings.Join(shown, " "))
+			return orNone(strings.Join(shown, " & "))
 		},
 		key: func(s *crawl.Settings) string { return strings.Join(*field(s), "\n") },
 	}
@@ -320,15 +320,15 @@ func changes(from, to *crawl.Settings) []string {
 	return list
 }
 
-// ownAgent is the name that this program sends unless told otherwise, of
-// whatever version.
-var ownAgent = regexp.MustCompile(`^pawl/[^ ()]+$`)
+// anyOwnAgent is the name that pawl sends unless told otherwise, of whatever
+// version.
+var anyOwnAgent = regexp.MustCompile(`^pawl/[^ ()]+$`)
 
 // remembered are the settings of an earlier run, for this version: a name that
 // was not the user's choice changes with it.
-func remembered(s crawl.Settings, agent string) crawl.Settings {
-	if ownAgent.MatchString(s.UserAgent) {
-		s.UserAgent = agent
+func remembered(s crawl.Settings) crawl.Settings {
+	if anyOwnAgent.MatchString(s.UserAgent) {
+		s.UserAgent = ownAgent()
 	}
 	return s
 }

@@ -80,7 +80,7 @@ func newTalk(c *call) (*talk, error) {
 		t.log = slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level, ReplaceAttr: visible}))
 	} else {
 		t.log = slog.New(tint.NewTextHandler(out, &tint.Options{
-			Level: level, ReplaceAttr: visible, TimeFormat: "15:04:05", NoColor: !terminal || c.Env("NO_COLOR") != "",
+			Level: level, ReplaceAttr: brief, TimeFormat: "15:04:05", NoColor: !terminal || c.Env("NO_COLOR") != "",
 		}))
 	}
 	return t, nil
@@ -98,6 +98,14 @@ func visible(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
+// brief is visible without what is empty, which tells people nothing.
+func brief(groups []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindString && a.Value.String() == "" {
+		return slog.Attr{}
+	}
+	return visible(groups, a)
+}
+
 func (t *talk) close() {
 	if t.file != nil {
 		t.file.Close()
@@ -111,9 +119,10 @@ func (t *talk) sayf(format string, args ...any) {
 	}
 }
 
-// warnf tells the user what went wrong but does not end the crawl.
-func (t *talk) warnf(format string, args ...any) {
-	t.line(slog.LevelWarn, fmt.Sprintf(format, args...))
+// complainf tells the user, also a quiet one, what is wrong but does not end
+// the crawl.
+func (t *talk) complainf(format string, args ...any) {
+	t.line(slog.LevelError, fmt.Sprintf(format, args...))
 }
 
 func (t *talk) line(level slog.Level, text string) {

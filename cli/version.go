@@ -8,6 +8,10 @@ import (
 	"strings"
 )
 
+// version is set when a release is built, by -ldflags "-X pawl/cli.version=1.2.3",
+// and never changes while the program runs.
+var version string
+
 func versionCommand() *command {
 	return &command{name: "version", summary: "tell the version", run: runVersion}
 }
@@ -17,18 +21,18 @@ func runVersion(_ context.Context, c *call) error {
 		return err
 	}
 	commit := ""
-	if id := c.commit(); id != "" {
+	if id := builtFrom(); id != "" {
 		commit = " (" + id + ")"
 	}
-	_, err := fmt.Fprintf(c.Stdout, "pawl %s%s %s %s/%s\n", c.version(), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintf(c.Stdout, "pawl %s%s %s %s/%s\n", ownVersion(), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return quiet(err)
 }
 
-// version is what was built in, otherwise that of the module if it is a
+// ownVersion is what was built in, otherwise that of the module if it is a
 // released one.
-func (sys *System) version() string {
-	if sys.Version != "" {
-		return strings.TrimPrefix(sys.Version, "v")
+func ownVersion() string {
+	if version != "" {
+		return strings.TrimPrefix(version, "v")
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if v := info.Main.Version; strings.HasPrefix(v, "v") && !strings.ContainsAny(v, "-+") {
@@ -38,23 +42,26 @@ func (sys *System) version() string {
 	return "dev"
 }
 
-func (sys *System) commit() string {
-	id, modified := sys.Commit, ""
-	if info, ok := debug.ReadBuildInfo(); ok && id == "" {
-		for _, s := range info.Settings {
-			switch {
-			case s.Key == "vcs.revision":
-				id = s.Value
-			case s.Key == "vcs.modified" && s.Value == "true":
-				modified = ", changed"
-			}
-		}
+// builtFrom is the commit, empty when the build does not know it.
+func builtFrom() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
 	}
-	if len(id) > 12 {
-		id = id[:12]
+	id, changed := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			id = s.Value[:min(len(s.Value), 12)]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = ", changed"
+		}
 	}
 	if id == "" {
 		return ""
 	}
-	return id + modified
+	return id + changed
 }
+
+// ownAgent is the name that is sent by default.
+func ownAgent() string { return "pawl/" + ownVersion() }
