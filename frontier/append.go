@@ -161,6 +161,15 @@ func (f *Frontier) Retry(j *Job, r *storage.Retry, retryAfter time.Duration) err
 	return f.afterAnswer(j, giveUp, r.Time+int64(r.Took))
 }
 
+// Abandon appends that a job's request went out and was broken off. The job
+// stays pending; its host is not asked again before the gap has passed, also
+// after a restart. It fills Ask.Penalty.
+func (f *Frontier) Abandon(j *Job, a storage.Ask) error {
+	h := f.hosts[j.asked]
+	h.judge(&a, 0, &f.options)
+	return f.append(&storage.Host{Origin: "http://" + h.name, Ask: a, Class: storage.Aborted})
+}
+
 // Robots appends what a robots job found. It fills the event's Origin, At,
 // Ask.Hold and Ask.Penalty.
 func (f *Frontier) Robots(j *Job, e *storage.Host, retryAfter time.Duration) error {

@@ -35,7 +35,7 @@ func (f *Frontier) foldEvent(seq uint64, event []byte) error {
 	case storage.KindLinks, storage.KindSeeds:
 		return f.foldLinks(seq, event)
 	case storage.KindSkip:
-		return f.foldSkip(event)
+		return f.foldSkip(seq, event)
 	case storage.KindRetry:
 		return f.foldRetry(event)
 	case storage.KindHost:
@@ -72,7 +72,7 @@ func (f *Frontier) foldVisit(seq uint64, event []byte) error {
 		h.fetched++
 	}
 	if v.Join != "" {
-		f.addRoot(weburl.URL(v.Join), false)
+		f.addRoot(seq, weburl.URL(v.Join), false)
 	}
 	return f.admit(seq, &v.Links, false)
 }
@@ -91,7 +91,7 @@ func (f *Frontier) foldLinks(seq uint64, event []byte) error {
 	}
 	known := l.Known()
 	for known.Next() {
-		f.addRoot(weburl.URL(known.Link.URL), true)
+		f.addRoot(seq, weburl.URL(known.Link.URL), true)
 	}
 	return known.Err()
 }
@@ -111,7 +111,7 @@ func (f *Frontier) admit(seq uint64, links *storage.LinkBlock, seeds bool) error
 		f.counts.Admitted++
 		f.counts.Pending++
 		if seeds {
-			f.addRoot(weburl.URL(u), true)
+			f.addRoot(seq, weburl.URL(u), true)
 		}
 		if n := len(origin); n > 0 && len(u) > n && u[n] == '/' && string(u[:n]) == string(origin) {
 			run.count++
@@ -156,7 +156,7 @@ func (f *Frontier) intern(name string) uint32 {
 	return id
 }
 
-func (f *Frontier) foldSkip(event []byte) error {
+func (f *Frontier) foldSkip(seq uint64, event []byte) error {
 	s, err := storage.DecodeLinksHead(event)
 	if err != nil {
 		return err
@@ -169,6 +169,9 @@ func (f *Frontier) foldSkip(event []byte) error {
 	}
 	for s.Links.Next() {
 		l := &s.Links.Link
+		if l.Reason == storage.OutOfScope && f.firstOutside == 0 {
+			f.firstOutside = seq
+		}
 		fp := siphash.Hash(f.key0, f.key1, l.URL)
 		st, known := f.seen.get(fp)
 		now := refusedAt(l.Depth, l.NoFollow)
@@ -312,6 +315,7 @@ func (f *Frontier) foldEdit(seq uint64, event []byte) error {
 		f.counts.Settings = seq
 	case storage.EditReview:
 		f.review = review{upto: e.Upto}
+		f.lastReview = seq
 	case storage.EditReviewed:
 		f.review.done = e.Upto
 		if e.Upto >= f.review.upto {

@@ -112,7 +112,11 @@ type Frontier struct {
 	settings  []byte
 	sources   map[string]storage.Source
 	review    review
-	seq       uint64 // the last event
+	// Events: the first with a link that was out of scope, the last that
+	// brought a host or a folder which scope is measured from, the last that
+	// opened a review. 0: none.
+	firstOutside, lastHost, lastFolder, lastReview uint64
+	seq                                            uint64 // the last event
 
 	// Of this run.
 	ready    hostHeap
@@ -202,9 +206,14 @@ func Load(file *storage.File, o Options) (*Frontier, error) {
 // were out, are handed out as Careful.
 func (f *Frontier) Start(now time.Time, pid, window int) (unclean bool) {
 	unclean = f.run.Running
-	f.run = storage.Run{Number: f.run.Number + 1, Running: true, PID: pid, Started: now.UnixMilli()}
+	f.run = storage.Run{
+		Number: f.run.Number + 1, Running: true, PID: pid, Started: now.UnixMilli(), Unclean: f.run.Unclean,
+	}
 	if unclean {
 		f.careful = window
+		// Kept for the runs to come, of which this may be the shortest. Rounded
+		// up, for the file keeps whole milliseconds.
+		f.run.Unclean = f.run.Started + 1
 	}
 	at := now.UnixNano()
 	for _, r := range f.retries {
@@ -212,10 +221,7 @@ func (f *Frontier) Start(now time.Time, pid, window int) (unclean bool) {
 	}
 	for _, h := range f.hosts {
 		h.capWaits(at)
-		h.sent = min(h.lastSent, at)
-		if unclean {
-			h.sent = at
-		}
+		h.sent = min(max(h.lastSent, f.run.Unclean*int64(time.Millisecond)), at)
 		f.wake(h)
 	}
 	return unclean
@@ -316,16 +322,31 @@ func (f *Frontier) IsRoot(u weburl.URL) bool {
 	return ok
 }
 
-// addRoot makes the address one that scope is measured from.
-func (f *Frontier) addRoot(u weburl.URL, named bool) {
+// ScopeGrew tells whether links were refused as out of scope before a host, or
+// a folder when folders count, came to those that scope is measured from, and
+// no review was opened since.
+func (f *Frontier) ScopeGrew(folders bool) bool {
+	last := f.lastHost
+	if folders {
+		last = max(last, f.lastFolder)
+	}
+	return f.firstOutside != 0 && f.firstOutside < last && f.lastReview < last
+}
+
+// addRoot makes the address, of the event seq, one that scope is measured
+// from.
+func (f *Frontier) addRoot(seq uint64, u weburl.URL, named bool) {
 	h := u.Host()
 	if wasNamed, known := f.roots[h]; !known {
 		h = strings.Clone(h)
 		f.roots[h] = named
 		f.rootHosts = append(f.rootHosts, h)
+		f.lastHost = seq
 	} else if named && !wasNamed {
 		f.roots[h] = true
 	}
 	path := u.Path()
-	f.prefixes.put(f.prefix(u.Host(), path[:strings.LastIndexByte(path, '/')+1]), admitted)
+	if f.prefixes.put(f.prefix(u.Host(), path[:strings.LastIndexByte(path, '/')+1]), admitted) {
+		f.lastFolder = seq
+	}
 }

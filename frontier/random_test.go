@@ -106,17 +106,18 @@ func (s *sim) begin(unclean bool) {
 	s.out, s.pages, s.sent, s.fresh = nil, map[string]bool{}, map[string]int64{}, map[string]bool{}
 	s.suspects, s.careful = map[storage.JobID]storage.Mark{}, 0
 	s.batch, s.sealing = nil, nil
+	if unclean {
+		s.floor = s.now.UnixNano() // and remembered by the file
+	}
 	for name, h := range s.m.hosts {
 		if h.lastSent > 0 {
 			s.sent[name] = min((h.lastSent)*int64(time.Millisecond), s.now.UnixNano())
 		}
-		if unclean {
-			s.sent[name] = s.now.UnixNano()
+		if s.floor > 0 {
+			s.sent[name] = max(s.sent[name], s.floor)
 		}
 	}
-	s.floor = 0
 	if unclean {
-		s.floor = s.now.UnixNano()
 		s.careful = window
 		for id, m := range s.m.marks {
 			m.Marks++

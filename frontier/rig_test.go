@@ -191,6 +191,7 @@ func folded(f *Frontier) string {
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("seq %d counts %+v", f.seq, f.Counts())
 	line("settings %q review %+v", f.settings, f.review)
+	line("outside %d host %d folder %d review %d", f.firstOutside, f.lastHost, f.lastFolder, f.lastReview)
 	line("roots %q %v", f.rootHosts, f.roots)
 	line("sources %v", f.sources)
 	line("seen %v", contents(&f.seen))

@@ -45,7 +45,8 @@ type Run struct {
 	Number  uint64 `json:"number"`
 	Running bool   `json:"running"` // still true after an unclean end
 	PID     int    `json:"pid"`
-	Started int64  `json:"started"` // Unix milliseconds
+	Started int64  `json:"started"`           // Unix milliseconds
+	Unclean int64  `json:"unclean,omitempty"` // when a run last began after an unclean end, Unix milliseconds
 }
 
 // Mark is a job that was out, that is: handed to a worker, at a commit.
