@@ -228,7 +228,6 @@ type loop struct {
 	aloneOut   bool
 	stopping   bool
 	end        End
-	joined     bool // the scope grew since links were last reviewed
 	summary    Summary
 }
 
@@ -563,8 +562,14 @@ func (l *loop) settle(r *result) error {
 	if !j.Robots {
 		l.pages--
 	}
-	if r.aborted {
-		return nil // it stays pending
+	if r.aborted { // it stays pending
+		if r.sent.IsZero() {
+			return nil
+		}
+		l.touch()
+		return l.frontier.Abandon(j, storage.Ask{
+			Asked: true, Time: r.sent.UnixMilli(), Took: milliseconds(time.Since(r.sent)),
+		})
 	}
 	l.touch()
 	if j.Robots {
@@ -617,7 +622,6 @@ func (l *loop) judge(r *result) {
 	target := weburl.URL(r.links[0].URL)
 	if !l.frontier.IsRoot(target) && r.links[0].Reason == storage.NoReason {
 		r.visit.Join = string(target)
-		l.joined = true
 		if host := target.Host(); !l.frontier.IsRootHost(host) {
 			l.log.Info("a seed redirects here, so this host joins the scope", "host", host, "seed", r.task.job.URL)
 		}
@@ -707,7 +711,7 @@ func (l *loop) remember() error {
 	if err := l.frontier.Remember(text, l.now()); err != nil {
 		return err
 	}
-	if l.summary.Before.Admitted == 0 {
+	if l.summary.Before.Known == 0 {
 		return nil
 	}
 	return l.frontier.OpenReview(l.now())
@@ -719,16 +723,16 @@ func (l *loop) review(feeding bool) error {
 	if l.stopping || l.committing || l.frontier.Waiting() >= commitEvents {
 		return nil
 	}
-	if l.joined && !feeding && l.idle() && l.frontier.Counts().Pending == 0 {
-		l.joined = false
+	done, upto, open := l.frontier.Review()
+	if !open {
+		if feeding || !l.scopeGrew() || !l.idle() || l.frontier.Counts().Pending > 0 {
+			return nil
+		}
 		l.touch()
 		if err := l.frontier.OpenReview(l.now()); err != nil {
 			return err
 		}
-	}
-	done, upto, open := l.frontier.Review()
-	if !open {
-		return nil
+		done, upto, _ = l.frontier.Review()
 	}
 	last := min(upto, done+reviewSlice, l.onDisk)
 	if last <= done {
@@ -750,6 +754,12 @@ func (l *loop) review(feeding bool) error {
 		return err
 	}
 	return l.frontier.Reviewed(last, l.now())
+}
+
+// scopeGrew tells whether links were refused that may be in scope by now.
+func (l *loop) scopeGrew() bool {
+	s := l.settings.Scope
+	return s != ScopeAny && l.frontier.ScopeGrew(s == ScopePrefix)
 }
 
 func (l *loop) reviewEvent(event []byte) error {
@@ -874,7 +884,7 @@ func (l *loop) over(feeding bool) (bool, error) {
 	c := l.frontier.Counts()
 	_, _, reviewing := l.frontier.Review()
 	switch n, bytes := l.settings.MaxPages, l.settings.MaxBytes; {
-	case c.Pending == 0 && !feeding && !reviewing && !l.joined:
+	case c.Pending == 0 && !feeding && !reviewing && !l.scopeGrew():
 		l.end = Finished
 		return true, nil
 	case n > 0 && int(c.Of(storage.Fetched)) >= n:

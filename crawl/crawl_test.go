@@ -1,0 +1,184 @@
+package crawl
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pawl/internal/fakeweb"
+	"pawl/storage"
+)
+
+// site is a crawl file and what crawls it in a test.
+type site struct {
+	t    *testing.T
+	path string
+	web  *fakeweb.Web
+	opt  Options
+}
+
+func newSite(t *testing.T, o fakeweb.Options) *site {
+	t.Helper()
+	o.Tally = true
+	web, err := fakeweb.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{t: t, path: filepath.Join(t.TempDir(), "crawl.pawl"), web: web}
+	s.opt = Options{Settings: Defaults("pawl/test"), Transport: web, Input: Input{Args: web.Seeds()}}
+	return s
+}
+
+// run crawls until the context ends or the crawl does.
+func (s *site) run(ctx context.Context) Summary {
+	s.t.Helper()
+	file, err := storage.Open(s.path, false)
+	if err != nil {
+		file, err = storage.Create(s.path, Rules())
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer file.Close()
+	c, err := New(file, s.opt)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	sum, err := c.Run(ctx)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if found, err := file.Check(10); err != nil || len(found) > 0 {
+		s.t.Fatalf("the file is not sound: %v %v", found, err)
+	}
+	return sum
+}
+
+// outcomes reads every visit; a URL with two outcomes fails the test.
+func (s *site) outcomes() map[string]*storage.Visit {
+	s.t.Helper()
+	file, err := storage.Open(s.path, true)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer file.Close()
+	rows := map[string]*storage.Visit{}
+	err = file.Walk(1, 1<<62, func(seq uint64, event []byte) error {
+		if storage.KindOf(event) != storage.KindVisit {
+			return nil
+		}
+		v, err := storage.DecodeVisit(event)
+		if err != nil {
+			return err
+		}
+		if rows[v.URL] != nil {
+			s.t.Errorf("%s has two outcomes", v.URL)
+		}
+		rows[v.URL] = v
+		return nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return rows
+}
+
+// skipped reads the reasons of skipped links.
+func (s *site) skipped() map[string]string {
+	s.t.Helper()
+	file, err := storage.Open(s.path, true)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer file.Close()
+	reasons := map[string]string{}
+	err = file.Walk(1, 1<<62, func(seq uint64, event []byte) error {
+		if storage.KindOf(event) != storage.KindSkip {
+			return nil
+		}
+		e, err := storage.Decode(event)
+		if err != nil {
+			return err
+		}
+		for _, l := range e.(*storage.Skip).Links {
+			reasons[l.URL] = l.Reason.String()
+		}
+		return nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return reasons
+}
+
+// compare holds the rows against the truth of the web.
+func (s *site) compare(walk fakeweb.Walk) {
+	s.t.Helper()
+	rows := s.outcomes()
+	skipped := s.skipped()
+	for want := range s.web.Expected(walk) {
+		if want.Outcome == fakeweb.Skipped {
+			if got := skipped[want.URL]; got != want.Reason || rows[want.URL] != nil {
+				s.t.Errorf("%s is skipped because of %q, want %q", want.URL, got, want.Reason)
+			}
+			continue
+		}
+		got := rows[want.URL]
+		delete(rows, want.URL)
+		if got == nil {
+			s.t.Errorf("%s is missing, want %s", want.URL, want.Outcome)
+			continue
+		}
+		if want.Outcome != fakeweb.Fetched {
+			want.Title = got.Record.Title // of an error page, of no interest
+		}
+		have := fmt.Sprintf("%s %d %s %q", got.Outcome, got.Status, got.Class, got.Record.Title)
+		if wish := fmt.Sprintf("%s %d %s %q", want.Outcome, want.Status, want.ErrorClass, want.Title); have != wish {
+			s.t.Errorf("%s: %s, want %s", want.URL, have, wish)
+		}
+		if got.Redirect != want.RedirectURL {
+			s.t.Errorf("%s redirects to %q, want %q", want.URL, got.Redirect, want.RedirectURL)
+		}
+	}
+	for _, url := range slices.Sorted(maps.Keys(rows)) {
+		s.t.Errorf("%s was not expected: %s", url, rows[url].Outcome)
+	}
+}
+
+func TestCrawlFindsEverythingOnce(t *testing.T) {
+	for _, workers := range []int{1, 16, 500} {
+		t.Run(fmt.Sprint(workers), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := fakeweb.Defaults()
+				o.Hosts, o.Pages = 3, 150
+				o.Faults = fakeweb.AllFaults()
+				o.Latency = fakeweb.Fixed(20 * time.Millisecond)
+				s := newSite(t, o)
+				s.opt.Workers = workers
+				sum := s.run(t.Context())
+				if sum.End != Finished || sum.Counts.Pending != 0 {
+					t.Fatalf("ended %s with %d pending", sum.End, sum.Counts.Pending)
+				}
+				s.compare(fakeweb.Walk{})
+				for host, tally := range s.web.Tally().Hosts() {
+					if tally.MaxOpen > 1 {
+						t.Errorf("%s saw %d requests at a time", host, tally.MaxOpen)
+					}
+					if tally.MinGap < 100*time.Millisecond {
+						t.Errorf("%s saw a gap of %v", host, tally.MinGap)
+					}
+				}
+				// Once more: nothing is left to do.
+				before := s.web.Tally().Total()
+				if again := s.run(t.Context()); again.End != Finished || s.web.Tally().Total() != before {
+					t.Errorf("the second run ended %s after %d requests", again.End, s.web.Tally().Total()-before)
+				}
+			})
+		})
+	}
+}
