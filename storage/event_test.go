@@ -162,7 +162,7 @@ func TestEventsComeBackAsTheyWent(t *testing.T) {
 				}
 			}
 			check(kind.make())
-			for range 300 {
+			for range 100 {
 				check(randomEvent(rnd, kind.make()))
 			}
 		})

@@ -11,8 +11,11 @@ import (
 // it into endless recursion, which Go cannot recover from; a free list that
 // names pages in use makes the next commit overwrite them. So the pages that
 // lead to others are examined before bbolt follows them. They are few: one in
-// about 170. What is wrong inside a leaf ends in a panic or a memory fault,
-// which guard turns into ErrDamaged; only Check reads the leaves here.
+// about 170. What is wrong inside a leaf nearly always ends in a panic or a
+// memory fault, which guarded turns into ErrDamaged, so of large trees only some
+// leaves are looked at: reading all would mean reading the whole file. What
+// remains is a leaf of a large file in whose place stands a whole branch page, as
+// after a lost write; Check finds that.
 //
 // A page begins with its number (8 bytes), flags (2), count (2) and the number
 // of pages that belong to it beside the first (4). The elements of a branch
@@ -31,6 +34,10 @@ const (
 	manyInFreelist = 0xFFFF // the count stands in the first entry
 
 	maxHeight = 40
+	// Up to 16 MB of leaves are read, which takes milliseconds; of more, some,
+	// lest a damaged first one hides what the level is.
+	allLeaves  = 4096
+	someLeaves = 64
 )
 
 // pages examines the pages of one state of a file.
@@ -94,7 +101,7 @@ func (p *pages) tree(root uint64) error {
 }
 
 // walk goes through a tree level by level. All leaves of a tree are on one
-// level, so that its first page tells what the others have to be.
+// level, so that a few of its pages tell what the others have to be.
 func (p *pages) walk(root uint64, leaves bool, leaf func(*pageHead) error) error {
 	level := []uint64{root}
 	for height := 0; len(level) > 0; height++ {
@@ -105,11 +112,15 @@ func (p *pages) walk(root uint64, leaves bool, leaf func(*pageHead) error) error
 		slices.Sort(level)
 		var next []uint64
 		var want uint16
+		step := 1
+		if len(level) > allLeaves && !leaves {
+			step = len(level) / someLeaves
+		}
 		for i, id := range level {
 			if err := p.visit(id); err != nil {
 				return err
 			}
-			if i > 0 && want == leafFlag && !leaves {
+			if want == leafFlag && i%step != 0 {
 				continue
 			}
 			page, err := p.read(id)

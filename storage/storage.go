@@ -89,7 +89,7 @@ type File struct {
 	file   *os.File // that bbolt has open
 	path   string
 	header Header
-	dead   atomic.Bool // bbolt died and may hold its own locks for ever
+	stuck  atomic.Bool // bbolt died and holds its own locks for ever
 }
 
 // Create makes a new crawl file with the given rules of canonical spelling and
@@ -225,17 +225,24 @@ func Open(path string, readOnly bool) (*File, error) {
 func open(path string, readOnly bool) (*File, error) {
 	f := &File{path: path}
 	g := guarded{ours: true}
-	err := g.run(func() error { return f.open(readOnly) })
+	if err := g.run(func() error { return f.open(readOnly) }); err != nil {
+		if g.died && f.file != nil {
+			f.file.Close()
+		}
+		return nil, err
+	}
+	var err error
+	if readOnly {
+		err = inspectPages(f.file)
+	}
 	if err == nil {
-		return f, nil
+		err = f.view(func(_ *Reader, tx *bolt.Tx) error { return f.readHeader(tx) })
 	}
-	switch {
-	case f.db != nil && !g.died:
-		f.db.Close()
-	case f.file != nil:
-		f.file.Close()
+	if err != nil {
+		f.Close()
+		return nil, err
 	}
-	return nil, err
+	return f, nil
 }
 
 func writable(path string) error {
@@ -284,12 +291,7 @@ func (f *File) open(readOnly bool) error {
 		return err
 	}
 	f.db = db
-	if readOnly {
-		if err := inspectPages(f.file); err != nil {
-			return err
-		}
-	}
-	return db.View(f.readHeader)
+	return nil
 }
 
 func (f *File) readHeader(tx *bolt.Tx) error {
@@ -316,8 +318,8 @@ func (f *File) readHeader(tx *bolt.Tx) error {
 
 // Close releases the file. Nothing is written by it.
 func (f *File) Close() error {
-	if f.dead.Load() {
-		return f.file.Close() // the mapping is lost
+	if f.stuck.Load() {
+		return f.file.Close() // the mapping stays, and the lock with it
 	}
 	return f.db.Close()
 }
@@ -360,7 +362,7 @@ func (g *guarded) run(do func() error) (err error) {
 // commits: read at most a few thousand events in one.
 func (f *File) View(do func(*Reader) error) error {
 	return f.view(func(r *Reader, tx *bolt.Tx) error {
-		r.log, r.state = tx.Bucket(bucketLog), tx.Bucket(bucketState)
+		r.log, r.state, r.size = tx.Bucket(bucketLog), tx.Bucket(bucketState), tx.Size()
 		r.ours = false
 		err := do(r)
 		r.ours = true
@@ -369,7 +371,7 @@ func (f *File) View(do func(*Reader) error) error {
 }
 
 func (f *File) view(do func(*Reader, *bolt.Tx) error) error {
-	if f.dead.Load() {
+	if f.stuck.Load() {
 		return ErrDamaged
 	}
 	r := &Reader{guarded: guarded{ours: true}}
@@ -381,7 +383,7 @@ func (f *File) view(do func(*Reader, *bolt.Tx) error) error {
 		})
 	})
 	if r.died && !began {
-		f.dead.Store(true)
+		f.stuck.Store(true)
 	}
 	return err
 }
@@ -390,6 +392,7 @@ func (f *File) view(do func(*Reader, *bolt.Tx) error) error {
 type Reader struct {
 	guarded
 	log, state *bolt.Bucket
+	size       int64 // of the file
 }
 
 // Event gives the stored bytes of an event, nil when there is none. They are
@@ -398,9 +401,18 @@ func (r *Reader) Event(seq uint64) []byte {
 	var key [8]byte
 	binary.BigEndian.PutUint64(key[:], seq)
 	r.ours = true
-	event := r.log.Get(key[:])
+	event := r.plausible(r.log.Get(key[:]))
 	r.ours = false
 	return event
+}
+
+// plausible panics on a value with a damaged length, which can say 2 GB, before
+// somebody copies it.
+func (r *Reader) plausible(value []byte) []byte {
+	if int64(len(value)) > r.size {
+		panic(fmt.Sprintf("a value of %d bytes in a file of %d", len(value), r.size))
+	}
+	return value
 }
 
 // Last is the highest seq in the log, 0 when it is empty.
@@ -441,6 +453,7 @@ func (r *Reader) Scan(from uint64, do func(seq uint64, event []byte) (bool, erro
 			return damage("seq %d stands where %d or more should be", seq, least)
 		}
 		least = seq + 1
+		r.plausible(value)
 		r.ours = false
 		more, err := do(seq, value)
 		if err != nil || !more {
@@ -545,17 +558,22 @@ func (b *Batch) Reset(first uint64) {
 // when it returns nil; see [WriteError] for what is there after an error. The
 // events must come after all that are in the log.
 func (f *File) Commit(b *Batch) error {
-	if f.dead.Load() {
+	if f.stuck.Load() {
 		return ErrDamaged
 	}
 	f.db.AllocSize = f.allocSize()
 	g := guarded{ours: true}
-	err := g.run(func() error { return f.db.Update(b.put) })
-	if g.died {
-		f.dead.Store(true)
-		return err
+	var began *bolt.Tx
+	err := g.run(func() error {
+		return f.db.Update(func(tx *bolt.Tx) error {
+			began = tx
+			return b.put(tx)
+		})
+	})
+	if g.died && (began == nil || began.DB() != nil) {
+		f.stuck.Store(true) // it was not even rolled back
 	}
-	if err == nil || errors.Is(err, errOrder) {
+	if err == nil || g.died || errors.Is(err, errOrder) {
 		return err
 	}
 	return &WriteError{err}

@@ -100,9 +100,9 @@ func TestWhatIsCommittedIsThereAfterReopening(t *testing.T) {
 	var want []Event
 	var state State
 	var b Batch
-	for range 30 {
+	for range 20 {
 		b.Reset(uint64(len(want)) + 1)
-		for range rnd.IntN(40) {
+		for range rnd.IntN(30) {
 			e := randomEvent(rnd, eventKinds[rnd.IntN(len(eventKinds))].make())
 			b.Add(e)
 			want = append(want, e)
@@ -346,7 +346,7 @@ func TestReadersSeeWholeCommits(t *testing.T) {
 			}
 		})
 	}
-	for n := uint64(2); n < 1500; n += 20 {
+	for n := uint64(2); n < 800; n += 20 {
 		appendVisits(t, f, n, n+19)
 	}
 	close(done)
