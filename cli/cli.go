@@ -107,7 +107,7 @@ func judge(err error) (code int, hint string) {
 			hint = "see: pawl " + usage.command + " --help"
 		}
 	case errors.As(err, &write):
-		code, hint = ExitFull, "the file is fine; make room and go on with the same command"
+		code, hint = ExitFull, "nothing is lost: make room and go on with the same command"
 	case errors.Is(err, syscall.ENOSPC):
 		code, hint = ExitFull, "make room and try again"
 	case errors.Is(err, storage.ErrMissing):

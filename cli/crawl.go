@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
+	"time"
 
 	"pawl/crawl"
 	"pawl/frontier"
@@ -202,28 +204,38 @@ func (g *crawling) run(ctx context.Context) error {
 	}
 	unwatch := g.talk.watch(c.Progress)
 	over := make(chan struct{})
-	told := make(chan struct{})
-	go func() {
-		defer close(told)
-		select {
-		case <-over:
-		case <-ctx.Done():
-			switch n := c.Progress().InFlight; n {
-			case 0:
-				g.talk.sayf("stopping")
-			default:
-				g.talk.sayf("stopping: waiting for %s in flight (Ctrl-C again to leave at once)", counted(uint64(n), "request", "requests"))
-			}
-		}
-	}()
+	var told sync.WaitGroup
+	told.Go(func() { g.tellStop(ctx, c, over) })
 	summary, err := c.Run(ctx)
 	close(over)
-	<-told
+	told.Wait()
 	unwatch()
 	if err != nil {
 		return g.inFile(err)
 	}
 	return g.conclude(c, &summary)
+}
+
+// tellStop says that the crawl is being stopped, when it is.
+func (g *crawling) tellStop(ctx context.Context, c *crawl.Crawl, over <-chan struct{}) {
+	select {
+	case <-over:
+		return
+	case <-ctx.Done():
+	}
+	// The crawl notices in a moment, and then knows what is in flight.
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !c.Progress().Stopping {
+		select {
+		case <-over:
+			return
+		case <-tick.C:
+		}
+	}
+	if n := c.Progress().InFlight; n > 0 {
+		g.talk.sayf("stopping: waiting for %s in flight (Ctrl-C again to leave at once)", counted(uint64(n), "request", "requests"))
+	}
 }
 
 // inFile names the crawl file in an error that speaks of it.
@@ -302,7 +314,12 @@ func (g *crawling) conclude(c *crawl.Crawl, s *crawl.Summary) error {
 	export := func() string { return "pawl export" + g.again + " -o pages.csv" }
 	switch s.End {
 	case crawl.Stopped:
-		t.sayf("stopped with %s pending; go on with: pawl resume%s", grouped(s.Counts.Pending), g.again)
+		if isEmpty || g.stdin != nil {
+			// What was not read of them yet only the user has.
+			t.sayf("stopped with %s pending; to go on, repeat the command with its seeds", grouped(s.Counts.Pending))
+		} else {
+			t.sayf("stopped with %s pending; go on with: pawl resume%s", grouped(s.Counts.Pending), g.again)
+		}
 	case crawl.Finished:
 		switch {
 		case s.SeedsErr != nil, isEmpty:
@@ -322,7 +339,7 @@ func (g *crawling) conclude(c *crawl.Crawl, s *crawl.Summary) error {
 		return hintedError{fmt.Errorf("read seeds: %w", s.SeedsErr), "what was read of them is in the crawl"}
 	case s.End == crawl.Stopped:
 		return silentError{errStopped}
-	case isEmpty:
+	case isEmpty && s.End == crawl.Finished:
 		return usageError{error: errors.New("there is no usable seed, so there is nothing to crawl"), command: "crawl"}
 	}
 	return nil

@@ -76,12 +76,10 @@ func runStatus(_ context.Context, c *call) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if asJSON {
-		text, err := json.MarshalIndent(s, "", "  ")
-		if err != nil {
-			return err
-		}
-		_, err = c.Stdout.Write(append(text, '\n'))
-		return quiet(err)
+		e := json.NewEncoder(c.Stdout)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return quiet(e.Encode(s))
 	}
 	_, err = io.WriteString(c.Stdout, s.text(path, again, time.Now()))
 	return quiet(err)
