@@ -344,6 +344,9 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 		graceOver = time.After(grace)
 		l.publish(feeding)
 	}
+	if ctx.Err() != nil {
+		stop(Stopped) // before anything is handed out
+	}
 	for {
 		if err := l.advance(feeding); err != nil {
 			return err

@@ -20,6 +20,8 @@ type site struct {
 	path string
 	web  *fakeweb.Web
 	opt  Options
+
+	during func(*storage.File) // called before each run
 }
 
 func newSite(t *testing.T, o fakeweb.Options) *site {
@@ -37,6 +39,16 @@ func newSite(t *testing.T, o fakeweb.Options) *site {
 // run crawls until the context ends or the crawl does.
 func (s *site) run(ctx context.Context) Summary {
 	s.t.Helper()
+	sum, err := s.try(ctx)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return sum
+}
+
+// try is run for a crawl that may go wrong.
+func (s *site) try(ctx context.Context) (Summary, error) {
+	s.t.Helper()
 	file, err := storage.Open(s.path, false)
 	if err != nil {
 		file, err = storage.Create(s.path, Rules())
@@ -49,14 +61,17 @@ func (s *site) run(ctx context.Context) Summary {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if s.during != nil {
+		s.during(file)
+	}
 	sum, err := c.Run(ctx)
 	if err != nil {
-		s.t.Fatal(err)
+		return sum, err
 	}
 	if found, err := file.Check(10); err != nil || len(found) > 0 {
 		s.t.Fatalf("the file is not sound: %v %v", found, err)
 	}
-	return sum
+	return sum, nil
 }
 
 // outcomes reads every visit; a URL with two outcomes fails the test.

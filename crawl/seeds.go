@@ -105,9 +105,18 @@ func (f *feeder) lines(r io.Reader, what string, source *storage.Source) error {
 	if source != nil {
 		at = *source
 	}
+	reached := func() *storage.Source {
+		if source == nil {
+			return nil
+		}
+		copied := at
+		return &copied
+	}
 	for n := 1; ; n++ {
 		line, size, err := readLine(b)
 		if err != nil && !errors.Is(err, io.EOF) {
+			// The lines before it are seeds all the same.
+			f.flush(reached())
 			return err
 		}
 		at.Offset += size
@@ -125,12 +134,7 @@ func (f *feeder) lines(r io.Reader, what string, source *storage.Source) error {
 		}
 		end := errors.Is(err, io.EOF)
 		if len(f.batch.links) >= seedBatchSize || end {
-			var reached *storage.Source
-			if source != nil {
-				copied := at
-				reached = &copied
-			}
-			if !f.flush(reached) {
+			if !f.flush(reached()) {
 				return nil
 			}
 		}
