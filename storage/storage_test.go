@@ -472,6 +472,7 @@ func must(t testing.TB, err error) {
 }
 
 func TestOpenRefusesByName(t *testing.T) {
+	t.Parallel() // it waits for locks
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	must(t, os.WriteFile(at("empty"), nil, 0o600))
@@ -548,6 +549,7 @@ func TestOpenRefusesByName(t *testing.T) {
 }
 
 func TestManyReadersOrOneWriter(t *testing.T) {
+	t.Parallel() // it waits for locks
 	path := filepath.Join(t.TempDir(), "crawl.pawl")
 	f, err := Create(path, nil)
 	must(t, err)
