@@ -74,9 +74,10 @@ func parseSize(text string) (int64, error) {
 
 // exactSize spells a size so that parseSize reads the same one.
 func exactSize(n int64) string {
-	for i := range 4 {
-		if u := units[7-i]; n > 0 && n%int64(u.bytes) == 0 {
-			return strconv.FormatInt(n/int64(u.bytes), 10) + strings.ToUpper(u.name)
+	for _, u := range [...]int{7, 6, 5, 4, 3, 2, 1, 0} { // TB to KB, TiB to KiB
+		if bytes := int64(units[u].bytes); n > 0 && n%bytes == 0 {
+			name := strings.ToUpper(units[u].name)
+			return strconv.FormatInt(n/bytes, 10) + strings.Replace(name, "I", "i", 1)
 		}
 	}
 	return strconv.FormatInt(n, 10) + "B"

@@ -15,8 +15,8 @@ import (
 func verifyCommand() *command {
 	return &command{
 		name: "verify", summary: "check the crawl file and all that must be true of it",
-		text: "Reads the whole file and changes nothing. What is wrong is printed, one finding a\n" +
-			"line, and the exit code is then 3.",
+		text: "Reads the whole file and changes nothing. What is wrong is printed, one finding\n" +
+			"a line, and the exit code is then 3.",
 		options: []option{fileOption()},
 		run:     runVerify,
 	}

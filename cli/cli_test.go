@@ -1,0 +1,497 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"pawl/crawl"
+	"pawl/export"
+	"pawl/internal/fakeweb"
+	"pawl/storage"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// world runs the program in this process.
+type world struct {
+	stdin          io.Reader
+	stdout, stderr bytes.Buffer
+	env            map[string]string
+}
+
+func (w *world) run(t *testing.T, ctx context.Context, args ...string) int {
+	t.Helper()
+	w.stdout.Reset()
+	w.stderr.Reset()
+	return Run(ctx, append([]string{"pawl"}, args...), System{
+		Stdin: w.stdin, Stdout: &w.stdout, Stderr: &w.stderr, Env: func(name string) string { return w.env[name] },
+	})
+}
+
+// crawled makes the file of a finished crawl.
+func crawled(t *testing.T) (db string) {
+	t.Helper()
+	db = filepath.Join(t.TempDir(), "crawl.pawl")
+	w := new(world)
+	if code := w.run(t, context.Background(), "crawl", site(t), "--db", db, "--delay", "0", "-q"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, &w.stderr)
+	}
+	return db
+}
+
+func site(t *testing.T) (root string) {
+	t.Helper()
+	o := fakeweb.Defaults()
+	o.Pages = 30
+	web, err := fakeweb.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots, stop, err := web.Start(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return roots[0]
+}
+
+func TestJudge(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		err  error
+		code int
+	}{
+		{"usage", usagef("wrong"), ExitUsage},
+		{"usage under a hint", didYouMean(usagef("wrong"), "right"), ExitUsage},
+		{"missing", storage.ErrMissing, ExitFile},
+		{"in use", storage.ErrInUse, ExitFile},
+		{"exists", storage.ErrExists, ExitFile},
+		{"not ours", storage.ErrNotOurs, ExitFile},
+		{"too new", storage.ErrTooNew, ExitFile},
+		{"damaged", storage.ErrDamaged, ExitFile},
+		{"read only", storage.ErrReadOnly, ExitFile},
+		{"no crawl in it", errNoCrawl, ExitFile},
+		{"unsound", errFindings, ExitFile},
+		{"failed commit", &storage.WriteError{Err: syscall.EIO}, ExitFull},
+		{"full disk of an export", &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, ExitFull},
+		{"stopped", silentError{errStopped}, ExitStopped},
+		{"cancelled", context.Canceled, ExitStopped},
+		{"anything else", errors.New("else"), ExitError},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if code, _ := judge(hintedError{c.err, "try"}); code != c.code {
+				t.Errorf("exit code %d, want %d", code, c.code)
+			}
+		})
+	}
+}
+
+func TestPanicIsOneLine(t *testing.T) {
+	w := new(world)
+	code := Run(context.Background(), []string{"pawl", "status"}, System{
+		Stdout: &w.stdout, Stderr: &w.stderr, Env: func(string) string { panic("two\nlines \x1b[31m") },
+	})
+	if code != ExitError || strings.Count(w.stderr.String(), "\n") != 1 || strings.Contains(w.stderr.String(), "\x1b") ||
+		!strings.HasPrefix(w.stderr.String(), "pawl: internal error: ") {
+		t.Errorf("exit code %d, said %q", code, &w.stderr)
+	}
+}
+
+func TestMessagesCannotSteerTheTerminal(t *testing.T) {
+	w := new(world)
+	for _, args := range [][]string{
+		{"\x1b[2J"},
+		{"--\x1b[2J"},
+		{"crawl", "--\x1b[2J"},
+		{"crawl", "http://\x1b[2J"},
+		{"crawl", "--db", "\x1b[2J/x", "http://h.test"},
+		{"status", "--db", "\u202e\x1b[2J"},
+		{"export", "\x1b[2J"},
+		{"export", "--columns", "\x9b2J"},
+	} {
+		if code := w.run(t, context.Background(), args...); code == 0 {
+			t.Errorf("%q: exit code 0", args)
+		}
+		if said := w.stderr.String(); strings.ContainsAny(strings.TrimSuffix(said, "\n"), "\x1b\n\u009b\u202e") {
+			t.Errorf("%q: said %q", args, said)
+		}
+		if w.stdout.Len() > 0 {
+			t.Errorf("%q: wrote %q to stdout", args, &w.stdout)
+		}
+	}
+}
+
+func TestLogCannotSteerTheTerminal(t *testing.T) {
+	for _, format := range []string{"text", "json"} {
+		var out bytes.Buffer
+		c := &call{System: &System{Stderr: &out, Env: func(string) string { return "" }}, given: given{
+			"log-format": {texts: []string{format}},
+		}}
+		talk, err := newTalk(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hostile := "http://h.test/\x1b]0;owned\x07\u009b31m\u202e\r\n\x00"
+		talk.log.Info("failed", "url", hostile, "error", errors.New(hostile), slog.Group("g", "url", hostile))
+		talk.sayf("going on with %s", hostile)
+		talk.complainf("%s", hostile)
+		lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+		if len(lines) != 3 {
+			t.Errorf("%s: %d lines, want 3: %q", format, len(lines), lines)
+		}
+		for _, line := range lines {
+			if i := strings.IndexFunc(line, controls); i >= 0 {
+				t.Errorf("%s: %q goes to the terminal", format, line[i:])
+			}
+		}
+	}
+}
+
+// brokenPipe is what stdout is after head has left.
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) {
+	return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE}
+}
+
+func TestClosedStdoutIsNoError(t *testing.T) {
+	db := crawled(t)
+	for _, args := range [][]string{
+		{"export", "--db", db},
+		{"export", "skipped", "--db", db},
+		{"status", "--db", db},
+		{"status", "--json", "--db", db},
+		{"verify", "--db", db},
+		{"version"},
+		{"--help"},
+		{"crawl", "--help"},
+	} {
+		w := new(world)
+		code := Run(context.Background(), append([]string{"pawl"}, args...), System{
+			Stdout: brokenPipe{}, Stderr: &w.stderr, Env: func(string) string { return "" },
+		})
+		if code != 0 || w.stderr.Len() > 0 {
+			t.Errorf("%q: exit code %d, said %q", args, code, &w.stderr)
+		}
+	}
+}
+
+func TestStoppedExportLeavesNoFile(t *testing.T) {
+	db := crawled(t)
+	folder := t.TempDir()
+	name := filepath.Join(folder, "pages.csv")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	w := new(world)
+	if code := w.run(t, ctx, "export", "--db", db, "-o", name); code != ExitStopped {
+		t.Errorf("exit code %d, want %d: %s", code, ExitStopped, &w.stderr)
+	}
+	if left, _ := os.ReadDir(folder); len(left) > 0 {
+		t.Errorf("left %v", left)
+	}
+}
+
+func TestExportKeepsWhatItCannotReplace(t *testing.T) {
+	folder := t.TempDir()
+	name := filepath.Join(folder, "pages.csv")
+	if err := os.WriteFile(name, []byte("before"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("broken")
+	if err := writeFile(name, func(w io.Writer) error { io.WriteString(w, "half"); return broken }); !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	if got, _ := os.ReadFile(name); string(got) != "before" {
+		t.Errorf("holds %q", got)
+	}
+	link := filepath.Join(folder, "link.csv")
+	if err := os.Symlink("pages.csv", link); err != nil {
+		t.Skip(err)
+	}
+	if err := writeFile(link, func(w io.Writer) error { _, err := io.WriteString(w, "after"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(name); string(got) != "after" {
+		t.Errorf("holds %q", got)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link became %v, %v", info.Mode(), err)
+	}
+	if info, _ := os.Stat(name); info.Mode().Perm() != 0o640 {
+		t.Errorf("mode %v, want 0640", info.Mode())
+	}
+}
+
+func TestQueueTellsWhatWaits(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "crawl.pawl")
+	file, err := storage.Create(db, crawl.Rules())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := storage.Batch{First: 1}
+	b.Add(&storage.Seeds{Links: []storage.Link{{URL: "http://h.test/"}, {URL: "http://h.test/a"}}})
+	b.Add(&storage.Retry{Attempt: 1, Class: storage.Connect, Due: 1_700_000_000_000})
+	if err := file.Commit(&b); err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	w := new(world)
+	if code := w.run(t, context.Background(), "export", "queue", "--db", db, "--columns", "url,state,attempts,error_class,due"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, &w.stderr)
+	}
+	want := "url,state,attempts,error_class,due\r\n" +
+		"http://h.test/,retrying,1,connect,2023-11-14T22:13:20.000Z\r\n" +
+		"http://h.test/a,queued,0,,\r\n"
+	if w.stdout.String() != want {
+		t.Errorf("queue %q, want %q", &w.stdout, want)
+	}
+}
+
+func TestVerifyFindsWhatIsWrong(t *testing.T) {
+	db := crawled(t)
+	file, err := storage.Open(db, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// One more outcome of an address that has one, for a job that never was.
+	var b storage.Batch
+	err = file.View(func(r *storage.Reader) (err error) {
+		b.First = r.Last() + 1
+		b.State, err = r.State()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Add(&storage.Visit{Job: storage.JobID{Host: 0, Ord: 9999}, URL: "http://h.test/", Outcome: storage.Fetched})
+	if err := file.Commit(&b); err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	w := new(world)
+	if code := w.run(t, context.Background(), "verify", "--db", db); code != ExitFile {
+		t.Errorf("exit code %d, want %d", code, ExitFile)
+	}
+	if !strings.Contains(w.stdout.String(), "job 9999") {
+		t.Errorf("found %q", &w.stdout)
+	}
+}
+
+func TestVerifyFindsTwoOutcomesOfOneAddress(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "crawl.pawl")
+	file, err := storage.Create(db, crawl.Rules())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const url = "http://h.test/"
+	b := storage.Batch{First: 1}
+	// The same address admitted twice, which the frontier never does.
+	b.Add(&storage.Seeds{Links: []storage.Link{{URL: url}, {URL: url}}})
+	for i := range 2 {
+		b.Add(&storage.Visit{Job: storage.JobID{Ord: uint32(i)}, URL: url, Outcome: storage.Fetched})
+	}
+	b.State.Counts = storage.Counts{Known: 1, Admitted: 2, Hosts: 1}
+	b.State.Counts.Outcomes[storage.Fetched] = 2
+	if err := file.Commit(&b); err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	w := new(world)
+	if code := w.run(t, context.Background(), "verify", "--db", db); code != ExitFile {
+		t.Errorf("exit code %d, want %d", code, ExitFile)
+	}
+	if want := "events 2 and 3: two outcomes of http://h.test/\n"; w.stdout.String() != want {
+		t.Errorf("found %q, want %q", &w.stdout, want)
+	}
+}
+
+func TestUncleanEndIsTold(t *testing.T) {
+	db := crawled(t)
+	file, err := storage.Open(db, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b storage.Batch
+	err = file.View(func(r *storage.Reader) (err error) {
+		b.First = r.Last() + 1
+		b.State, err = r.State()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.State.Run.Running = true
+	if err := file.Commit(&b); err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	w := new(world)
+	w.run(t, context.Background(), "status", "--db", db)
+	if !strings.Contains(w.stdout.String(), "the last run did not end cleanly; nothing is lost") {
+		t.Errorf("status says %q", &w.stdout)
+	}
+	w.run(t, context.Background(), "resume", "--db", db)
+	if !strings.Contains(w.stderr.String(), "the last run did not end cleanly; nothing is lost, at most what was in flight is fetched again") {
+		t.Errorf("resume says %q", &w.stderr)
+	}
+}
+
+// TestHelpIsTrue holds that help names every flag of a command, in lines that
+// fit a terminal, and no two flags by the same name or variable.
+func TestHelpIsTrue(t *testing.T) {
+	takesValue := map[string]bool{}
+	for _, cmd := range commands() {
+		w := new(world)
+		if code := w.run(t, context.Background(), cmd.name, "--help"); code != 0 || w.stderr.Len() > 0 {
+			t.Errorf("%s --help: exit code %d, said %q", cmd.name, code, &w.stderr)
+		}
+		help := w.stdout.String()
+		for line := range strings.Lines(help) {
+			if len(line) > helpWidth+1 {
+				t.Errorf("%s: %d bytes wide: %q", cmd.name, len(line), line)
+			}
+		}
+		seen := map[string]bool{}
+		for _, o := range cmd.options {
+			if !strings.Contains(help, "--"+o.name) {
+				t.Errorf("%s: help lacks --%s", cmd.name, o.name)
+			}
+			if seen[o.name] || o.short != "" && seen[o.short] {
+				t.Errorf("%s: two flags --%s -%s", cmd.name, o.name, o.short)
+			}
+			seen[o.name], seen[o.short] = true, true
+			if was, ok := takesValue[o.name]; ok && was != (o.arg != "") {
+				t.Errorf("--%s takes a value in one command and none in another", o.name)
+			}
+			takesValue[o.name] = o.arg != ""
+		}
+	}
+}
+
+// TestPromisedFlags holds the names that people and scripts rely on.
+func TestPromisedFlags(t *testing.T) {
+	promised := map[string]string{
+		"crawl": "seeds scope include exclude assets ignore-nofollow max-depth max-pages max-pages-per-host max-duration max-bytes " +
+			"workers per-host delay ignore-robots user-agent contact timeout max-body H user insecure retries max-redirects http1 allow-private " +
+			"progress log-level log-format log-file q db",
+		"resume":  "progress log-level log-format log-file q db",
+		"export":  "format columns raw o db",
+		"status":  "json db",
+		"verify":  "db",
+		"version": "",
+	}
+	for _, cmd := range commands() {
+		words := strings.Fields(promised[cmd.name])
+		for _, word := range words {
+			if cmd.option(word) == nil {
+				t.Errorf("pawl %s has no flag %s", cmd.name, word)
+			}
+		}
+		if len(words) != len(cmd.options) {
+			t.Errorf("pawl %s has %d flags, want %d", cmd.name, len(cmd.options), len(words))
+		}
+		delete(promised, cmd.name)
+	}
+	if len(promised) > 0 {
+		t.Errorf("missing: %v", promised)
+	}
+}
+
+func TestRunsAtOnceDoNotShareState(t *testing.T) {
+	for range 4 {
+		t.Run("", func(t *testing.T) {
+			t.Parallel()
+			w := new(world)
+			for _, args := range [][]string{{"--help"}, {"crawl", "--max-depth", "x"}, {"status", "--db", "none"}, {"nope"}} {
+				w.run(t, context.Background(), args...)
+			}
+		})
+	}
+}
+
+func TestExportOptions(t *testing.T) {
+	for _, c := range []struct {
+		output, format string
+		want           export.Format
+	}{
+		{"", "", export.CSV},
+		{"x.csv", "", export.CSV},
+		{"x.TSV", "", export.TSV},
+		{"x.jsonl", "", export.JSONL},
+		{"x.ndjson", "", export.JSONL},
+		{"x.unknown", "", export.CSV},
+		{"x.tsv", "jsonl", export.JSONL},
+	} {
+		said := given{}
+		if c.output != "" {
+			said["output"] = textSaid(c.output)
+		}
+		if c.format != "" {
+			said["format"] = textSaid(c.format)
+		}
+		if o, err := exportOptions(said); err != nil || o.Format != c.want {
+			t.Errorf("-o %q --format %q: %v, %v; want %v", c.output, c.format, o.Format, err, c.want)
+		}
+	}
+}
+
+func textSaid(texts ...string) said { return said{texts: texts, where: "--x"} }
+
+func TestMeterLooksBackTenSeconds(t *testing.T) {
+	m := new(meter)
+	start := time.Unix(1000, 0)
+	var f figures
+	// A page a second for a minute, then ten a second.
+	done := uint64(0)
+	for s := range 90 {
+		done++
+		if s >= 60 {
+			done += 9
+		}
+		var c storage.Counts
+		c.Outcomes[storage.Fetched] = done
+		c.Transferred = done * 1000
+		f = m.look(crawl.Progress{Time: start.Add(time.Duration(s) * time.Second), Counts: c})
+		if s == 59 && f.pages != 1 {
+			t.Errorf("%v pages/s, want 1", f.pages)
+		}
+	}
+	if f.pages != 10 || f.bytes != 10_000 {
+		t.Errorf("%v pages/s and %v bytes/s, want 10 and 10000", f.pages, f.bytes)
+	}
+	if len(m.looks) > 12 {
+		t.Errorf("%d looks are kept", len(m.looks))
+	}
+}
+
+func TestFigures(t *testing.T) {
+	var c storage.Counts
+	c.Outcomes[storage.Fetched], c.Outcomes[storage.Failed] = 1231, 3
+	c.Pending, c.LeastLeft = 567, 130_000
+	f := figures{Progress: crawl.Progress{Counts: c, InFlight: 16, Hosts: 2}, pages: 12.34, bytes: 1.2e6}
+	want := "1,234 done, 567 pending, 12.3/s, 1.2 MB/s, 3 failed, 16 in flight, 2 hosts wait, at least 2m10s left"
+	if f.String() != want {
+		t.Errorf("%q, want %q", f, want)
+	}
+	if got := cut(f.String(), 20); got != want[:20] {
+		t.Errorf("cut to %q", got)
+	}
+	if got := cut(want, -1); got != "" {
+		t.Errorf("cut to %q", got)
+	}
+	f.Stopping = true
+	if !strings.HasPrefix(f.String(), "stopping, ") {
+		t.Errorf("%q does not say that it stops", f)
+	}
+}
