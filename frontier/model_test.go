@@ -71,7 +71,6 @@ type traffic struct {
 	penalty   uint8
 	throttles int
 	since     int64
-	good      int
 	gaveUp    storage.Class
 	fetched   int
 	jobs      int

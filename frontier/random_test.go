@@ -15,7 +15,7 @@ import (
 
 var (
 	seedFlag = flag.Uint64("seed", 0, "run TestRandom with this seed alone")
-	stepFlag = flag.Int("steps", 3000, "operations of each run of TestRandom")
+	stepFlag = flag.Int("steps", 2500, "operations of each run of TestRandom")
 )
 
 // TestRandom does random things to a frontier and to a model of it, kills and
@@ -26,7 +26,7 @@ func TestRandom(t *testing.T) {
 		t.Run(fmt.Sprintf("seed=%d", *seedFlag), func(t *testing.T) { simulate(t, *seedFlag, *stepFlag) })
 		return
 	}
-	for range 6 {
+	for range 5 {
 		seed := rand.Uint64N(1e9) + 1
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { simulate(t, seed, *stepFlag) })
 	}
@@ -111,7 +111,7 @@ func (s *sim) begin(unclean bool) {
 	}
 	for name, h := range s.m.hosts {
 		if h.lastSent > 0 {
-			s.sent[name] = min((h.lastSent)*int64(time.Millisecond), s.now.UnixNano())
+			s.sent[name] = min(h.lastSent*int64(time.Millisecond), s.now.UnixNano())
 		}
 		if s.floor > 0 {
 			s.sent[name] = max(s.sent[name], s.floor)
@@ -802,6 +802,17 @@ func (s *sim) stopCleanly() {
 	for s.batch != nil {
 		s.seal()
 	}
+	for _, r := range s.out {
+		if !r.isSent || r.released {
+			continue
+		}
+		// Its exchange is broken off.
+		ask := storage.Ask{Asked: true, Time: r.sent.UnixMilli(), Took: uint32(s.now.Sub(r.sent).Milliseconds())}
+		s.f.Release(&r.job, r.sent)
+		s.ok(s.f.Abandon(&r.job, ask))
+		ask.Penalty = s.f.hosts[r.job.asked].penalty
+		s.m.asked(r.job.Asked, &ask)
+	}
 	s.f.Stop()
 	b := s.f.Seal(s.now)
 	if len(b.State.Out) > 0 || b.State.Run.Running {
@@ -846,14 +857,11 @@ func (s *sim) check() {
 	if n := s.f.Out(); n != len(s.out) {
 		s.fail("%d jobs are out, want %d", n, len(s.out))
 	}
-	pending, _ := s.m.pending()
-	if got := s.f.Counts().Pending; int(got) != pending {
-		s.fail("%d pending, want %d", got, pending)
+	if !s.chance(5) {
+		return
 	}
-	if s.chance(5) {
-		if d := s.m.differs(s.f); d != "" {
-			s.fail("%s", d)
-		}
+	if d := s.m.differs(s.f); d != "" {
+		s.fail("%s", d)
 	}
 	for key, n := range s.outcomes {
 		if n != 1 {

@@ -1,0 +1,213 @@
+package frontier
+
+import (
+	"testing"
+	"time"
+
+	"pawl/storage"
+)
+
+const poison = "http://a.test/poison"
+
+// take hands out everything that may go now, by address.
+func (r *rig) take() map[string]*Job {
+	jobs := map[string]*Job{}
+	for {
+		j, ok := r.next()
+		if !ok {
+			return jobs
+		}
+		jobs[j.URL] = &j
+	}
+}
+
+func TestPoisonedPage(t *testing.T) {
+	const innocent, bystander = "http://a.test/innocent", "http://b.test/bystander"
+	o := quick()
+	o.PerHost = 10
+	r := newRig(t, o)
+	r.seed(poison, innocent)
+
+	// Two processes die while both are out.
+	for ends := range 2 {
+		jobs := r.take()
+		for _, url := range []string{poison, innocent} {
+			if j := jobs[url]; j.Alone || j.Condemned || j.Careful != (ends > 0) {
+				t.Fatalf("%s after %d ends: %+v", url, ends, j)
+			}
+		}
+		r.commit()
+		r.reopen()
+	}
+
+	// Both are suspects now, and nothing else is.
+	r.seed(bystander)
+	jobs := r.take()
+	if !jobs[poison].Alone || !jobs[innocent].Alone || jobs[bystander].Alone {
+		t.Fatal("the wrong jobs come alone")
+	}
+	r.fetched(jobs[bystander])
+	r.f.RunsAlone(jobs[innocent])
+	r.commit()
+	r.fetched(jobs[innocent])
+	r.f.RunsAlone(jobs[poison])
+	r.commit()
+	r.reopen()
+
+	jobs = r.take()
+	if len(jobs) != 1 {
+		t.Errorf("%d jobs come again, want the poisoned one alone", len(jobs))
+	}
+	j := jobs[poison]
+	if !j.Condemned || j.Alone {
+		t.Fatalf("the page that died alone: %+v", j)
+	}
+	r.f.Release(j, time.Time{})
+	r.ok(r.f.Finish(j, &storage.Visit{Outcome: storage.Failed, Class: storage.Crashed}, nil, 0))
+	r.commit()
+	r.reopen()
+	r.none()
+}
+
+func TestMarks(t *testing.T) {
+	// A page that is out when the process is killed, so and so often, with
+	// what happens in between.
+	die := func(r *rig) { r.take(); r.commit(); r.reopen() }
+	for _, c := range []struct {
+		name             string
+		do               func(r *rig)
+		careful, alone   bool
+		condemned, again bool
+	}{
+		{name: "never", do: func(r *rig) {}},
+		{name: "killed once", do: func(r *rig) { die(r) }, careful: true},
+		{name: "killed twice", do: func(r *rig) { die(r); die(r) }, careful: true, alone: true},
+		{name: "killed twenty times, never when it ran alone", do: func(r *rig) {
+			for range 20 {
+				die(r)
+			}
+		}, careful: true, alone: true},
+		{name: "killed before the commit that marks it", do: func(r *rig) { r.commit(); r.take(); r.reopen() }},
+		{name: "killed twice, stopped cleanly", do: func(r *rig) { die(r); die(r); r.stop() }},
+		{name: "stopped cleanly while it was out", do: func(r *rig) { r.take(); r.stop() }},
+		{name: "killed before its turn keeps its mark", do: func(r *rig) {
+			die(r)
+			for range 5 {
+				r.commit()
+				r.reopen()
+			}
+		}, careful: true},
+		{name: "killed twice and before its turn", do: func(r *rig) { die(r); die(r); r.commit(); r.reopen() }, careful: true, alone: true},
+		{name: "a retry clears the mark", do: func(r *rig) {
+			die(r)
+			die(r)
+			r.again(r.take()[poison], 0)
+			r.commit()
+		}},
+		{name: "a retry clears the mark for the next process too", do: func(r *rig) {
+			die(r)
+			r.again(r.take()[poison], 0)
+			r.stop()
+		}},
+		{name: "died alone", do: func(r *rig) {
+			die(r)
+			die(r)
+			r.f.RunsAlone(r.take()[poison])
+			r.commit()
+			r.reopen()
+		}, careful: true, condemned: true},
+		{name: "died alone, then killed before its turn", do: func(r *rig) {
+			die(r)
+			die(r)
+			r.f.RunsAlone(r.take()[poison])
+			r.commit()
+			r.reopen()
+			r.commit()
+			r.reopen()
+		}, careful: true, condemned: true},
+		{name: "came alone, killed before it ran", do: func(r *rig) { die(r); die(r); r.take(); r.reopen() }, careful: true, alone: true},
+		{name: "ran alone, stopped cleanly", do: func(r *rig) {
+			die(r)
+			die(r)
+			r.f.RunsAlone(r.take()[poison])
+			r.commit()
+			r.stop()
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, quick())
+			r.seed(poison)
+			r.stop()
+			c.do(r)
+			r.f.careful = 0 // the window is another test's
+			j := r.take()[poison]
+			if j.Careful != c.careful || j.Alone != c.alone || j.Condemned != c.condemned {
+				t.Errorf("careful %v alone %v condemned %v, want %v %v %v", j.Careful, j.Alone, j.Condemned, c.careful, c.alone, c.condemned)
+			}
+		})
+	}
+}
+
+func TestPoisonedRobots(t *testing.T) {
+	r := newRig(t, Options{PerHost: 1})
+	r.seed("http://a.test/1", "http://a.test/2")
+	r.robots(r.want("http://a.test/robots.txt"), storage.RobotsAllow, 0, time.Hour)
+	r.commit()
+	r.fetched(r.want("http://a.test/1"))
+	r.commit()
+	r.pass(2 * time.Hour)
+	// The next process dies of it when it is asked for again.
+	for n := range 3 {
+		j := r.want("http://a.test/robots.txt")
+		if j.Alone != (n == 2) {
+			t.Fatalf("after %d ends: %+v", n, j)
+		}
+		if j.Alone {
+			r.f.RunsAlone(j)
+		}
+		r.commit()
+		r.reopen()
+	}
+	j := r.want("http://a.test/robots.txt")
+	if !j.Condemned {
+		t.Fatalf("the robots.txt that died alone: %+v", j)
+	}
+	r.f.Release(j, time.Time{})
+	r.ok(r.f.Robots(j, &storage.Host{State: storage.RobotsGivenUp, Class: storage.Crashed}, 0))
+	r.commit()
+	if k := r.want("http://a.test/2"); k.GaveUp != storage.Robots {
+		t.Errorf("its page comes as %+v", k)
+	}
+}
+
+func TestCarefulWindow(t *testing.T) {
+	o := quick()
+	o.PerHost = 100
+	r := newRig(t, o)
+	var urls []string
+	for i := range 20 {
+		urls = append(urls, "http://a.test/"+string(rune('a'+i)))
+	}
+	r.seed(urls...)
+	for _, j := range r.take() {
+		if j.Careful {
+			t.Fatal("careful in the first run")
+		}
+	}
+	r.reopen() // nothing was marked
+	careful := 0
+	for _, url := range urls {
+		if j := r.want(url); j.Careful {
+			careful++
+		}
+	}
+	if careful != window {
+		t.Errorf("%d careful jobs, want %d", careful, window)
+	}
+	r.stop()
+	for _, j := range r.take() {
+		if j.Careful {
+			t.Fatal("careful after a clean stop")
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package frontier
+
+import (
+	"maps"
+	"math/rand/v2"
+	"testing"
+)
+
+func TestSetAgainstMap(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		fp   func(rng *rand.Rand) uint64
+	}{
+		{"spread", func(rng *rand.Rand) uint64 { return rng.Uint64() }},
+		{"few, often again", func(rng *rand.Rand) uint64 { return rng.Uint64N(500) * 0x9e3779b97f4a7c15 }},
+		{"one shard", func(rng *rand.Rand) uint64 { return rng.Uint64() >> 8 }},
+		{"one slot", func(rng *rand.Rand) uint64 { return rng.Uint64N(500) << 32 }},
+		{"last slots", func(rng *rand.Rand) uint64 { return rng.Uint64N(500)<<32 | 1<<32 - 1 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(1, 2))
+			var s set
+			want := map[uint64]standing{}
+			for range 20_000 {
+				fp, st := c.fp(rng), standing(rng.Uint32())
+				if fp == 0 {
+					continue
+				}
+				_, known := want[fp]
+				if old, ok := s.get(fp); ok != known || known && old != want[fp] {
+					t.Fatalf("%x: standing %d (%v), want %d (%v)", fp, old, ok, want[fp], known)
+				}
+				if isNew := s.put(fp, st); isNew == known {
+					t.Fatalf("%x is new: %v", fp, isNew)
+				}
+				want[fp] = st
+				if s.n != len(want) {
+					t.Fatalf("%d fingerprints, want %d", s.n, len(want))
+				}
+			}
+			if !maps.Equal(contents(&s), want) {
+				t.Error("contents differ")
+			}
+			for i := range s.shards {
+				if sh := &s.shards[i]; sh.n >= len(sh.slots) && sh.n > 0 {
+					t.Errorf("shard %d is full: %d of %d", i, sh.n, len(sh.slots))
+				}
+			}
+		})
+	}
+}
+
+func TestSetTakesFingerprintZero(t *testing.T) {
+	var s set
+	if _, ok := s.get(0); ok {
+		t.Error("0 is in an empty set")
+	}
+	if !s.put(0, 7) || s.put(0, 8) {
+		t.Error("0 is not new once")
+	}
+	if st, ok := s.get(0); !ok || st != 8 || s.n != 1 {
+		t.Errorf("0 stands at %d (%v) of %d", st, ok, s.n)
+	}
+}
+
+func TestSetGrowsByAQuarter(t *testing.T) {
+	var s set
+	rng := rand.New(rand.NewPCG(3, 4))
+	for s.n < 200_000 {
+		s.put(rng.Uint64(), admitted)
+	}
+	slots := 0
+	for i := range s.shards {
+		slots += len(s.shards[i].slots)
+	}
+	// Between growing and the next growth a shard is 64 to 80 % full.
+	if perURL := float64(slots) / float64(s.n); perURL > 1.6 {
+		t.Errorf("%.2f slots for each fingerprint", perURL)
+	}
+}
+
+func TestStandingOrdersFindings(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		depth    uint32
+		noFollow bool
+		want     standing
+	}{
+		{"a seed", 0, false, 1},
+		{"a link of a seed", 1, false, 2},
+		{"the deepest told apart", 252, false, 253},
+		{"deeper", 253, false, 254},
+		{"as deep as can be", ^uint32(0), false, 254},
+		{"nofollow", 0, true, 255},
+	} {
+		if got := refusedAt(c.depth, c.noFollow); got != c.want || got == admitted {
+			t.Errorf("%s: standing %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+func BenchmarkSetPut(b *testing.B) {
+	b.ReportAllocs()
+	rng := rand.New(rand.NewPCG(1, 1))
+	var s set
+	for i := range b.N {
+		if i%1_000_000 == 0 {
+			b.StopTimer()
+			s = set{}
+			b.StartTimer()
+		}
+		s.put(rng.Uint64(), admitted)
+	}
+}
+
+func BenchmarkSetGet1M(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	var s set
+	fps := make([]uint64, 1_000_000)
+	for i := range fps {
+		fps[i] = rng.Uint64()
+		s.put(fps[i], admitted)
+	}
+	slots := 0
+	for i := range s.shards {
+		slots += len(s.shards[i].slots)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		if _, ok := s.get(fps[i*7919%len(fps)]); !ok {
+			b.Fatal("lost")
+		}
+	}
+	b.ReportMetric(9*float64(slots)/float64(s.n), "bytes/url")
+}
