@@ -889,15 +889,14 @@ func (s *sim) finishAll() {
 			s.advance()
 			continue
 		}
-		if s.batch != nil || s.f.Waiting() > 0 {
+		switch at, ok := s.f.Wake(); {
+		case ok:
+			s.now = at
+		case s.batch != nil || s.f.Waiting() > 0:
 			s.seal()
-			continue
-		}
-		at, ok := s.f.Wake()
-		if !ok {
+		default:
 			s.fail("jobs are pending, but no host is ever ready")
 		}
-		s.now = at
 	}
 	if n, _ := s.m.pending(); n > 0 {
 		s.fail("the crawl does not end: %d pending", n)
