@@ -33,13 +33,16 @@ func (f *Frontier) Seal(now time.Time) *storage.Batch {
 func (f *Frontier) marks() []storage.Mark {
 	marks := make([]storage.Mark, 0, len(f.out)+len(f.suspects))
 	for _, m := range f.out {
-		marks = append(marks, *m)
+		now := *m
+		now.Running = true
+		// While every job is marked before it starts, what is out at a commit
+		// is all that can be out before the next.
+		now.Only = len(f.out) == 1 && (f.careful > 0 || m == f.alone)
+		marks = append(marks, now)
 	}
 	for id, m := range f.suspects {
 		if f.out[id] == nil {
-			// It has not run in this run: what the file says of it stays. A
-			// death now is not its doing.
-			m.Marks--
+			// It has not run in this run. A death now is not its doing.
 			marks = append(marks, m)
 		}
 	}

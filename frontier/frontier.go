@@ -76,7 +76,8 @@ type Job struct {
 	// Careful jobs must not start before a commit has marked them as out.
 	Careful bool
 	// Alone jobs must not start before everything else has finished, and
-	// RunsAlone has been called and committed.
+	// RunsAlone has been called and committed. Nothing else may start before
+	// they have finished.
 	Alone bool
 	// TellSent asks for a call of Sent as soon as the request has gone out,
 	// because the host may be asked again before the answer is there.
@@ -123,6 +124,9 @@ type Frontier struct {
 	out      map[storage.JobID]*storage.Mark
 	suspects map[storage.JobID]storage.Mark
 	careful  int
+	deferred []storage.JobID // suspects that are to run alone
+	patience int64           // when they may
+	alone    *storage.Mark   // of the job that runs alone
 	batch    *storage.Batch
 	spare    *storage.Batch
 	staged   []push // jobs of the batch that is being filled
@@ -190,8 +194,7 @@ func Load(file *storage.File, o Options) (*Frontier, error) {
 	f.run = state.Run
 	for _, m := range state.Out {
 		if state.Run.Running && f.isPending(m.Job) {
-			m.Marks++
-			f.suspects[m.Job] = m
+			f.suspects[m.Job] = survived(m)
 		}
 	}
 	f.counts.LeastLeft = state.Counts.LeastLeft
@@ -216,6 +219,7 @@ func (f *Frontier) Start(now time.Time, pid, window int) (unclean bool) {
 		f.run.Unclean = f.run.Started + 1
 	}
 	at := now.UnixNano()
+	f.patience = at + int64(patience)
 	for _, r := range f.retries {
 		r.due = min(r.due, at+int64(maxHold))
 	}
@@ -232,6 +236,7 @@ func (f *Frontier) Stop() {
 	f.run.Running = false
 	clear(f.out)
 	clear(f.suspects)
+	f.deferred = nil
 }
 
 // Set changes the options from now on.

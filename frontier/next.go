@@ -89,6 +89,9 @@ func (f *Frontier) originGate(h *host, https bool, gate int64) int64 {
 // and then to Finish, Retry, Robots or Withdraw, unless the run ends first.
 func (f *Frontier) Next(now time.Time, r *storage.Reader) (j Job, ok bool, err error) {
 	at := now.UnixNano()
+	if ok, err := f.nextDeferred(at, r, &j); ok || err != nil {
+		return j, ok, err
+	}
 	for len(f.ready) > 0 && f.ready[0].at <= at {
 		h := f.ready[0]
 		ok, err := f.pick(h, at, r, &j)
@@ -121,6 +124,9 @@ func (f *Frontier) pick(h *host, at int64, r *storage.Reader, j *Job) (bool, err
 				return false, nil
 			}
 			h.retries = h.retries[1:]
+			if f.putOff(id) {
+				return false, nil
+			}
 			j.Attempt, j.Hops, j.Raw = t.attempt+1, t.hops, t.raw
 			return true, f.hand(h, id, t.place, at, r, j)
 		}
@@ -142,6 +148,9 @@ func (f *Frontier) pick(h *host, at int64, r *storage.Reader, j *Job) (bool, err
 	h.queue.next = ord + 1
 	j.Attempt = 1
 	id := storage.JobID{Host: h.id, Ord: ord}
+	if f.putOff(id) {
+		return false, nil
+	}
 	return true, f.hand(h, id, p, at, r, j)
 }
 
@@ -211,13 +220,9 @@ func (f *Frontier) handOut(h *host, at int64, j *Job) {
 	mark := &storage.Mark{Job: j.ID}
 	if m, ok := f.suspects[j.ID]; ok {
 		*mark = m
-		switch {
-		case m.Alone:
-			j.Condemned = true
-		case m.Marks >= 2:
-			j.Alone = true
-		}
 		j.Careful = true
+		j.Condemned = isCondemned(m)
+		j.Alone = j.Robots && m.Marks >= robotsMarksToRunAlone && !j.Condemned
 	}
 	if f.careful > 0 {
 		f.careful--
@@ -251,7 +256,7 @@ func (f *Frontier) Sent(j *Job, at time.Time) {
 
 // RunsAlone marks a job as running alone, to be called right before the Seal
 // that precedes its start.
-func (f *Frontier) RunsAlone(j *Job) { f.out[j.ID].Alone = true }
+func (f *Frontier) RunsAlone(j *Job) { f.alone = f.out[j.ID] }
 
 // Release tells that a job's exchange is over, or was never begun, so that its
 // host may be asked again. sent is when the request went out, zero when none
@@ -276,10 +281,17 @@ func (f *Frontier) Release(j *Job, sent time.Time) {
 // Wake is when the next job may be handed out; ok is false when there is none
 // to wait for.
 func (f *Frontier) Wake() (at time.Time, ok bool) {
-	if len(f.ready) == 0 {
+	next := never
+	if len(f.ready) > 0 {
+		next = f.ready[0].at
+	}
+	for _, id := range f.deferred {
+		next = min(next, f.deferredAt(id))
+	}
+	if next == never {
 		return time.Time{}, false
 	}
-	return time.Unix(0, f.ready[0].at), true
+	return time.Unix(0, next), true
 }
 
 // Asleep is the number of hosts that have something to hand out but not yet.

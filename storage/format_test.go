@@ -46,7 +46,7 @@ var formatExamples = []struct {
 		State: RobotsRules, Status: 200, Attempt: 1, Expires: 1795086400050, Delay: 2000, Text: "User-agent: *\n",
 	}).appendTo(nil)},
 	{"edit", (&Edit{Edit: EditSettings, Time: 1795000000000, Settings: []byte(`{"max_depth":3}`)}).appendTo(nil)},
-	{"out", encodeOut([]Mark{{Job: JobID{Host: 0, Ord: 7}}, {Job: JobID{Host: 3, Ord: OrdRobotsHTTPS}, Marks: 1, Alone: true}})},
+	{"out", encodeOut([]Mark{{Job: JobID{Host: 0, Ord: 7}, Running: true}, {Job: JobID{Host: 3, Ord: OrdRobotsHTTPS}, Marks: 2, Alone: 1}})},
 }
 
 // The examples of docs/format.md are what the code writes.

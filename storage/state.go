@@ -49,24 +49,28 @@ type Run struct {
 	Unclean int64  `json:"unclean,omitempty"` // when a run last began after an unclean end, Unix milliseconds
 }
 
-// Mark is a job that was out, that is: handed to a worker, at a commit.
+// Mark is a job that was out, that is: handed to a worker, at a commit, or
+// that was out when an earlier run ended uncleanly.
 type Mark struct {
-	Job   JobID
-	Marks uint8 // earlier unclean ends during which it was out; 127 and more are one
-	Alone bool  // it was the only one
+	Job     JobID
+	Marks   uint8 // unclean ends at which it was out, before this run
+	Alone   uint8 // of these, ends at which it was known to be the only one
+	Running bool  // it is out now
+	Only    bool  // and nothing else can be out before the next commit
 }
-
-const maxMarks = 127
 
 func encodeOut(out []Mark) []byte {
 	dst := binary.AppendUvarint(nil, uint64(len(out)))
 	for _, m := range out {
 		dst = appendJob(dst, m.Job)
-		b := min(m.Marks, maxMarks) << 1
-		if m.Alone {
-			b |= 1
+		var flags byte
+		if m.Running {
+			flags |= 1
 		}
-		dst = append(dst, b)
+		if m.Only {
+			flags |= 2
+		}
+		dst = append(dst, flags, m.Marks, m.Alone)
 	}
 	return dst
 }
@@ -86,8 +90,9 @@ func decodeOut(b []byte) ([]Mark, error) {
 			break
 		}
 		m := Mark{Job: r.job()}
-		c := r.byte()
-		m.Marks, m.Alone = c>>1, c&1 != 0
+		flags := r.byte()
+		m.Running, m.Only = flags&1 != 0, flags&2 != 0
+		m.Marks, m.Alone = r.byte(), r.byte()
 		out = append(out, m)
 	}
 	if r.err != nil {

@@ -108,9 +108,6 @@ func TestWhatIsCommittedIsThereAfterReopening(t *testing.T) {
 			want = append(want, e)
 		}
 		fill(rnd, reflect.ValueOf(&b.State).Elem())
-		for i := range b.State.Out {
-			b.State.Out[i].Marks &= maxMarks
-		}
 		state = b.State
 		if err := f.Commit(&b); err != nil {
 			t.Fatal(err)

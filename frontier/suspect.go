@@ -1,0 +1,123 @@
+package frontier
+
+import (
+	"slices"
+	"time"
+
+	"pawl/storage"
+)
+
+// A page can kill the process: by a bug, or because memory runs out. So each
+// commit stores which jobs are out, and after an unclean end these are
+// suspects. The art is to find the guilty one soon, and never to condemn the
+// innocent when somebody kills the process a hundred times, at the worst
+// moments.
+//
+//   - A suspect runs again as before, but a commit marks it before it starts.
+//     Most are innocent and through in no time.
+//   - One that was out at two unclean ends runs alone, so that the next one
+//     tells. But not before the run has lasted for a while: a process that is
+//     killed all the time would seem to die of whatever runs first. Until then
+//     it is put off, unless nothing else is left to do: then it runs as
+//     before.
+//   - One that was out at three unclean ends, and was alone at two of them, is
+//     condemned: it is finished as crashed without being asked for again.
+//
+// A robots.txt is not put off, for all pages of its origin wait for it; it runs
+// alone after more unclean ends than a page.
+//
+// A clean stop clears all marks.
+const (
+	marksToRunAlone = 2
+
+	robotsMarksToRunAlone = 5
+
+	marksToCondemn = 3
+	aloneToCondemn = 2
+	// patience is how long a run must last before suspects run alone.
+	patience = 2 * time.Second
+)
+
+// survived is the mark of a job after an unclean end.
+func survived(m storage.Mark) storage.Mark {
+	if m.Running {
+		m.Marks = saturated(m.Marks)
+		if m.Only {
+			m.Alone = saturated(m.Alone)
+		}
+	}
+	m.Running, m.Only = false, false
+	return m
+}
+
+func saturated(n uint8) uint8 {
+	if n < 255 {
+		n++
+	}
+	return n
+}
+
+func isCondemned(m storage.Mark) bool {
+	return m.Marks >= marksToCondemn && m.Alone >= aloneToCondemn
+}
+
+// putOff takes a job out of its host's turn when it is to run alone.
+func (f *Frontier) putOff(id storage.JobID) bool {
+	m, ok := f.suspects[id]
+	if !ok || m.Marks < marksToRunAlone || isCondemned(m) {
+		return false
+	}
+	f.deferred = append(f.deferred, id)
+	return true
+}
+
+// deferredAt is when a job that was put off may be handed out.
+func (f *Frontier) deferredAt(id storage.JobID) int64 {
+	h := f.hosts[id.Host]
+	switch {
+	case h.gaveUp != storage.NoClass:
+		return 0
+	case int(h.out) >= f.options.PerHost, h.isStarting, !f.pagesLeft(h), h.origin(f.deferredPlace(id).https).busy:
+		return never
+	case len(f.ready) == 0 && len(f.out) == 0:
+		return h.gate(&f.options) // nothing else is left to do
+	}
+	return max(h.gate(&f.options), f.patience)
+}
+
+// deferredPlace is where the address of a job that was put off stands.
+func (f *Frontier) deferredPlace(id storage.JobID) place {
+	if t := f.retries[id]; t != nil {
+		return t.place
+	}
+	// Its place was found when it was put off, and is kept until it is finished.
+	p, _ := f.hosts[id.Host].queue.find(id.Ord)
+	return p
+}
+
+// nextDeferred hands out a job that was put off, when its time has come.
+func (f *Frontier) nextDeferred(at int64, r *storage.Reader, j *Job) (bool, error) {
+	for i, id := range f.deferred {
+		if f.deferredAt(id) > at {
+			continue
+		}
+		h := f.hosts[id.Host]
+		p := f.deferredPlace(id)
+		if f.needsRobots(h, p.https, at) {
+			f.wake(h)
+			continue
+		}
+		f.deferred = slices.Delete(f.deferred, i, i+1)
+		j.Attempt = 1
+		if t := f.retries[id]; t != nil {
+			j.Attempt, j.Hops, j.Raw = t.attempt+1, t.hops, t.raw
+		}
+		if err := f.hand(h, id, p, at, r, j); err != nil {
+			return false, err
+		}
+		j.Alone = at >= f.patience && j.GaveUp == storage.NoClass
+		f.wake(h)
+		return true, nil
+	}
+	return false, nil
+}
