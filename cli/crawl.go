@@ -213,7 +213,7 @@ func (g *crawling) run(ctx context.Context) error {
 	if err != nil {
 		return g.inFile(err)
 	}
-	return g.conclude(c, &summary)
+	return g.conclude(&summary)
 }
 
 // tellStop says that the crawl is being stopped, when it is.
@@ -254,12 +254,12 @@ func (g *crawling) greet(c *crawl.Crawl) error {
 	if len(g.changes) > 0 {
 		g.talk.sayf("settings changed: %s", strings.Join(g.changes, ", "))
 	}
-	adding, err := g.hasNewSeeds(c)
+	isAdding, err := g.hasNewSeeds(c)
 	if err != nil {
 		return err
 	}
 	verb := "going on with"
-	if adding {
+	if isAdding {
 		verb = "adding to"
 	}
 	counts := c.Counts()
@@ -301,49 +301,51 @@ func hostList(hosts []string) string {
 }
 
 // conclude tells how the run ended, and what can be done next.
-func (g *crawling) conclude(c *crawl.Crawl, s *crawl.Summary) error {
-	t := g.talk
+func (g *crawling) conclude(s *crawl.Summary) error {
 	did := s.Counts.Done() - s.Before.Done()
 	if did > 0 {
-		t.sayf("%s", g.tally(s))
+		g.talk.sayf("%s", g.tally(s))
 	}
 	if s.BadSeeds > 0 {
-		t.complainf("%s could not be used", counted(uint64(s.BadSeeds), "seed", "seeds"))
+		g.talk.complainf("%s could not be used", counted(uint64(s.BadSeeds), "seed", "seeds"))
+	}
+	if !g.isNew && s.NewSeeds > 0 {
+		g.talk.sayf("added %s", counted(uint64(s.NewSeeds), "seed", "seeds"))
 	}
 	isEmpty := s.Counts.Known == 0
-	export := func() string { return "pawl export" + g.again + " -o pages.csv" }
-	switch s.End {
-	case crawl.Stopped:
-		if isEmpty || g.stdin != nil {
-			// What was not read of them yet only the user has.
-			t.sayf("stopped with %s pending; to go on, repeat the command with its seeds", grouped(s.Counts.Pending))
-		} else {
-			t.sayf("stopped with %s pending; go on with: pawl resume%s", grouped(s.Counts.Pending), g.again)
-		}
-	case crawl.Finished:
-		switch {
-		case s.SeedsErr != nil, isEmpty:
-		case s.Counts.Admitted == 0:
-			t.sayf("nothing was crawled: every seed was refused, by --exclude or because it is too long; see: pawl export skipped%s", g.again)
-		case did == 0 && s.Before.Admitted > 0 && s.NewSeeds == 0:
-			t.sayf("nothing is left to do; %s done; to see the pages: %s", grouped(s.Counts.Done()), export())
-		default:
-			t.sayf("finished: nothing is left; to see the pages: %s", export())
-		}
-	default:
-		t.sayf("%s; %s pending; to go on, raise it: %s", g.limit(s), grouped(s.Counts.Pending), g.raise(s))
-		t.sayf("to see the pages: %s", export())
-	}
 	switch {
 	case s.SeedsErr != nil:
-		return hintedError{fmt.Errorf("read seeds: %w", s.SeedsErr), "what was read of them is in the crawl"}
-	case s.End == crawl.Stopped:
-		return silentError{errStopped}
-	case isEmpty && s.End == crawl.Finished:
+		hint := "what was read of them is in the crawl"
+		if g.settings.SeedsFile != "" {
+			hint += "; to forget the file: pawl crawl" + g.again + " --seeds ''"
+		}
+		return hintedError{fmt.Errorf("read seeds: %w", s.SeedsErr), hint}
+	case s.End == crawl.Finished && isEmpty:
 		return usageError{error: errors.New("there is no usable seed, so there is nothing to crawl"), command: "crawl"}
+	case s.End == crawl.Stopped && (isEmpty || g.stdin != nil):
+		// What was not read of the seeds yet only the user has.
+		g.talk.sayf("stopped with %s pending; to go on, repeat the command with its seeds", grouped(s.Counts.Pending))
+		return silentError{errStopped}
+	case s.End == crawl.Stopped:
+		g.talk.sayf("stopped with %s pending; go on with: pawl resume%s", grouped(s.Counts.Pending), g.again)
+		return silentError{errStopped}
+	case s.End != crawl.Finished:
+		g.talk.sayf("%s; %s pending; to go on%s", g.limit(s), grouped(s.Counts.Pending), g.raise(s))
+		g.talk.sayf("to see the pages: %s", g.export())
+	case s.Counts.Admitted == 0:
+		g.talk.sayf("nothing was crawled: every seed was refused, by --exclude or because it is too long; see: pawl export skipped%s", g.again)
+	case did == 0 && s.Before.Admitted > 0 && s.NewSeeds == 0:
+		g.talk.sayf("nothing is left to do; %s done; to see the pages: %s", grouped(s.Counts.Done()), g.export())
+	case s.Counts.Of(storage.Fetched) == 0:
+		g.talk.sayf("finished, but no page was fetched; to see why: pawl export%s", g.again)
+	default:
+		g.talk.sayf("finished: nothing is left; to see the pages: %s", g.export())
 	}
 	return nil
 }
+
+// export is the command that most want next.
+func (g *crawling) export() string { return "pawl export" + g.again + " -o pages.csv" }
 
 // limit says which limit was reached.
 func (g *crawling) limit(s *crawl.Summary) string {
@@ -361,19 +363,20 @@ func (g *crawling) limit(s *crawl.Summary) string {
 	return "reached " + string(s.End)
 }
 
-// raise is a command that goes on beyond the limit that was reached.
+// raise tells how to go on beyond the limit that was reached.
 func (g *crawling) raise(s *crawl.Summary) string {
 	set := &g.settings
-	base := "pawl crawl" + g.again
+	base := ", raise it: pawl crawl" + g.again
 	switch s.End {
 	case crawl.MaxPages:
 		return fmt.Sprintf("%s --max-pages %d", base, 2*max(uint64(set.MaxPages), s.Counts.Of(storage.Fetched)))
 	case crawl.MaxPagesPerHost:
 		return fmt.Sprintf("%s --max-pages-per-host %d", base, 2*set.MaxPagesPerHost)
 	case crawl.MaxBytes:
-		return base + " --max-bytes " + exactSize(2*max(set.MaxBytes, int64(s.Counts.Transferred)/1_000_000*1_000_000))
+		const mb = 1_000_000
+		return base + " --max-bytes " + exactSize(2*max(set.MaxBytes, int64(s.Counts.Transferred)/mb*mb))
 	}
-	return base
+	return ": pawl resume" + g.again
 }
 
 // tally sums up the run.

@@ -4,7 +4,7 @@
 //	go run ./internal/fakeweb/serve -pages 300 -hosts 2
 //
 // It prints the addresses of the roots, one a line, and serves until it is
-// killed or its standard input is closed.
+// killed or, when its standard input is a pipe, until that is closed.
 package main
 
 import (
@@ -26,7 +26,7 @@ func main() {
 	}
 }
 
-func serve(args []string, stdin io.Reader, stdout io.Writer) error {
+func serve(args []string, stdin *os.File, stdout io.Writer) error {
 	o := fakeweb.Defaults()
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	flags.IntVar(&o.Pages, "pages", o.Pages, "pages of each host")
@@ -71,10 +71,13 @@ func serve(args []string, stdin io.Reader, stdout io.Writer) error {
 		return err
 	}
 	closed := make(chan struct{})
-	go func() {
-		_, _ = io.Copy(io.Discard, stdin)
-		close(closed)
-	}()
+	// What a shell starts in the background has /dev/null there.
+	if info, err := stdin.Stat(); err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0 {
+		go func() {
+			_, _ = io.Copy(io.Discard, stdin)
+			close(closed)
+		}()
+	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	select {
