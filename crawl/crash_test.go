@@ -36,7 +36,7 @@ func TestCommitFails(t *testing.T) {
 		for _, workers := range []int{1, 200} {
 			inBubble(t, fmt.Sprintf("after %v, %d workers", after, workers), func(t *testing.T) {
 				o := fakeweb.Defaults()
-				o.Hosts, o.Pages = 4, 100
+				o.Hosts, o.Pages = 3, 50
 				o.Latency = fakeweb.Fixed(70 * time.Millisecond)
 				s := newSite(t, o)
 				s.opt.Workers, s.opt.PerHost = workers, 2

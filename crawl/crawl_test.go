@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -24,6 +25,20 @@ type site struct {
 	during func(*storage.File) // called before each run
 }
 
+// newPath is a place for a crawl file: in memory where there is such a place,
+// because in the time of a bubble a crawl commits thousands of times, and each
+// waits for the disk.
+func newPath(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "pawl-test-")
+	if err != nil {
+		dir = t.TempDir()
+	} else {
+		t.Cleanup(func() { os.RemoveAll(dir) })
+	}
+	return filepath.Join(dir, "crawl.pawl")
+}
+
 func newSite(t *testing.T, o fakeweb.Options) *site {
 	t.Helper()
 	o.Tally = true
@@ -31,7 +46,7 @@ func newSite(t *testing.T, o fakeweb.Options) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, path: filepath.Join(t.TempDir(), "crawl.pawl"), web: web}
+	s := &site{t: t, path: newPath(t), web: web}
 	s.opt = Options{Settings: Defaults("pawl/test"), Transport: web, Input: Input{Args: web.Seeds()}}
 	return s
 }

@@ -227,7 +227,7 @@ func TestMaxPagesIsExact(t *testing.T) {
 	} {
 		inBubble(t, c.name, func(t *testing.T) {
 			o := fakeweb.Defaults()
-			o.Hosts, o.Pages = 4, 150
+			o.Hosts, o.Pages = 3, 70
 			o.Faults = fakeweb.AllFaults()
 			o.Latency = fakeweb.Fixed(30 * time.Millisecond)
 			s := newSite(t, o)

@@ -121,7 +121,7 @@ func TestThrottledHostIsAskedLess(t *testing.T) {
 }
 
 func TestHostThatThrottlesForEver(t *testing.T) {
-	for _, wish := range []time.Duration{0, time.Second, time.Hour} {
+	for _, wish := range []time.Duration{0, time.Second, 10 * time.Minute} {
 		inBubble(t, wish.String(), func(t *testing.T) {
 			s, p := onPaper(t, "http://a.test/", "http://b.test/")
 			links := numbered(p, "http://a.test", 600, refusal(429, wish))
@@ -264,33 +264,32 @@ func TestRobotsHoldsOnlyItsHost(t *testing.T) {
 
 // robots.txt is asked for again after a day. When it cannot be had then, its
 // last copy goes on to serve.
-func TestRobotsOfACrawlThatTakesMoreThanADay(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a day is long, also in a bubble")
-	}
+func TestRobotsIsAskedForAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := onPaper(t, "http://a.test/")
-		s.opt.Delay = 3 * time.Hour
-		s.opt.Retries = 0
-		numbered(p, "http://a.test", 9, linking("/no"))
+		s.opt.Delay = 10 * time.Minute
+		s.opt.Retries = 1
+		numbered(p, "http://a.test", 20, linking("/no"))
 		p.on("http://a.test/robots.txt", text("User-agent: *\nDisallow: /no"), status(500))
-		s.stopAfter(10 * time.Hour)
+		s.stopAfter(25 * time.Minute)
+		time.Sleep(22 * time.Hour)
 		s.finish()
 		want := map[string]string{"http://a.test/": "fetched", "http://a.test/no": "blocked"}
-		for i := range 9 {
+		for i := range 20 {
 			want[fmt.Sprintf("http://a.test/%d", i+1)] = "fetched"
 		}
 		s.want(want)
 		var asked []time.Duration
 		for _, a := range p.asked {
 			if strings.HasSuffix(a.url, "/robots.txt") {
-				asked = append(asked, a.at.Sub(p.asked[0].at).Round(time.Hour))
+				asked = append(asked, a.at.Sub(p.asked[0].at))
 			}
 		}
-		if len(asked) < 2 || asked[1] < 24*time.Hour || asked[1] > 27*time.Hour {
+		// Once more after a day, in two attempts, and an hour later.
+		if len(asked) < 4 || asked[1] < 24*time.Hour || asked[1] > 24*time.Hour+11*time.Minute || asked[3] < asked[2]+time.Hour {
 			t.Errorf("robots.txt was asked for after %v", asked)
 		}
-		if gap := p.gap("a.test"); gap < 3*time.Hour {
+		if gap := p.gap("a.test"); gap < 10*time.Minute {
 			t.Errorf("a gap of %v", gap)
 		}
 	})

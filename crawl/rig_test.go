@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -210,7 +209,7 @@ var (
 func onPaper(t *testing.T, seeds ...string) (*site, *paper) {
 	t.Helper()
 	p := newPaper()
-	s := &site{t: t, path: filepath.Join(t.TempDir(), "crawl.pawl")}
+	s := &site{t: t, path: newPath(t)}
 	s.opt = Options{Settings: Defaults("pawl/test"), Transport: p, Input: Input{Args: seeds}}
 	return s, p
 }
@@ -316,7 +315,7 @@ func (s *site) killWhen(arm func(kill func()), disarm func()) (died bool) {
 	s.opt.Transport = cable
 	ctx, cancel := context.WithCancel(s.t.Context())
 	defer cancel()
-	grave := filepath.Join(s.t.TempDir(), "crawl.pawl")
+	grave := newPath(s.t)
 	arm(func() {
 		cable.cut.Store(true)
 		died = true

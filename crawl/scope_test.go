@@ -453,7 +453,7 @@ func TestChangedSettings(t *testing.T) {
 		for _, when := range []string{"at the end", "on the way", "stopped in the review", "killed in the review"} {
 			inBubble(t, c.name+", "+when, func(t *testing.T) {
 				o := fakeweb.Defaults()
-				o.Hosts, o.Pages, o.Fanout, o.LinksPerPage = 3, 80, 4, 6
+				o.Hosts, o.Pages, o.Fanout, o.LinksPerPage = 3, 40, 4, 6
 				o.PageBytes = 100
 				o.Faults = fakeweb.Faults{NotFound: 30, Redirect: 60, Chain: 60, ChainHops: 4}
 				one := func() *site {
