@@ -164,6 +164,61 @@ func TestRefusedThenAdmitted(t *testing.T) {
 			if n := r.f.Counts().Pending; n != 0 {
 				t.Errorf("%d pending", n)
 			}
+			if added, err := r.f.AddSeeds(r.candidates(link), nil, r.now); added != 0 || err != nil {
+				t.Errorf("it is admitted twice: %v", err)
+			}
+		})
+	}
+}
+
+func TestScopeGrew(t *testing.T) {
+	refuse := func(r *rig) {
+		_, err := r.f.AddSeeds(r.refused(storage.OutOfScope, "http://x.test/"), nil, r.now)
+		r.ok(err)
+	}
+	for _, c := range []struct {
+		name            string
+		do              func(r *rig)
+		hosts, byFolder bool
+	}{
+		{"nothing was refused", func(r *rig) { r.seed("http://a.test/", "http://b.test/") }, false, false},
+		{"refused for another reason", func(r *rig) {
+			_, err := r.f.AddSeeds(r.refused(storage.Excluded, "http://x.test/"), nil, r.now)
+			r.ok(err)
+			r.seed("http://a.test/")
+		}, false, false},
+		{"refused after the last host came", func(r *rig) { r.seed("http://a.test/"); refuse(r) }, false, false},
+		{"a host came", func(r *rig) { refuse(r); r.seed("http://a.test/") }, true, true},
+		{"a folder came", func(r *rig) { r.seed("http://a.test/"); refuse(r); r.seed("http://a.test/x/y") }, false, true},
+		{"nothing new came", func(r *rig) { r.seed("http://a.test/"); refuse(r); r.seed("http://a.test/y") }, false, false},
+		{"a review was opened since", func(r *rig) {
+			refuse(r)
+			r.seed("http://a.test/x/y")
+			r.ok(r.f.OpenReview(r.now))
+		}, false, false},
+		{"a host came since the review", func(r *rig) {
+			refuse(r)
+			r.ok(r.f.OpenReview(r.now))
+			r.seed("http://a.test/")
+		}, true, true},
+		{"the one who names it again changes nothing", func(r *rig) {
+			refuse(r)
+			r.seed("http://a.test/")
+			r.ok(r.f.OpenReview(r.now))
+			r.seed("http://a.test/")
+		}, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t, quick())
+			c.do(r)
+			for range 2 {
+				if hosts, folders := r.f.ScopeGrew(false), r.f.ScopeGrew(true); hosts != c.hosts || folders != c.byFolder {
+					t.Errorf("grew by a host %v, by a folder %v, want %v %v", hosts, folders, c.hosts, c.byFolder)
+				}
+				r.commit()
+				r.isPure()
+				r.reopen()
+			}
 		})
 	}
 }

@@ -212,6 +212,13 @@ func TestGapFollowsWhatIsLearned(t *testing.T) {
 		r.ok(r.f.Set(Options{PerHost: 1, IgnoreRobots: true, Delay: time.Minute}))
 		r.wakes(time.Minute)
 	})
+	t.Run("a new gap counts from what is out", func(t *testing.T) {
+		r := newRig(t, Options{PerHost: 2, IgnoreRobots: true})
+		r.seed("http://a.test/1", "http://a.test/2")
+		r.want("http://a.test/1")
+		r.ok(r.f.Set(Options{PerHost: 2, IgnoreRobots: true, Delay: time.Minute}))
+		r.wakes(time.Minute)
+	})
 	t.Run("a slow answer slows the next", func(t *testing.T) {
 		r := newRig(t, Options{PerHost: 2, IgnoreRobots: true, Adaptive: true})
 		r.seed("http://a.test/1", "http://a.test/2", "http://a.test/3")
@@ -319,6 +326,34 @@ func TestCleanEndKeepsTheGap(t *testing.T) {
 	r.pass(10 * time.Second)
 	r.stop()
 	r.want("http://b.test/1")
+	r.wakes(50 * time.Second)
+}
+
+func TestRequestThatWasBrokenOff(t *testing.T) {
+	r := newRig(t, Options{PerHost: 1, IgnoreRobots: true, Delay: time.Minute})
+	r.seed("http://a.test/1")
+	j := r.want("http://a.test/1")
+	sent := r.now
+	r.pass(time.Second)
+	r.f.Release(j, sent)
+	r.ok(r.f.Abandon(j, storage.Ask{Asked: true, Time: sent.UnixMilli(), Took: 1000}))
+	r.stop()
+	if c := r.f.Counts(); c.Pending != 1 || c.Requests != 1 {
+		t.Errorf("counts %+v", c)
+	}
+	r.wakes(59 * time.Second)
+	r.pass(time.Minute)
+	if j := r.want("http://a.test/1"); j.Attempt != 1 || j.Careful {
+		t.Errorf("it comes again as %+v", j)
+	}
+}
+
+func TestShortRunAfterAnUncleanEnd(t *testing.T) {
+	r := newRig(t, Options{PerHost: 1, IgnoreRobots: true, Delay: time.Minute})
+	r.seed("http://a.test/1")
+	r.reopen()
+	r.pass(10 * time.Second)
+	r.stop()
 	r.wakes(50 * time.Second)
 }
 
