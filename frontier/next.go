@@ -103,7 +103,9 @@ func (f *Frontier) Next(now time.Time, r *storage.Reader) (j Job, ok bool, err e
 			return j, true, nil
 		}
 	}
-	return Job{}, false, nil
+	// Perhaps all that is left has just been put off.
+	ok, err = f.nextDeferred(at, r, &j)
+	return j, ok, err
 }
 
 // pick chooses the host's next job. It gives none when the robots.txt of the
@@ -124,7 +126,7 @@ func (f *Frontier) pick(h *host, at int64, r *storage.Reader, j *Job) (bool, err
 				return false, nil
 			}
 			h.retries = h.retries[1:]
-			if f.putOff(id) {
+			if f.putOff(h, id, t.place, at) {
 				return false, nil
 			}
 			j.Attempt, j.Hops, j.Raw = t.attempt+1, t.hops, t.raw
@@ -148,7 +150,7 @@ func (f *Frontier) pick(h *host, at int64, r *storage.Reader, j *Job) (bool, err
 	h.queue.next = ord + 1
 	j.Attempt = 1
 	id := storage.JobID{Host: h.id, Ord: ord}
-	if f.putOff(id) {
+	if f.putOff(h, id, p, at) {
 		return false, nil
 	}
 	return true, f.hand(h, id, p, at, r, j)
@@ -222,7 +224,7 @@ func (f *Frontier) handOut(h *host, at int64, j *Job) {
 		*mark = m
 		j.Careful = true
 		j.Condemned = isCondemned(m)
-		j.Alone = j.Robots && m.Marks >= robotsMarksToRunAlone && !j.Condemned
+		j.Alone = f.runsAlone(j, m, at)
 	}
 	if f.careful > 0 {
 		f.careful--

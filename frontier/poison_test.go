@@ -9,6 +9,15 @@ import (
 
 const poison = "http://a.test/poison"
 
+// takeOnly hands out the job of one address, and finishes what comes with it.
+func (r *rig) takeOnly(url, other string) *Job {
+	jobs := r.take()
+	if j := jobs[other]; j != nil {
+		r.again(j, 0)
+	}
+	return jobs[url]
+}
+
 // take hands out everything that may go now, by address.
 func (r *rig) take() map[string]*Job {
 	jobs := map[string]*Job{}
@@ -40,13 +49,18 @@ func TestPoisonedPage(t *testing.T) {
 		r.reopen()
 	}
 
-	// Both are suspects now, and nothing else is.
+	// Both are suspects now, and wait until the process has lasted for a while.
 	r.seed(bystander)
 	jobs := r.take()
-	if !jobs[poison].Alone || !jobs[innocent].Alone || jobs[bystander].Alone {
-		t.Fatal("the wrong jobs come alone")
+	if len(jobs) != 1 || jobs[bystander] == nil || jobs[bystander].Alone {
+		t.Fatalf("%d jobs come, want the bystander", len(jobs))
 	}
 	r.fetched(jobs[bystander])
+	r.pass(patience)
+	jobs = r.take()
+	if !jobs[poison].Alone || !jobs[innocent].Alone {
+		t.Fatal("the suspects do not come alone")
+	}
 	r.f.RunsAlone(jobs[innocent])
 	r.commit()
 	r.fetched(jobs[innocent])
@@ -54,13 +68,20 @@ func TestPoisonedPage(t *testing.T) {
 	r.commit()
 	r.reopen()
 
+	// Once is not enough: it may have been killed from outside.
+	r.pass(patience)
 	jobs = r.take()
-	if len(jobs) != 1 {
-		t.Errorf("%d jobs come again, want the poisoned one alone", len(jobs))
+	if len(jobs) != 1 || !jobs[poison].Alone || jobs[poison].Condemned {
+		t.Fatalf("%d jobs come, want the poisoned one alone: %+v", len(jobs), jobs[poison])
 	}
+	r.f.RunsAlone(jobs[poison])
+	r.commit()
+	r.reopen()
+
+	jobs = r.take()
 	j := jobs[poison]
-	if !j.Condemned || j.Alone {
-		t.Fatalf("the page that died alone: %+v", j)
+	if len(jobs) != 1 || !j.Condemned || j.Alone {
+		t.Fatalf("the page that died alone twice: %+v", j)
 	}
 	r.f.Release(j, time.Time{})
 	r.ok(r.f.Finish(j, &storage.Visit{Outcome: storage.Failed, Class: storage.Crashed}, nil, 0))
@@ -71,8 +92,15 @@ func TestPoisonedPage(t *testing.T) {
 
 func TestMarks(t *testing.T) {
 	// A page that is out when the process is killed, so and so often, with
-	// what happens in between.
+	// what happens in between. Another is always out beside it.
+	const other = "http://b.test/other"
 	die := func(r *rig) { r.take(); r.commit(); r.reopen() }
+	dieAlone := func(r *rig) {
+		r.pass(patience)
+		r.f.RunsAlone(r.takeOnly(poison, other))
+		r.commit()
+		r.reopen()
+	}
 	for _, c := range []struct {
 		name             string
 		do               func(r *rig)
@@ -100,7 +128,6 @@ func TestMarks(t *testing.T) {
 		{name: "killed twice and before its turn", do: func(r *rig) { die(r); die(r); r.commit(); r.reopen() }, careful: true, alone: true},
 		{name: "a retry clears the mark", do: func(r *rig) {
 			die(r)
-			die(r)
 			r.again(r.take()[poison], 0)
 			r.commit()
 		}},
@@ -109,42 +136,68 @@ func TestMarks(t *testing.T) {
 			r.again(r.take()[poison], 0)
 			r.stop()
 		}},
-		{name: "died alone", do: func(r *rig) {
+		{name: "died alone once", do: func(r *rig) { die(r); die(r); dieAlone(r) }, careful: true, alone: true},
+		{name: "died alone twice", do: func(r *rig) { die(r); die(r); dieAlone(r); dieAlone(r) }, careful: true, condemned: true},
+		{name: "died alone twice, then killed before its turn", do: func(r *rig) {
 			die(r)
 			die(r)
-			r.f.RunsAlone(r.take()[poison])
+			dieAlone(r)
+			dieAlone(r)
 			r.commit()
 			r.reopen()
 		}, careful: true, condemned: true},
-		{name: "died alone, then killed before its turn", do: func(r *rig) {
-			die(r)
-			die(r)
-			r.f.RunsAlone(r.take()[poison])
-			r.commit()
-			r.reopen()
-			r.commit()
-			r.reopen()
-		}, careful: true, condemned: true},
-		{name: "came alone, killed before it ran", do: func(r *rig) { die(r); die(r); r.take(); r.reopen() }, careful: true, alone: true},
+		{name: "came alone, killed before it ran", do: func(r *rig) { die(r); die(r); r.pass(patience); r.take(); r.reopen() }, careful: true, alone: true},
 		{name: "ran alone, stopped cleanly", do: func(r *rig) {
 			die(r)
 			die(r)
-			r.f.RunsAlone(r.take()[poison])
+			r.pass(patience)
+			r.f.RunsAlone(r.takeOnly(poison, other))
 			r.commit()
 			r.stop()
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, quick())
-			r.seed(poison)
+			r.seed(poison, other)
 			r.stop()
 			c.do(r)
 			r.f.careful = 0 // the window is another test's
+			if c.alone {
+				r.seed("http://c.test/fresh") // so that there is something else to do
+				if r.take()[poison] != nil {
+					t.Error("it comes before the process has lasted")
+				}
+				r.pass(patience)
+			}
 			j := r.take()[poison]
+			if j == nil {
+				t.Fatal("it does not come")
+			}
 			if j.Careful != c.careful || j.Alone != c.alone || j.Condemned != c.condemned {
 				t.Errorf("careful %v alone %v condemned %v, want %v %v %v", j.Careful, j.Alone, j.Condemned, c.careful, c.alone, c.condemned)
 			}
 		})
+	}
+}
+
+// Killed all the time, a process still gets on when suspects are all that is
+// left, and whatever is the only one out is known to be.
+func TestSuspectsAreAllThatIsLeft(t *testing.T) {
+	r := newRig(t, quick())
+	r.seed(poison)
+	for range 2 {
+		r.want(poison)
+		r.commit()
+		r.reopen()
+	}
+	j := r.want(poison)
+	if j.Alone || j.Condemned || !j.Careful {
+		t.Fatalf("after two ends: %+v", j)
+	}
+	r.commit()
+	r.reopen()
+	if j := r.want(poison); !j.Condemned {
+		t.Fatalf("alone at the last two of three ends: %+v", j)
 	}
 }
 
@@ -156,14 +209,11 @@ func TestPoisonedRobots(t *testing.T) {
 	r.fetched(r.want("http://a.test/1"))
 	r.commit()
 	r.pass(2 * time.Hour)
-	// The next process dies of it when it is asked for again.
+	// The next processes die of it when it is asked for again. From the second
+	// on it is known to be alone.
 	for n := range 3 {
-		j := r.want("http://a.test/robots.txt")
-		if j.Alone != (n == 2) {
+		if j := r.want("http://a.test/robots.txt"); j.Alone || j.Condemned {
 			t.Fatalf("after %d ends: %+v", n, j)
-		}
-		if j.Alone {
-			r.f.RunsAlone(j)
 		}
 		r.commit()
 		r.reopen()

@@ -45,6 +45,7 @@ type sim struct {
 	// Of the process.
 	out      []*running
 	pages    map[string]bool // handed out in this run, by address and life
+	patient  time.Time       // when suspects may run alone
 	suspects map[storage.JobID]storage.Mark
 	careful  int
 	sent     map[string]int64 // by host, nanoseconds
@@ -52,7 +53,8 @@ type sim struct {
 	fresh    map[string]bool  // origins whose robots.txt has served no job yet
 	drain    bool
 	ids      map[storage.JobID]string
-	outcomes map[string]int // how often each address and life was finished
+	urls     map[storage.JobID]string // of those that were ever handed out
+	outcomes map[string]int           // how often each address and life was finished
 	trace    []string
 }
 
@@ -81,7 +83,7 @@ func (s *sim) log(format string, args ...any) {
 func (s *sim) chance(percent int) bool { return s.rng.IntN(100) < percent }
 
 func simulate(t *testing.T, seed uint64, steps int) {
-	s := &sim{rng: rand.New(rand.NewPCG(seed, 1)), m: newModel(), outcomes: map[string]int{}, ids: map[storage.JobID]string{}}
+	s := &sim{rng: rand.New(rand.NewPCG(seed, 1)), m: newModel(), outcomes: map[string]int{}, ids: map[storage.JobID]string{}, urls: map[storage.JobID]string{}}
 	s.rig = newRig(t, s.options())
 	s.durable = s.m.clone()
 	s.begin(false)
@@ -106,6 +108,7 @@ func (s *sim) begin(unclean bool) {
 	s.out, s.pages, s.sent, s.fresh = nil, map[string]bool{}, map[string]int64{}, map[string]bool{}
 	s.suspects, s.careful = map[storage.JobID]storage.Mark{}, 0
 	s.batch, s.sealing = nil, nil
+	s.patient = s.now.Add(2 * time.Second)
 	if unclean {
 		s.floor = s.now.UnixNano() // and remembered by the file
 	}
@@ -120,7 +123,13 @@ func (s *sim) begin(unclean bool) {
 	if unclean {
 		s.careful = window
 		for id, m := range s.m.marks {
-			m.Marks++
+			if m.Running {
+				m.Marks++
+			}
+			if m.Only {
+				m.Alone++
+			}
+			m.Running, m.Only = false, false
 			s.suspects[id] = m
 		}
 	}
@@ -192,7 +201,16 @@ func (s *sim) found() []Candidate {
 	}
 	var links []Candidate
 	for range s.rng.IntN(6) {
-		links = append(links, s.candidate())
+		c := s.candidate()
+		links = append(links, c)
+		if s.chance(10) {
+			// The same once more, by another link.
+			c.Reason, c.NoFollow = storage.Excluded, false
+			if s.chance(50) {
+				c.Reason = storage.NoReason
+			}
+			links = append(links, c)
+		}
 	}
 	if s.rng.IntN(400) == 0 {
 		for i := range 200 + s.rng.IntN(500) {
@@ -290,15 +308,15 @@ func (s *sim) checkPageJob(j *Job) {
 	if old, ok := s.ids[j.ID]; ok && old != key {
 		s.fail("job %v was %s and is %s", j.ID, old, key)
 	}
-	s.ids[j.ID] = key
+	s.ids[j.ID], s.urls[j.ID] = key, j.URL
 	if s.pages[key] && !p.retrying {
 		s.fail("%s comes twice", key)
 	}
 	s.pages[key] = true
 	o := weburl.URL(j.URL).Origin()
-	if !p.retrying {
+	if !p.retrying && !s.isPutOff(j.URL) {
 		for url, q := range s.m.pages {
-			if q.finished || q.retrying || s.pages[life(url, &q)] || hostOf(url) != j.Host || url == j.URL {
+			if q.finished || s.isPutOff(url) || q.retrying || s.pages[life(url, &q)] || hostOf(url) != j.Host || url == j.URL {
 				continue
 			}
 			if dq, ok := s.durable.pages[url]; !ok || dq.call != q.call {
@@ -402,11 +420,27 @@ func (s *sim) checkRobotsJob(j *Job) {
 // checkPoison holds the flags of a job against the marks of earlier ends.
 func (s *sim) checkPoison(j *Job) {
 	m, suspect := s.suspects[j.ID]
-	careful, alone, condemned := suspect || s.careful > 0, suspect && !m.Alone && m.Marks >= 2, suspect && m.Alone
+	careful, condemned := suspect || s.careful > 0, suspect && m.Marks >= 3 && m.Alone >= 2
+	alone := suspect && !condemned
+	if j.Robots {
+		alone = alone && m.Marks >= 5
+	} else {
+		alone = alone && m.Marks >= 2 && !s.now.Before(s.patient) && j.GaveUp == storage.NoClass
+	}
 	s.careful = max(0, s.careful-1)
 	if j.Careful != careful || j.Alone != alone || j.Condemned != condemned {
 		s.fail("%s is careful %v alone %v condemned %v, want %v %v %v", j.URL, j.Careful, j.Alone, j.Condemned, careful, alone, condemned)
 	}
+}
+
+// isPutOff tells whether a page waits until it may run alone.
+func (s *sim) isPutOff(url string) bool {
+	for id, m := range s.suspects {
+		if s.urls[id] == url {
+			return m.Marks >= 2 && !(m.Marks >= 3 && m.Alone >= 2)
+		}
+	}
+	return false
 }
 
 // checkNone checks that nothing could have been handed out: that no host was
@@ -467,6 +501,9 @@ func (s *sim) checkNone() {
 		d, isDurable := s.durable.pages[url]
 		isOut := slices.ContainsFunc(s.out, func(x *running) bool { return x.job.URL == url })
 		if p.finished || isOut || !isDurable || d.call != p.call || !isOpen(name) {
+			continue
+		}
+		if s.isPutOff(url) && s.now.Before(s.patient) {
 			continue
 		}
 		if h.gaveUp == storage.NoClass {
@@ -773,7 +810,6 @@ func (s *sim) seal() {
 func (s *sim) marks() map[storage.JobID]storage.Mark {
 	marks := map[storage.JobID]storage.Mark{}
 	for id, m := range s.suspects {
-		m.Marks--
 		marks[id] = m
 	}
 	for _, r := range s.out {
@@ -781,7 +817,8 @@ func (s *sim) marks() map[storage.JobID]storage.Mark {
 		if !ok {
 			m.Job = r.job.ID
 		}
-		m.Alone = m.Alone || r.alone
+		m.Running = true
+		m.Only = len(s.out) == 1 && (s.careful > 0 || r.alone)
 		marks[r.job.ID] = m
 	}
 	return marks

@@ -61,11 +61,25 @@ func isCondemned(m storage.Mark) bool {
 	return m.Marks >= marksToCondemn && m.Alone >= aloneToCondemn
 }
 
-// putOff takes a job out of its host's turn when it is to run alone.
-func (f *Frontier) putOff(id storage.JobID) bool {
-	m, ok := f.suspects[id]
-	if !ok || m.Marks < marksToRunAlone || isCondemned(m) {
+// runsAlone tells whether a suspect that is handed out now runs alone.
+func (f *Frontier) runsAlone(j *Job, m storage.Mark, at int64) bool {
+	switch {
+	case j.Condemned, j.GaveUp != storage.NoClass:
 		return false
+	case j.Robots:
+		return m.Marks >= robotsMarksToRunAlone
+	}
+	return m.Marks >= marksToRunAlone && at >= f.patience
+}
+
+// putOff takes a job out of its host's turn when it is to run alone later.
+func (f *Frontier) putOff(h *host, id storage.JobID, p place, at int64) bool {
+	m, ok := f.suspects[id]
+	switch {
+	case !ok, m.Marks < marksToRunAlone, isCondemned(m), at >= f.patience:
+		return false
+	case h.gaveUp != storage.NoClass, f.originGaveUp(h, p.https):
+		return false // it is not asked for
 	}
 	f.deferred = append(f.deferred, id)
 	return true
@@ -75,14 +89,28 @@ func (f *Frontier) putOff(id storage.JobID) bool {
 func (f *Frontier) deferredAt(id storage.JobID) int64 {
 	h := f.hosts[id.Host]
 	switch {
-	case h.gaveUp != storage.NoClass:
+	case h.gaveUp != storage.NoClass, f.originGaveUp(h, f.deferredPlace(id).https):
 		return 0
 	case int(h.out) >= f.options.PerHost, h.isStarting, !f.pagesLeft(h), h.origin(f.deferredPlace(id).https).busy:
 		return never
-	case len(f.ready) == 0 && len(f.out) == 0:
-		return h.gate(&f.options) // nothing else is left to do
+	case f.nothingElse():
+		return h.gate(&f.options)
 	}
 	return max(h.gate(&f.options), f.patience)
+}
+
+// nothingElse tells whether all that is left to do, and all that is out, are
+// suspects that should run alone.
+func (f *Frontier) nothingElse() bool {
+	if len(f.ready) > 0 {
+		return false
+	}
+	for _, m := range f.out {
+		if m.Marks < marksToRunAlone {
+			return false
+		}
+	}
+	return true
 }
 
 // deferredPlace is where the address of a job that was put off stands.
@@ -115,9 +143,12 @@ func (f *Frontier) nextDeferred(at int64, r *storage.Reader, j *Job) (bool, erro
 		if err := f.hand(h, id, p, at, r, j); err != nil {
 			return false, err
 		}
-		j.Alone = at >= f.patience && j.GaveUp == storage.NoClass
 		f.wake(h)
 		return true, nil
 	}
 	return false, nil
+}
+
+func (f *Frontier) originGaveUp(h *host, https bool) bool {
+	return !f.options.IgnoreRobots && h.origin(https).state == storage.RobotsGivenUp
 }
