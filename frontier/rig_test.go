@@ -250,7 +250,9 @@ func (r *rig) isPure() {
 	r.ok(err)
 	for i, h := range cold.hosts {
 		// What is out waits nowhere.
-		h.retries = slices.DeleteFunc(h.retries, func(id storage.JobID) bool { return r.f.out[id] != nil })
+		h.retries = slices.DeleteFunc(h.retries, func(id storage.JobID) bool {
+			return r.f.out[id] != nil || slices.Contains(r.f.deferred, id)
+		})
 		if h.origins == nil {
 			continue
 		}
