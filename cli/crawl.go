@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"pawl/crawl"
-	"pawl/frontier"
 	"pawl/storage"
 	"pawl/weburl"
 )
@@ -254,12 +254,8 @@ func (g *crawling) greet(c *crawl.Crawl) error {
 	if len(g.changes) > 0 {
 		g.talk.sayf("settings changed: %s", strings.Join(g.changes, ", "))
 	}
-	isAdding, err := g.hasNewSeeds(c)
-	if err != nil {
-		return err
-	}
 	verb := "going on with"
-	if isAdding {
+	if g.hasNewSeeds(c) {
 		verb = "adding to"
 	}
 	counts := c.Counts()
@@ -268,24 +264,11 @@ func (g *crawling) greet(c *crawl.Crawl) error {
 }
 
 // hasNewSeeds tells whether a seed of the command line is not yet a job.
-func (g *crawling) hasNewSeeds(c *crawl.Crawl) (bool, error) {
-	if len(g.seeds) == 0 {
-		return false, nil
-	}
-	f, err := frontier.Load(g.file, frontier.Defaults())
-	if err != nil {
-		return false, err
-	}
-	for _, s := range g.seeds {
+func (g *crawling) hasNewSeeds(c *crawl.Crawl) bool {
+	return slices.ContainsFunc(g.seeds, func(s string) bool {
 		u, err := crawl.ParseSeed(c.Speller(), strings.TrimSpace(s))
-		if err != nil {
-			continue
-		}
-		if _, isAdmitted := f.Knows(f.Fingerprint(string(u))); !isAdmitted {
-			return true, nil
-		}
-	}
-	return false, nil
+		return err == nil && !c.Knows(u)
+	})
 }
 
 // hostList names hosts, but not a thousand of them.

@@ -229,10 +229,11 @@ func queueRows(pending iter.Seq2[frontier.Pending, error]) iter.Seq2[export.Queu
 	return func(yield func(export.QueueRow, error) bool) {
 		for p, err := range pending {
 			row := export.QueueRow{
-				Found: p.Found, State: export.Queued, Host: p.Host, Attempts: p.Attempt, Due: p.Due, Class: p.Class,
+				Found: p.Found, State: export.Queued, Host: p.Host,
 			}
-			if p.Attempt > 0 || p.Due > 0 {
-				row.State = export.Retrying
+			if t := p.Retry; t != nil {
+				row.State, row.Attempts, row.Due = export.Retrying, t.Attempt, t.Due
+				row.Class, row.Status, row.Error = t.Class, t.Status, t.Error
 			}
 			if !yield(row, err) {
 				return

@@ -142,6 +142,13 @@ func (c *Crawl) Counts() storage.Counts { return c.frontier.Counts() }
 // runs.
 func (c *Crawl) RootHosts() []string { return slices.Clone(c.frontier.RootHosts()) }
 
+// Knows tells whether an address is a job of the crawl. Not to be called while
+// Run runs.
+func (c *Crawl) Knows(u weburl.URL) bool {
+	_, isAdmitted := c.frontier.Knows(c.frontier.Fingerprint(string(u)))
+	return isAdmitted
+}
+
 // Speller spells addresses by the rules of this crawl.
 func (c *Crawl) Speller() *weburl.Speller { return c.speller }
 

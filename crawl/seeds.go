@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -163,6 +164,9 @@ func readLine(b *bufio.Reader) (line string, size int64, err error) {
 // file feeds a file of seeds, from where it was left if it is the same file.
 func (f *feeder) file(path string, last storage.Source, known bool) error {
 	h, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) && known && last.Offset >= last.Size {
+		return nil // it was read to its end
+	}
 	if err != nil {
 		return err
 	}

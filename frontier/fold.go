@@ -37,7 +37,7 @@ func (f *Frontier) foldEvent(seq uint64, event []byte) error {
 	case storage.KindSkip:
 		return f.foldSkip(seq, event)
 	case storage.KindRetry:
-		return f.foldRetry(event)
+		return f.foldRetry(seq, event)
 	case storage.KindHost:
 		return f.foldHost(seq, event)
 	case storage.KindEdit:
@@ -183,7 +183,7 @@ func (f *Frontier) foldSkip(seq uint64, event []byte) error {
 	return s.Links.Err()
 }
 
-func (f *Frontier) foldRetry(event []byte) error {
+func (f *Frontier) foldRetry(seq uint64, event []byte) error {
 	r, err := storage.DecodeRetry(event)
 	if err != nil {
 		return err
@@ -198,8 +198,8 @@ func (f *Frontier) foldRetry(event []byte) error {
 	}
 	f.counts.LastTime = max(f.counts.LastTime, r.Time)
 	now := retry{
-		attempt: r.Attempt, hops: r.Hops, class: r.Class,
-		due: r.Due * int64(time.Millisecond), raw: r.Raw,
+		attempt: r.Attempt, hops: r.Hops,
+		due: r.Due * int64(time.Millisecond), raw: r.Raw, event: seq,
 	}
 	if old := f.retries[r.Job]; old != nil {
 		now.place = old.place

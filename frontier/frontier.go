@@ -91,9 +91,9 @@ type retry struct {
 	place
 	attempt uint8
 	hops    uint8
-	class   storage.Class
 	due     int64
 	raw     string
+	event   uint64 // seq of the Retry that tells of it
 }
 
 // Frontier: see the package comment.

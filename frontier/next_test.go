@@ -293,10 +293,10 @@ func TestPending(t *testing.T) {
 	if len(got) != len(urls)-9+1 {
 		t.Fatalf("%d jobs pending", len(got))
 	}
-	if p := got[0]; p.URL != urls[3] || p.Attempt != 1 || p.Due != r.now.Add(time.Hour).UnixMilli() || p.Host != "a.test" {
+	if p := got[0]; p.URL != urls[3] || p.Retry == nil || p.Retry.Attempt != 1 || p.Retry.Due != r.now.Add(time.Hour).UnixMilli() || p.Host != "a.test" {
 		t.Errorf("first %+v", p)
 	}
-	if p := got[1]; p.URL != urls[10] || p.Attempt != 0 || p.Due != 0 {
+	if p := got[1]; p.URL != urls[10] || p.Retry != nil {
 		t.Errorf("second %+v", p)
 	}
 	if p := got[len(got)-1]; p.URL != "http://b.test/1" {

@@ -19,7 +19,8 @@ import (
 //     tells. But not before the run has lasted for a while: a process that is
 //     killed all the time would seem to die of whatever runs first. Until then
 //     it is put off, unless nothing else is left to do: then it runs as
-//     before.
+//     before, but not for ever. For where one page kills the process at once,
+//     all that it takes with it are suspects in the end, and nothing else.
 //   - One that was out at three unclean ends, and was alone at two of them, is
 //     condemned: it is finished as crashed without being asked for again.
 //
@@ -31,6 +32,10 @@ const (
 	marksToRunAlone = 2
 
 	robotsMarksToRunAlone = 5
+
+	// marksToWait is after how many unclean ends a suspect waits for its time
+	// alone also when nothing else is left to do.
+	marksToWait = 6
 
 	marksToCondemn = 3
 	aloneToCondemn = 2
@@ -93,7 +98,7 @@ func (f *Frontier) deferredAt(id storage.JobID) int64 {
 		return 0
 	case int(h.out) >= f.options.PerHost, h.isStarting, !f.pagesLeft(h), h.origin(f.deferredPlace(id).https).busy:
 		return never
-	case f.nothingElse():
+	case f.suspects[id].Marks < marksToWait && f.nothingElse():
 		return h.gate(&f.options)
 	}
 	return max(h.gate(&f.options), f.patience)
