@@ -32,11 +32,11 @@ func (s spy) RoundTrip(r *http.Request) (*http.Response, error) {
 // A run whose commits fail ends with an error, at once, and what was committed
 // is what the next run goes on from.
 func TestCommitFails(t *testing.T) {
-	for _, after := range []time.Duration{0, 50 * time.Millisecond, 1500 * time.Millisecond, 5 * time.Second} {
+	for _, after := range []time.Duration{0, 50 * time.Millisecond, 1200 * time.Millisecond} {
 		for _, workers := range []int{1, 200} {
 			inBubble(t, fmt.Sprintf("after %v, %d workers", after, workers), func(t *testing.T) {
 				o := fakeweb.Defaults()
-				o.Hosts, o.Pages = 3, 50
+				o.Hosts, o.Pages = 3, 30
 				o.Latency = fakeweb.Fixed(70 * time.Millisecond)
 				s := newSite(t, o)
 				s.opt.Workers, s.opt.PerHost = workers, 2
@@ -115,7 +115,7 @@ func TestPageThatKillsTheProcess(t *testing.T) {
 					if !died {
 						break
 					}
-					if deaths++; deaths > 5 {
+					if deaths++; deaths > 12 {
 						t.Fatal("it dies for ever")
 					}
 				}
@@ -150,7 +150,7 @@ func TestPageThatKillsTheProcess(t *testing.T) {
 func TestKillsCondemnNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := fakeweb.Defaults()
-		o.Hosts, o.Pages = 3, 100
+		o.Hosts, o.Pages = 3, 50
 		o.Latency = fakeweb.Fixed(400 * time.Millisecond)
 		s := newSite(t, o)
 		s.opt.PerHost = 2

@@ -185,7 +185,7 @@ func TestCrawlFindsEverythingOnce(t *testing.T) {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := fakeweb.Defaults()
-				o.Hosts, o.Pages = 3, 150
+				o.Hosts, o.Pages = 3, 60
 				o.Faults = fakeweb.AllFaults()
 				o.Latency = fakeweb.Fixed(20 * time.Millisecond)
 				s := newSite(t, o)

@@ -192,7 +192,7 @@ func TestPanicIsAnOutcome(t *testing.T) {
 func TestMaxDuration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := fakeweb.Defaults()
-		o.Pages = 200
+		o.Pages = 100
 		s := newSite(t, o)
 		s.opt.Delay = time.Second
 		s.opt.MaxDuration = 30 * time.Second
@@ -206,7 +206,7 @@ func TestMaxDuration(t *testing.T) {
 				t.Fatal("too many runs")
 			}
 		}
-		if runs < 5 {
+		if runs < 3 {
 			t.Errorf("%d runs were enough", runs)
 		}
 		s.compare(fakeweb.Walk{})
@@ -227,7 +227,7 @@ func TestMaxPagesIsExact(t *testing.T) {
 	} {
 		inBubble(t, c.name, func(t *testing.T) {
 			o := fakeweb.Defaults()
-			o.Hosts, o.Pages = 3, 70
+			o.Hosts, o.Pages = 3, 50
 			o.Faults = fakeweb.AllFaults()
 			o.Latency = fakeweb.Fixed(30 * time.Millisecond)
 			s := newSite(t, o)

@@ -41,7 +41,10 @@ func (f *flood) Read(b []byte) (int, error) {
 // ahead of what is on disk.
 func TestSeedsStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const total = 200_000
+		total := 200_000
+		if raceOn {
+			total = 20_000
+		}
 		s, p := onPaper(t)
 		s.opt.Delay = time.Second
 		p.all = func(string) (answer, bool) { return linking(), true }
