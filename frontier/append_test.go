@@ -25,7 +25,7 @@ func (r *rig) events() (events []storage.Event) {
 }
 
 func TestManyLinksOfOnePage(t *testing.T) {
-	const pages = 30_000
+	const pages = 10_000
 	for _, c := range []struct {
 		name string
 		do   func(r *rig, links []Candidate)
@@ -46,7 +46,7 @@ func TestManyLinksOfOnePage(t *testing.T) {
 			r := newRig(t, quick())
 			links := make([]Candidate, 0, 2*pages)
 			for i := range pages {
-				links = append(links, r.candidates(fmt.Sprintf("http://h%d.test/%d", i%1000, i))...)
+				links = append(links, r.candidates(fmt.Sprintf("http://h%d.test/%d", i%500, i))...)
 				links = append(links, r.refused(storage.Excluded, fmt.Sprintf("http://x.test/%d", i))...)
 			}
 			c.do(r, links)
@@ -88,7 +88,7 @@ func TestManyLinksOfOnePage(t *testing.T) {
 				t.Errorf("counts %+v", got)
 			}
 			for _, h := range r.f.hosts {
-				if len(h.queue.groups) > pages/1000 {
+				if len(h.queue.groups) > pages/500 {
 					t.Errorf("%s has %d groups of %d jobs", h.name, len(h.queue.groups), h.queue.total)
 				}
 			}
