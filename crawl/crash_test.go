@@ -146,6 +146,37 @@ func TestPageThatKillsTheProcess(t *testing.T) {
 	}
 }
 
+// The first page of a run kills the process before anything is committed. That
+// must be noticed as well, or it would do so for ever.
+func TestFirstPageKillsTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := onPaper(t, "http://a.test/", "http://a.test/poison", "http://a.test/2")
+		s.opt.Delay = time.Second
+		p.on("http://a.test/", linking())
+		p.on("http://a.test/poison", linking())
+		p.on("http://a.test/2", linking())
+		s.stopAfter(1500 * time.Millisecond)
+		time.Sleep(time.Minute)
+		deaths := 0
+		for s.killWhen(func(kill func()) {
+			p.watch = func(r *http.Request) {
+				if r.URL.Path == "/poison" {
+					time.Sleep(time.Millisecond + 37*time.Nanosecond)
+					kill()
+				}
+			}
+		}, nil) {
+			if deaths++; deaths > 12 {
+				t.Fatal("it dies for ever")
+			}
+		}
+		s.want(map[string]string{"http://a.test/": "fetched", "http://a.test/poison": "failed crashed", "http://a.test/2": "fetched"})
+		if gap := p.gap("a.test"); gap < time.Second {
+			t.Errorf("a gap of %v", gap)
+		}
+	})
+}
+
 // A process that dies by no page's doing condemns none, however often.
 func TestKillsCondemnNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

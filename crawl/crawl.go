@@ -321,6 +321,12 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 			return err
 		}
 	}
+	// The file must say that a run is under way before the first request goes
+	// out: should that kill the process, the next run has to know.
+	l.seal()
+	if err := l.committed(<-l.done); err != nil {
+		return err
+	}
 	feedCtx, stopFeed := context.WithCancel(ctx)
 	defer stopFeed()
 	seeds, seedsDone := make(chan seedBatch), make(chan seedStats, 1)

@@ -5,11 +5,14 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"pawl/internal/fakeweb"
+	"pawl/storage"
 )
 
 var (
@@ -58,6 +61,21 @@ func randomCrawl(t *testing.T, seed uint64) {
 		o.Robots = func(string) (int, string) { return robots, "" }
 		walk.Allowed = func(string) bool { return true }
 	}
+	var flaky sync.Map // how often a host refused its robots.txt
+	refusals := pick(0, 0, 1, 2)
+	if refusals > retries {
+		refusals = 0
+	}
+	if refusals > 0 {
+		say, body, code := robots, fakeweb.DefaultRobots, pick(0, 500, 503, 429)
+		o.Robots = func(host string) (int, string) {
+			n, _ := flaky.LoadOrStore(host, new(atomic.Int32))
+			if n.(*atomic.Int32).Add(1) <= int32(refusals) {
+				return code, ""
+			}
+			return say, body
+		}
+	}
 	s := newSite(t, o)
 	s.opt.Retries = retries
 	s.opt.Workers, s.opt.PerHost = pick(1, 2, 16, 100), pick(1, 1, 2, 3)
@@ -69,20 +87,53 @@ func randomCrawl(t *testing.T, seed uint64) {
 		walk.From, s.opt.Input.Args = []int{0}, s.opt.Input.Args[:1]
 	}
 
-	spare := 0
+	spare := refusals * o.Hosts
 	restarts := pick(0, 1, 4, 12)
+	base := s.opt.Settings
+	changes := c.IntN(3) == 0
+	unclean := 0 // ends running
 	for range restarts {
 		d := time.Duration(c.Int64N(int64(time.Duration(pick(1, 20, 200)) * time.Second / 10)))
-		if c.IntN(3) > 0 {
-			if sum := s.stopAfter(d); sum.End == Finished {
-				break
+		if changes {
+			s.opt.Settings = base
+			switch c.IntN(5) {
+			case 0:
+				s.opt.MaxDepth = c.IntN(4)
+			case 1:
+				s.opt.Exclude = []string{`[13579]$|h1`}
+			case 2:
+				s.opt.MaxPages = 1 + c.IntN(40)
+			case 3:
+				s.opt.MaxPagesPerHost = 1 + c.IntN(20)
+			case 4:
+				s.opt.MaxBytes = 10_000
 			}
-		} else if s.killAfter(d) {
+		}
+		how := c.IntN(5)
+		if unclean == 2 {
+			how = 0 // a page that is slow would be suspected with good reason
+		}
+		unclean++
+		switch how {
+		case 0, 1, 2:
+			s.stopAfter(d)
+			unclean = 0
+		case 3:
+			s.killAfter(d)
 			spare += s.opt.Workers + commitEvents
-		} else {
-			break
+		case 4:
+			// The commits fail from some moment on.
+			var timer *time.Timer
+			s.during = func(file *storage.File) {
+				timer = time.AfterFunc(d+977*time.Nanosecond, func() { file.Close() })
+			}
+			_, _ = s.try(t.Context())
+			timer.Stop()
+			s.during = nil
+			spare += s.opt.Workers + commitEvents
 		}
 	}
+	s.opt.Settings = base
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if sum := s.run(ctx); sum.End != Finished || sum.Counts.Pending != 0 {
