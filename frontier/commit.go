@@ -17,11 +17,12 @@ func (f *Frontier) Waiting() int { return f.batch.Len() }
 func (f *Frontier) Seal(now time.Time) *storage.Batch {
 	b := f.batch
 	// Every host is looked at for it: with many of them, once a second.
-	if at := now.UnixNano(); len(f.hosts) < 1000 || at-f.leftAt > int64(time.Second) {
+	at := now.UnixNano()
+	if len(f.hosts) < 1000 || at-f.leftAt > int64(time.Second) {
 		f.leftAt = at
 		f.counts.LeastLeft = f.leastLeft().Milliseconds()
 	}
-	b.State = storage.State{Counts: f.Counts(), Run: f.run, Out: f.marks()}
+	b.State = storage.State{Counts: f.Counts(), Run: f.run, Out: f.marks(at)}
 	f.batch, f.spare = f.spare, nil
 	f.batch.Reset(f.seq + 1)
 	f.sealed, f.staged = f.staged, f.sealed[:0]
@@ -31,14 +32,16 @@ func (f *Frontier) Seal(now time.Time) *storage.Batch {
 }
 
 // marks lists the jobs that are out, and the suspects that are still to come.
-func (f *Frontier) marks() []storage.Mark {
+func (f *Frontier) marks(at int64) []storage.Mark {
 	marks := make([]storage.Mark, 0, len(f.out)+len(f.suspects))
+	// Whatever runs first is the only one out when a process is killed early.
+	lasted := at >= f.patience
 	for _, m := range f.out {
 		now := *m
 		now.Running = true
 		// While every job is marked before it starts, what is out at a commit
 		// is all that can be out before the next.
-		now.Only = len(f.out) == 1 && (f.careful > 0 || m == f.alone)
+		now.Only = len(f.out) == 1 && (m == f.alone || f.careful > 0 && lasted)
 		marks = append(marks, now)
 	}
 	for id, m := range f.suspects {

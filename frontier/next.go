@@ -44,7 +44,7 @@ func (f *Frontier) when(h *host) int64 {
 		return never
 	}
 	for i := range h.errands {
-		at = min(at, max(gate, h.errands[i].due))
+		at = min(at, max(gate, f.due(&h.errands[i])))
 	}
 	if !f.pagesLeft(h) {
 		return at
@@ -112,7 +112,7 @@ func (f *Frontier) Next(now time.Time, r *storage.Reader) (j Job, ok bool, err e
 func (f *Frontier) pick(h *host, at int64, r *storage.Reader, j *Job) (bool, error) {
 	gate := h.gate(&f.options)
 	for i := range h.errands {
-		if max(gate, h.errands[i].due) <= at || h.gaveUp != storage.NoClass {
+		if max(gate, f.due(&h.errands[i])) <= at || h.gaveUp != storage.NoClass {
 			f.handErrand(h, i, at, j)
 			return true, nil
 		}

@@ -181,7 +181,7 @@ func TestMarks(t *testing.T) {
 }
 
 // Killed all the time, a process still gets on when suspects are all that is
-// left, and whatever is the only one out is known to be.
+// left.
 func TestSuspectsAreAllThatIsLeft(t *testing.T) {
 	r := newRig(t, quick())
 	r.seed(poison)
@@ -196,8 +196,20 @@ func TestSuspectsAreAllThatIsLeft(t *testing.T) {
 	}
 	r.commit()
 	r.reopen()
+	// From now on it waits until the process has lasted, and then runs alone.
+	for range 2 {
+		r.none()
+		r.pass(patience)
+		j := r.want(poison)
+		if !j.Alone || j.Condemned {
+			t.Fatalf("after three ends: %+v", j)
+		}
+		r.f.RunsAlone(j)
+		r.commit()
+		r.reopen()
+	}
 	if j := r.want(poison); !j.Condemned {
-		t.Fatalf("alone at the last two of three ends: %+v", j)
+		t.Fatalf("alone at the last two of five ends: %+v", j)
 	}
 }
 
@@ -209,11 +221,17 @@ func TestPoisonedRobots(t *testing.T) {
 	r.fetched(r.want("http://a.test/1"))
 	r.commit()
 	r.pass(2 * time.Hour)
-	// The next processes die of it when it is asked for again. From the second
-	// on it is known to be alone.
-	for n := range 3 {
-		if j := r.want("http://a.test/robots.txt"); j.Alone || j.Condemned {
+	// The next processes die of it when it is asked for again.
+	for n := range 7 {
+		if n >= 5 {
+			r.pass(patience)
+		}
+		j := r.want("http://a.test/robots.txt")
+		if j.Alone != (n >= 5) || j.Condemned {
 			t.Fatalf("after %d ends: %+v", n, j)
+		}
+		if j.Alone {
+			r.f.RunsAlone(j)
 		}
 		r.commit()
 		r.reopen()

@@ -108,7 +108,7 @@ func (s *sim) begin(unclean bool) {
 	s.out, s.pages, s.sent, s.fresh = nil, map[string]bool{}, map[string]int64{}, map[string]bool{}
 	s.suspects, s.careful = map[storage.JobID]storage.Mark{}, 0
 	s.batch, s.sealing = nil, nil
-	s.patient = s.now.Add(2 * time.Second)
+	s.patient = s.now.Add(time.Second)
 	if unclean {
 		s.floor = s.now.UnixNano() // and remembered by the file
 	}
@@ -423,7 +423,7 @@ func (s *sim) checkPoison(j *Job) {
 	careful, condemned := suspect || s.careful > 0, suspect && m.Marks >= 3 && m.Alone >= 2
 	alone := suspect && !condemned
 	if j.Robots {
-		alone = alone && m.Marks >= 5
+		alone = alone && m.Marks >= 5 && !s.now.Before(s.patient)
 	} else {
 		alone = alone && m.Marks >= 2 && !s.now.Before(s.patient) && j.GaveUp == storage.NoClass
 	}
@@ -818,7 +818,7 @@ func (s *sim) marks() map[storage.JobID]storage.Mark {
 			m.Job = r.job.ID
 		}
 		m.Running = true
-		m.Only = len(s.out) == 1 && (s.careful > 0 || r.alone)
+		m.Only = len(s.out) == 1 && (s.careful > 0 && !s.now.Before(s.patient) || r.alone)
 		marks[r.job.ID] = m
 	}
 	return marks

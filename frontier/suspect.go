@@ -24,8 +24,8 @@ import (
 //   - One that was out at three unclean ends, and was alone at two of them, is
 //     condemned: it is finished as crashed without being asked for again.
 //
-// A robots.txt is not put off, for all pages of its origin wait for it; it runs
-// alone after more unclean ends than a page.
+// All pages of its origin wait for a robots.txt, and are lost with it; so it
+// takes more unclean ends until one runs alone.
 //
 // A clean stop clears all marks.
 const (
@@ -35,12 +35,12 @@ const (
 
 	// marksToWait is after how many unclean ends a suspect waits for its time
 	// alone also when nothing else is left to do.
-	marksToWait = 6
+	marksToWait = 3
 
 	marksToCondemn = 3
 	aloneToCondemn = 2
 	// patience is how long a run must last before suspects run alone.
-	patience = 2 * time.Second
+	patience = time.Second
 )
 
 // survived is the mark of a job after an unclean end.
@@ -72,7 +72,7 @@ func (f *Frontier) runsAlone(j *Job, m storage.Mark, at int64) bool {
 	case j.Condemned, j.GaveUp != storage.NoClass:
 		return false
 	case j.Robots:
-		return m.Marks >= robotsMarksToRunAlone
+		return m.Marks >= robotsMarksToRunAlone && at >= f.patience
 	}
 	return m.Marks >= marksToRunAlone && at >= f.patience
 }
@@ -88,6 +88,14 @@ func (f *Frontier) putOff(h *host, id storage.JobID, p place, at int64) bool {
 	}
 	f.deferred = append(f.deferred, id)
 	return true
+}
+
+// due is when an errand may be carried out, as far as it is concerned.
+func (f *Frontier) due(e *errand) int64 {
+	if m, ok := f.suspects[e.id]; ok && m.Marks >= robotsMarksToRunAlone && !isCondemned(m) {
+		return max(e.due, f.patience)
+	}
+	return e.due
 }
 
 // deferredAt is when a job that was put off may be handed out.
