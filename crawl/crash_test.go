@@ -33,7 +33,7 @@ func (s spy) RoundTrip(r *http.Request) (*http.Response, error) {
 // is what the next run goes on from.
 func TestCommitFails(t *testing.T) {
 	for _, after := range []time.Duration{0, 50 * time.Millisecond, 1200 * time.Millisecond} {
-		for _, workers := range []int{1, 200} {
+		for _, workers := range some(1, 200) {
 			inBubble(t, fmt.Sprintf("after %v, %d workers", after, workers), func(t *testing.T) {
 				o := fakeweb.Defaults()
 				o.Hosts, o.Pages = 3, 30
@@ -87,7 +87,7 @@ func TestFileCannotBeWritten(t *testing.T) {
 // and no other.
 func TestPageThatKillsTheProcess(t *testing.T) {
 	for _, poison := range []string{"http://a.test/poison", "http://b.test/robots.txt", "http://a.test/"} {
-		for _, workers := range []int{1, 8} {
+		for _, workers := range some(1, 8) {
 			inBubble(t, fmt.Sprintf("%s, %d workers", poison, workers), func(t *testing.T) {
 				s, p := onPaper(t, "http://a.test/", "http://b.test/", "http://c.test/")
 				s.opt.Workers, s.opt.PerHost, s.opt.Delay = workers, 3, 0

@@ -128,7 +128,7 @@ func TestCrawlEnds(t *testing.T) {
 			most: time.Second,
 		},
 	} {
-		for _, workers := range []int{1, 16} {
+		for _, workers := range some(1, 16) {
 			inBubble(t, fmt.Sprintf("%s, %d workers", c.name, workers), func(t *testing.T) {
 				s, p := onPaper(t, c.seeds...)
 				s.opt.Workers = workers

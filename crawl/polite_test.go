@@ -213,7 +213,7 @@ func TestRobotsAnswers(t *testing.T) {
 			"blocked", 1, 10 * time.Second,
 		},
 	} {
-		for _, restarts := range []int{0, 6} {
+		for _, restarts := range some(0, 6) {
 			inBubble(t, fmt.Sprintf("%s, %d restarts", c.name, restarts), func(t *testing.T) {
 				s, p := onPaper(t, a+"no")
 				p.on(a+"no", linking())
@@ -251,7 +251,7 @@ func TestRobotsHoldsOnlyItsHost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := onPaper(t, "http://a.test/", "http://b.test/", "https://b.test/")
 		s.opt.Workers = 1
-		p.on("http://a.test/robots.txt", refusal(503, time.Hour))
+		p.on("http://a.test/robots.txt", refusal(503, 10*time.Minute))
 		p.on("http://b.test/", linking())
 		p.on("https://b.test/robots.txt", status(500))
 		p.on("https://b.test/", linking())

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	rounds    = flag.Int("rounds", 12, "random crawls to try")
+	rounds    = flag.Int("rounds", 10, "random crawls to try")
 	firstSeed = flag.Uint64("seed", 0, "seed of the first random crawl; 0: by chance")
 )
 

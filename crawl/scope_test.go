@@ -280,7 +280,7 @@ func TestRedirects(t *testing.T) {
 			c.web[a+"4"] = slow(linking("/3"), 20*time.Second)
 			c.want[a+"4"] = "fetched"
 		}
-		for _, restarts := range []int{0, 5} {
+		for _, restarts := range some(0, 5) {
 			inBubble(t, fmt.Sprintf("%s, %d restarts", c.name, restarts), func(t *testing.T) {
 				s, p := onPaper(t, strings.Fields(c.seeds)...)
 				if c.set != nil {

@@ -65,8 +65,8 @@ func TestSeedsStream(t *testing.T) {
 			return fmt.Sprintf("http://h%d.test/%d\n", i%7, i)
 		}}
 		in.look = func(given int) {
-			if in.reads%10 == 0 {
-				time.Sleep(time.Second)
+			if in.reads%3 == 0 {
+				time.Sleep(5 * time.Second)
 			}
 			err := file.View(func(r *storage.Reader) error {
 				state, err := r.State()
@@ -79,7 +79,7 @@ func TestSeedsStream(t *testing.T) {
 			}
 		}
 		s.opt.Input.Stdin = in
-		sum := s.stopAfter(2 * time.Minute)
+		sum := s.stopAfter(10 * time.Minute)
 		if sum.Seeds != total/100*97 || sum.BadSeeds != total/100 || sum.SeedsErr != nil {
 			t.Errorf("%d good seeds, %d bad, %v", sum.Seeds, sum.BadSeeds, sum.SeedsErr)
 		}
