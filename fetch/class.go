@@ -156,7 +156,7 @@ func isTLS(err error) bool {
 		verify *tls.CertificateVerificationError
 	)
 	return errors.As(err, &record) || errors.As(err, &alert) || errors.As(err, &verify) ||
-		strings.HasPrefix(err.Error(), "local error: tls: ") || strings.HasPrefix(err.Error(), "remote error: tls: ")
+		strings.HasPrefix(plain(err), "local error: tls: ") || strings.HasPrefix(plain(err), "remote error: tls: ")
 }
 
 func tlsReason(err error) string {
@@ -176,15 +176,19 @@ func tlsReason(err error) string {
 	case errors.As(err, &authority):
 		return "certificate signed by unknown authority"
 	}
-	text := err.Error()
+	text := plain(err)
 	for _, prefix := range []string{"remote error: ", "local error: ", "tls: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	return oneLine(text)
 }
 
+// plain is the text of an error without the name of the place in net/http that
+// met it.
+func plain(err error) string { return strings.TrimPrefix(err.Error(), "readLoopPeekFailLocked: ") }
+
 func protocolReason(err error) string {
-	text := err.Error()
+	text := plain(err)
 	for _, prefix := range []string{"net/http: HTTP/1.x transport connection broken: ", "net/http: ", "http: ", "http2: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}

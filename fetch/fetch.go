@@ -16,6 +16,7 @@
 //   - encoding.go   gzip, br, zstd and deflate, decoded within bounds
 //   - body.go       reading the body into a worker's buffer
 //   - trace.go      what net/http tells while the exchange runs
+//   - conn.go       connections that tell when they break
 //   - class.go      errors into the classes that users see
 //   - robots.go     what robots.txt allows
 package fetch
@@ -325,8 +326,8 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 		res.Class, res.Err = Protocol, err.Error()
 		return
 	}
-	tr := buf.takeTrace(req.WhenSent)
 	ctx, clock := startClock(parent, res.Started, f.opts.Timeout, f.opts.IdleBodyTimeout)
+	tr := buf.takeTrace(req.WhenSent, clock.cancel)
 	defer clock.stop()
 	if req.Trusted {
 		ctx = context.WithValue(ctx, trustedKey{}, true)
@@ -399,7 +400,12 @@ func (r *Response) fail(ctx context.Context, err error) {
 		r.Class, r.Err = classify(err)
 		return
 	}
-	switch cause := context.Cause(ctx); {
+	cause := context.Cause(ctx)
+	if broken := (*brokenError)(nil); errors.As(cause, &broken) {
+		r.Class, r.Err = classify(broken.err)
+		return
+	}
+	switch {
 	case errors.Is(cause, errTimedOut), errors.Is(cause, context.DeadlineExceeded):
 		r.Class, r.Err = TimedOut, r.waitedFor()
 	default:

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"context"
 	"net"
 	"net/http/httptrace"
 	"net/netip"
@@ -19,6 +20,8 @@ type trace struct {
 	addr        netip.Addr
 	sent, first time.Time
 	whenSent    func(time.Time)
+	conn        *conn // that the answer is waited for on, if it is watched
+	end         context.CancelCauseFunc
 }
 
 // sighting is what a trace has seen.
@@ -39,14 +42,14 @@ func newTrace() *trace {
 
 // takeTrace returns a trace for a new exchange: the last one, if it is at
 // rest.
-func (b *Buffer) takeTrace(whenSent func(time.Time)) *trace {
+func (b *Buffer) takeTrace(whenSent func(time.Time), end context.CancelCauseFunc) *trace {
 	t := b.trace
 	b.trace = nil
 	if t == nil || !t.rewind() {
 		t = newTrace()
 	}
 	// Nobody else has it yet.
-	t.whenSent = whenSent
+	t.whenSent, t.end = whenSent, end
 	return t
 }
 
@@ -56,6 +59,21 @@ func (t *trace) gotConn(info httptrace.GotConnInfo) {
 	t.conns++
 	if tcp, ok := info.Conn.RemoteAddr().(*net.TCPAddr); ok {
 		t.addr = tcp.AddrPort().Addr().Unmap()
+	}
+	if t.conn = watched(info.Conn); t.conn != nil {
+		t.conn.waiting.Store(t)
+	}
+}
+
+// broke ends the exchange when a connection breaks that its request went out
+// on. Else net/http would send the request again at once, if the connection
+// had served before: perhaps to a host that cannot bear more.
+func (t *trace) broke(err error) {
+	t.mu.Lock()
+	ours := t.writes > 0 && t.first.IsZero()
+	t.mu.Unlock()
+	if ours {
+		t.end(&brokenError{err})
 	}
 }
 
@@ -75,6 +93,10 @@ func (t *trace) gotFirstByte() {
 	defer t.mu.Unlock()
 	if t.first.IsZero() {
 		t.first = time.Now()
+	}
+	if t.conn != nil {
+		t.conn.waiting.CompareAndSwap(t, nil)
+		t.conn = nil
 	}
 }
 

@@ -49,7 +49,9 @@ func newTransport(o Options, names *net.Resolver) *http.Transport {
 		headerTimeout = 0 // a timer less for each exchange
 	}
 	return &http.Transport{
-		DialContext: dialer.DialContext,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			return dial(ctx, dialer, network, address)
+		},
 		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			return dialTLS(ctx, dialer, config, network, address)
 		},
@@ -71,7 +73,7 @@ func dialTLS(ctx context.Context, dialer *net.Dialer, config *tls.Config, networ
 	if err != nil {
 		return nil, err
 	}
-	conn, err := dialer.DialContext(ctx, network, address)
+	conn, err := dial(ctx, dialer, network, address)
 	if err != nil {
 		return nil, err
 	}
