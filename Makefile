@@ -17,7 +17,7 @@ FLAGS ?=
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build crawl demo test race crash fuzz bench generate fmt vet cross clean
+.PHONY: help build crawl demo test race crash polite fuzz bench generate fmt vet cross clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ race: ## run all tests under the race detector (needs a C compiler)
 KILLS ?= 100
 crash: ## kill the real binary 100 times in one crawl of 5,000 pages, and check that nothing is lost or doubled
 	$(GO) test -count=1 -timeout 30m -run TestKill -v . -crash.kills $(KILLS) -crash.pages 5000
+
+polite: ## crawl 50 hosts with stops and kills, and report the gaps that their servers saw
+	$(GO) test -count=1 -run TestPolite -v . -polite
 
 FUZZTIME ?= 60s
 fuzz: ## run each fuzz target for a minute

@@ -574,7 +574,7 @@ func (l *loop) drain() error {
 // settle decides what a result means, and appends it.
 func (l *loop) settle(r *result) error {
 	j := &r.task.job
-	l.frontier.Release(j, l.at(r.sent))
+	l.frontier.Release(j, l.frontier.Arrival(j, l.at(r.sent), r.answered))
 	if !j.Robots {
 		l.pages--
 	}

@@ -48,6 +48,7 @@ type result struct {
 	links      []frontier.Candidate // not judged yet
 	robots     *storage.Host        // for a robots.txt
 	sent       time.Time            // zero: no request went out
+	answered   time.Duration        // from sent to the first byte of the answer, or to the end
 	retryAfter time.Duration
 	again      string // redirected to this other spelling of the same address
 	aborted    bool
@@ -130,6 +131,15 @@ func (w *worker) fetch(ctx context.Context, t *task, url string, maxBody int64) 
 	return w.fetcher.Fetch(ctx, req, &w.buffer)
 }
 
+// answered is the time from the request to the first byte of the answer, or to
+// the end when there was none.
+func answered(r *fetch.Response) time.Duration {
+	if r.TTFB > 0 {
+		return max(r.Started.Add(r.TTFB).Sub(r.Sent), 0)
+	}
+	return max(r.Started.Add(r.Total).Sub(r.Sent), 0)
+}
+
 func ask(r *fetch.Response) storage.Ask {
 	a := storage.Ask{
 		Asked: !r.Sent.IsZero(), Time: r.Started.UnixMilli(), Took: milliseconds(r.Total),
@@ -168,7 +178,7 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 	v.Record = storage.Record{
 		Error: clean(r.Err, 200), HTTPVersion: r.Proto, IP: r.IP, Worker: uint16(w.number), TTFB: milliseconds(r.TTFB),
 	}
-	res := &result{task: t, visit: v, sent: r.Sent, retryAfter: r.RetryAfter}
+	res := &result{task: t, visit: v, sent: r.Sent, answered: answered(&r), retryAfter: r.RetryAfter}
 	w.judge(&r, v)
 	if r.Status != 0 {
 		w.describe(&r, v)

@@ -95,6 +95,10 @@ const (
 	maxGap      = 10 * time.Minute
 	maxDelay    = 24 * time.Hour
 	maxPenalty  = 8
+	// What a request is taken to be on its way at most, see Arrival: also not
+	// more than this part of the gap.
+	maxTransit  = 10 * time.Millisecond
+	transitPart = 10
 	// goodAnswers running take one doubling of the gap back.
 	goodAnswers = 20
 	// A host that throttles this often running, over at least this long, is

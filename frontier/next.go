@@ -259,6 +259,18 @@ func (f *Frontier) Sent(j *Job, at time.Time) {
 // that precedes its start.
 func (f *Frontier) RunsAlone(j *Job) { f.alone = f.out[j.ID] }
 
+// Arrival is when the host had a request in its hands, as far as can be told:
+// the gap to the next counts from then, so that the host sees no shorter one.
+// It is by the first byte of the answer at the latest, which came answered
+// after the request was sent; more than a few milliseconds are the host's own.
+func (f *Frontier) Arrival(j *Job, sent time.Time, answered time.Duration) time.Time {
+	if sent.IsZero() {
+		return sent
+	}
+	gap := f.hosts[j.asked].gap(&f.options)
+	return sent.Add(min(answered, maxTransit, gap/transitPart))
+}
+
 // Release tells that a job's exchange is over, or was never begun, so that its
 // host may be asked again. sent is when the request went out, zero when none
 // did.
