@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -15,6 +17,8 @@ func main() {
 	// A closed pipe is an error of the write then, and not the end of a crawl
 	// whose messages nobody reads any more.
 	signal.Ignore(syscall.SIGPIPE)
+	// net/http has its own word on what some servers send, and no other outlet.
+	log.SetOutput(io.Discard)
 	ctx, cancel := context.WithCancel(context.Background())
 	go stop(cancel)
 	os.Exit(cli.Run(ctx, os.Args, cli.System{
