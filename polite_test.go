@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"flag"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -84,6 +83,6 @@ func TestPolite(t *testing.T) {
 		}
 		least, most, requests = min(least, tally.MinGap), max(most, tally.MaxOpen), requests+tally.Requests
 	}
-	t.Log(fmt.Sprintf("%d hosts, %d requests, %d kills and %d stops: least gap %v (asked for %v), most at a time %d",
-		hosts, requests, kills, stops, least, delay, most))
+	t.Logf("%d hosts, %d requests, %d kills and %d stops: least gap %v (asked for %v), most at a time %d",
+		hosts, requests, kills, stops, least, delay, most)
 }
