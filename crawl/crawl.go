@@ -34,6 +34,7 @@ import (
 
 	"pawl/fetch"
 	"pawl/frontier"
+	"pawl/page"
 	"pawl/storage"
 	"pawl/weburl"
 )
@@ -177,6 +178,7 @@ type Summary struct {
 	BadSeeds int
 	NewSeeds int // that became jobs
 	SeedsErr error
+	Unread   bool // the run ended before Input.Stdin was read to its end
 	Took     time.Duration
 }
 
@@ -204,7 +206,8 @@ const (
 	grace = 10 * time.Second
 	// look is how often Progress is renewed.
 	look = 200 * time.Millisecond
-	// reviewSlice is how many events a review of skipped links takes at once.
+	// reviewSlice is how many events, or links in them, a review of skipped links
+	// takes at once.
 	reviewSlice = 2000
 )
 
@@ -214,7 +217,8 @@ type loop struct {
 	*Crawl
 	scope *scope
 	rules ruleCache
-	start time.Time
+	began time.Time       // when the run began, by the clock that only goes forward
+	start time.Time       // the same by the machine's clock
 	ctx   context.Context // of the fetches; cancelled to abort them
 
 	tasks   chan *task
@@ -260,11 +264,12 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 	token := fetch.ProductToken(c.settings.UserAgent)
 	n := c.settings.Workers
 	l := &loop{
-		Crawl: c, scope: scope, start: time.Now(),
+		Crawl: c, scope: scope, began: time.Now(),
 		rules: ruleCache{token: token, kept: map[uint64]*rules{}},
 		tasks: make(chan *task, n), results: make(chan *result, n), sent: make(chan sending, n),
 		commits: make(chan *storage.Batch, 1), done: make(chan error, 1),
 	}
+	l.start = l.began.Round(0)
 	var abort context.CancelFunc
 	l.ctx, abort = context.WithCancel(context.WithoutCancel(ctx))
 	var workers sync.WaitGroup
@@ -296,20 +301,35 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 	}
 	close(l.commits)
 	committer.Wait()
-	l.summary.Took = time.Since(l.start)
+	l.summary.Took = time.Since(l.began)
 	l.summary.Counts = c.frontier.Counts()
 	return l.summary, err
 }
 
 // now is the time by a clock that does not jump when the machine's is set.
-func (l *loop) now() time.Time { return l.start.Add(time.Since(l.start)) }
+func (l *loop) now() time.Time { return l.start.Add(time.Since(l.began)) }
 
 // at is a time that a worker took, by the same clock.
 func (l *loop) at(t time.Time) time.Time {
 	if t.IsZero() {
 		return t
 	}
-	return l.start.Add(t.Sub(l.start))
+	return l.start.Add(t.Sub(l.began))
+}
+
+// followClock sets the crawl's clock by the machine's when the two part: a
+// machine that slept has not counted the time, and a user may set its clock.
+func (l *loop) followClock() {
+	by := time.Now().Round(0).Sub(l.now())
+	if by.Abs() < time.Second {
+		return
+	}
+	l.log.Info("the machine slept or its clock was set", "by", by.Round(time.Second))
+	l.start = l.start.Add(by)
+	if !l.oldest.IsZero() {
+		l.oldest = l.oldest.Add(by)
+	}
+	l.frontier.ClockMoved(by)
 }
 
 func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
@@ -320,6 +340,9 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 		if err := l.remember(); err != nil {
 			return err
 		}
+	}
+	if err := l.seedArgs(); err != nil {
+		return err
 	}
 	// The file must say that a run is under way before the first request goes
 	// out: should that kill the process, the next run has to know.
@@ -396,8 +419,11 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 			}
 		case st := <-seedsDone:
 			feeding = false
-			l.summary.Seeds, l.summary.BadSeeds, l.summary.SeedsErr = st.good, st.bad, st.err
+			l.summary.Seeds += st.good
+			l.summary.BadSeeds += st.bad
+			l.summary.SeedsErr = st.err
 		case <-ticker.C:
+			l.followClock()
 			l.publish(feeding)
 		case <-timer.C:
 		case <-deadline:
@@ -408,7 +434,11 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 			abort()
 		}
 	}
-	l.summary.End = l.end
+	c := l.frontier.Counts()
+	if _, _, reviewing := l.frontier.Review(); c.Pending == 0 && !feeding && !reviewing && !l.scopeGrew() {
+		l.end = Finished // also when it was being stopped
+	}
+	l.summary.End, l.summary.Unread = l.end, feeding && l.input.Stdin != nil
 	return l.finish()
 }
 
@@ -498,7 +528,7 @@ func (l *loop) dispatch(job frontier.Job, r *storage.Reader) error {
 	}
 	if !j.Robots {
 		// The settings may be others than when it was admitted.
-		if reason := l.scope.judge(weburl.URL(j.URL), j.Found.Origin, false); reason != storage.NoReason {
+		if reason := l.scope.judge(weburl.URL(j.URL), j.Found.Origin, page.Kind(j.Kind), j.NoFollow); reason != storage.NoReason {
 			l.frontier.Release(j, time.Time{})
 			l.pages--
 			l.touch()
@@ -630,7 +660,7 @@ func (l *loop) judge(r *result) {
 		if c.Redirect {
 			child = storage.Origin{Depth: o.Depth, Hops: o.Hops + 1, Seed: o.Seed}
 		}
-		c.Reason = l.scope.judge(weburl.URL(c.URL), child, c.NoFollow)
+		c.Reason = l.scope.judge(weburl.URL(c.URL), child, page.Kind(c.Kind), c.NoFollow)
 	}
 	if r.visit.Outcome != storage.Redirected || !o.Seed || len(r.links) == 0 {
 		return
@@ -683,6 +713,9 @@ func (l *loop) settleRobots(r *result) error {
 			}
 		}
 	}
+	if e.State == storage.RobotsGivenUp {
+		e.Expires = l.now().Add(frontier.GivenUpFor).UnixMilli()
+	}
 	return l.frontier.Robots(j, e, r.retryAfter)
 }
 
@@ -706,7 +739,7 @@ func (l *loop) sameRules(seq uint64, text string) (same bool, err error) {
 func (l *loop) seed(b seedBatch) error {
 	for i := range b.links {
 		c := &b.links[i]
-		c.Reason = l.scope.judge(weburl.URL(c.URL), storage.Origin{Seed: true}, false)
+		c.Reason = l.scope.judge(weburl.URL(c.URL), storage.Origin{Seed: true}, page.KindSeed, false)
 	}
 	n, err := l.frontier.AddSeeds(b.links, b.source, l.now())
 	l.summary.NewSeeds += n
@@ -724,10 +757,12 @@ func (l *loop) remember() error {
 		return err
 	}
 	l.touch()
+	remembered := l.frontier.Settings()
 	if err := l.frontier.Remember(text, l.now()); err != nil {
 		return err
 	}
-	if l.summary.Before.Known == 0 {
+	var before Settings
+	if l.summary.Before.Known == 0 || json.Unmarshal(remembered, &before) == nil && before.admits(&l.settings) {
 		return nil
 	}
 	return l.frontier.OpenReview(l.now())
@@ -750,26 +785,32 @@ func (l *loop) review(feeding bool) error {
 		}
 		done, upto, _ = l.frontier.Review()
 	}
-	last := min(upto, done+reviewSlice, l.onDisk)
+	last := min(upto, l.onDisk)
 	if last <= done {
 		return nil // the rest is not on disk yet
 	}
 	l.touch()
+	reached, links := done, 0
 	err := l.file.View(func(r *storage.Reader) error {
 		return r.Scan(done+1, func(seq uint64, event []byte) (bool, error) {
 			if seq > last {
 				return false, nil
 			}
-			if storage.KindOf(event) != storage.KindSkip {
-				return true, nil
+			reached = seq
+			if storage.KindOf(event) == storage.KindSkip {
+				n, err := l.reviewEvent(event)
+				if err != nil {
+					return false, err
+				}
+				links += n
 			}
-			return true, l.reviewEvent(event)
+			return seq-done < reviewSlice && links < reviewSlice, nil
 		})
 	})
 	if err != nil {
 		return err
 	}
-	return l.frontier.Reviewed(last, l.now())
+	return l.frontier.Reviewed(reached, l.now())
 }
 
 // scopeGrew tells whether links were refused that may be in scope by now.
@@ -778,31 +819,36 @@ func (l *loop) scopeGrew() bool {
 	return s != ScopeAny && l.frontier.ScopeGrew(s == ScopePrefix)
 }
 
-func (l *loop) reviewEvent(event []byte) error {
+// reviewEvent judges the links of a skip event anew, and tells how many there
+// are.
+func (l *loop) reviewEvent(event []byte) (n int, err error) {
 	head, err := storage.DecodeLinksHead(event)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var passed []frontier.Candidate
-	for head.Links.Next() {
+	for ; head.Links.Next(); n++ {
 		k := &head.Links.Link
 		fp := l.hash(k.URL)
 		if _, isAdmitted := l.frontier.Knows(fp); isAdmitted {
 			continue
 		}
 		u := weburl.URL(k.URL)
-		if l.scope.judge(u, k.Origin, k.NoFollow) != storage.NoReason {
+		if l.scope.judge(u, k.Origin, page.Kind(k.Kind), k.NoFollow) != storage.NoReason {
 			continue
 		}
 		passed = append(passed, frontier.Candidate{
-			Link: storage.Link{URL: string(u), Kind: k.Kind, Redirect: k.Redirect(), Anchor: string(k.Anchor)}, FP: fp,
+			Link: storage.Link{
+				URL: string(u), Kind: k.Kind, Redirect: k.Redirect(), NoFollow: k.NoFollow, Anchor: string(k.Anchor),
+			},
+			FP: fp,
 		})
 	}
 	if err := head.Links.Err(); err != nil || len(passed) == 0 {
-		return err
+		return n, err
 	}
 	_, err = l.frontier.Readmit(&head, passed, l.now())
-	return err
+	return n, err
 }
 
 // touch notes that there is something to commit.
@@ -903,6 +949,9 @@ func (l *loop) over(feeding bool) (bool, error) {
 	case c.Pending == 0 && !feeding && !reviewing && !l.scopeGrew():
 		l.end = Finished
 		return true, nil
+	case feeding && l.input.Stdin == nil:
+		// The rest of the seeds file is read all the same: it is not lost.
+		return false, nil
 	case n > 0 && int(c.Of(storage.Fetched)) >= n:
 		l.end = MaxPages
 		return true, nil

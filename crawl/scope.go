@@ -15,11 +15,10 @@ import (
 
 // Guards against traps: addresses beyond these are skipped, not fetched.
 const (
-	MaxURLLength     = 4096 // bytes
-	MaxPathSegments  = 60
-	MaxSameSegment   = 3  // times that one segment may occur in a path
-	MaxQueryParams   = 60 // separated by &
-	minSegmentLength = 1
+	MaxURLLength    = 4096 // bytes
+	MaxPathSegments = 60
+	MaxSameSegment  = 3  // times that one segment may occur in a path
+	MaxQueryParams  = 60 // separated by &
 )
 
 // scope judges which links belong to the crawl. It is used by the goroutine
@@ -52,9 +51,11 @@ func newScope(s *Settings, f *frontier.Frontier) (*scope, error) {
 // judge tells why a link is not admitted, NoReason when it is. o is where the
 // link itself would stand. Seeds, and what they redirect to, make the scope,
 // so they are only held against --exclude and the guards.
-func (s *scope) judge(u weburl.URL, o storage.Origin, noFollow bool) storage.Reason {
+func (s *scope) judge(u weburl.URL, o storage.Origin, kind page.Kind, noFollow bool) storage.Reason {
 	if !o.Seed {
 		switch {
+		case kind.Asset() && !s.settings.Assets:
+			return storage.Asset
 		case !s.contains(u):
 			return storage.OutOfScope
 		case noFollow && !s.settings.IgnoreNoFollow:
@@ -139,7 +140,7 @@ func repeats(path string) bool {
 	var segments [MaxPathSegments + 1]string
 	n := 0
 	for part := range strings.SplitSeq(path, "/") {
-		if len(part) < minSegmentLength {
+		if part == "" {
 			continue
 		}
 		same := 1

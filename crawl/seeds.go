@@ -211,24 +211,39 @@ func shorten(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "") + "…"
 }
 
-// feed runs the feeder over all sources and closes out when it is through.
+// feeder makes a feeder that gives its batches to send.
+func (c *Crawl) feeder(send func(seedBatch) bool) *feeder {
+	return &feeder{speller: c.speller, hash: c.hash, log: c.log, send: send}
+}
+
+// seedArgs appends the addresses of the command line. They are few enough to be
+// taken at once, and nobody could tell later which of them were not read.
+func (l *loop) seedArgs() (err error) {
+	f := l.feeder(func(b seedBatch) bool {
+		err = l.seed(b)
+		return err == nil
+	})
+	f.args(l.input.Args)
+	l.summary.Seeds, l.summary.BadSeeds = f.good, f.bad
+	return err
+}
+
+// feed reads the seeds file and stdin.
 func (c *Crawl) feed(ctx context.Context, out chan<- seedBatch, done chan<- seedStats) {
-	f := &feeder{speller: c.speller, hash: c.hash, log: c.log, send: func(b seedBatch) bool {
+	f := c.feeder(func(b seedBatch) bool {
 		select {
 		case out <- b:
 			return true
 		case <-ctx.Done():
 			return false
 		}
-	}}
+	})
 	var err error
-	if f.args(c.input.Args) {
-		if c.settings.SeedsFile != "" {
-			err = f.file(c.settings.SeedsFile, c.source, c.sourceKnown)
-		}
-		if err == nil && c.input.Stdin != nil {
-			err = f.lines(c.input.Stdin, "stdin", nil)
-		}
+	if c.settings.SeedsFile != "" {
+		err = f.file(c.settings.SeedsFile, c.source, c.sourceKnown)
+	}
+	if err == nil && c.input.Stdin != nil {
+		err = f.lines(c.input.Stdin, "stdin", nil)
 	}
 	done <- seedStats{good: f.good, bad: f.bad, err: err}
 }

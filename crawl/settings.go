@@ -6,6 +6,7 @@ import (
 	"net/mail"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -154,6 +155,13 @@ func (s *Settings) Validate() error {
 	}
 	f.Close()
 	return nil
+}
+
+// admits tells whether the settings admit the same links as others do.
+func (s *Settings) admits(o *Settings) bool {
+	return s.Scope == o.Scope && slices.Equal(s.Include, o.Include) && slices.Equal(s.Exclude, o.Exclude) &&
+		s.Assets == o.Assets && s.IgnoreNoFollow == o.IgnoreNoFollow && s.MaxDepth == o.MaxDepth &&
+		s.MaxRedirects == o.MaxRedirects
 }
 
 func isContact(s string) bool {

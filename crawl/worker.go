@@ -143,7 +143,7 @@ func answered(r *fetch.Response) time.Duration {
 func ask(r *fetch.Response) storage.Ask {
 	a := storage.Ask{
 		Asked: !r.Sent.IsZero(), Time: r.Started.UnixMilli(), Took: milliseconds(r.Total),
-		Throttled: r.Class == fetch.Throttled,
+		Throttled: r.Class == fetch.Throttled, Transferred: r.Transferred,
 	}
 	if a.Asked {
 		a.Time = r.Sent.UnixMilli()
@@ -173,7 +173,7 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 		return &result{task: t, sent: r.Sent, aborted: true}
 	}
 	v := &storage.Visit{
-		Ask: ask(&r), Status: uint16(r.Status), Transferred: r.Transferred, Class: class(r.Class),
+		Ask: ask(&r), Status: uint16(r.Status), Class: class(r.Class),
 	}
 	v.Record = storage.Record{
 		Error: clean(r.Err, 200), HTTPVersion: r.Proto, IP: r.IP, Worker: uint16(w.number), TTFB: milliseconds(r.TTFB),
@@ -265,6 +265,9 @@ func (w *worker) parse(url string, r *fetch.Response, res *result) {
 		return // the address was fetched, so it parses
 	}
 	v := res.visit
+	if p.LinksCut {
+		w.log.Warn("this page has more links than are kept; the rest is passed over", "url", url, "kept", len(p.Links))
+	}
 	v.Canonical = string(p.Canonical)
 	rec := &v.Record
 	rec.Title, rec.H1, rec.MetaDescription = p.Title, p.H1, p.MetaDescription
@@ -281,9 +284,10 @@ func (w *worker) parse(url string, r *fetch.Response, res *result) {
 			continue
 		}
 		res.links = append(res.links, frontier.Candidate{
-			Link:     storage.Link{URL: string(l.URL), Kind: uint8(l.Kind), Anchor: l.Anchor},
-			FP:       w.hash([]byte(l.URL)),
-			NoFollow: l.NoFollow || p.NoFollow,
+			Link: storage.Link{
+				URL: string(l.URL), Kind: uint8(l.Kind), NoFollow: l.NoFollow || p.NoFollow, Anchor: l.Anchor,
+			},
+			FP: w.hash([]byte(l.URL)),
 		})
 	}
 }

@@ -62,13 +62,12 @@ func samplePage(i int) *storage.Visit {
 		URL:     fmt.Sprintf("https://example.org/section-%d/article-%d.html", i%40, i),
 		Attempt: 1,
 		Origin:  storage.Origin{Depth: uint32(i % 7)},
-		Ask:     storage.Ask{Asked: true, Time: noon + int64(i)*100, Took: 183},
+		Ask:     storage.Ask{Asked: true, Time: noon + int64(i)*100, Took: 183, Transferred: 9_412},
 		Outcome: storage.Fetched,
 		Status:  200,
 
-		Transferred: 9_412,
-		FoundOn:     fmt.Sprintf("https://example.org/section-%d/", i%40),
-		Canonical:   fmt.Sprintf("https://example.org/section-%d/article-%d.html", i%40, i),
+		FoundOn:   fmt.Sprintf("https://example.org/section-%d/", i%40),
+		Canonical: fmt.Sprintf("https://example.org/section-%d/article-%d.html", i%40, i),
 		Record: storage.Record{
 			FoundAt: noon - 60_000 + int64(i)*100, Anchor: "Read more about it", Kind: 4,
 			ContentType: "text/html; charset=utf-8", Charset: "utf-8", Language: "en",

@@ -45,6 +45,10 @@ func variedCrawl(t testing.TB) *storage.File {
 	asked := func(seconds int64, took uint32) storage.Ask {
 		return storage.Ask{Asked: true, Time: noon + seconds*1000, Took: took}
 	}
+	sized := func(a storage.Ask, n int64) storage.Ask {
+		a.Transferred = n
+		return a
+	}
 	page := samplePage(1)
 	page.Links = []storage.Link{{URL: "https://example.org/new", Kind: 4, Anchor: "new"}}
 	return of(
@@ -52,8 +56,8 @@ func variedCrawl(t testing.TB) *storage.File {
 		&storage.Seeds{Time: noon - 60_000, Links: []storage.Link{{URL: "https://example.org/", Kind: 1}}},
 		&storage.Host{Origin: "https://example.org", Ask: asked(0, 20), State: storage.RobotsAllow, Status: 404},
 		&storage.Visit{
-			Job: job(0), URL: "https://example.org/", Attempt: 1, Origin: storage.Origin{Seed: true}, Ask: asked(1, 30),
-			Outcome: storage.Redirected, Status: 301, Transferred: 310, Redirect: "https://example.org/home",
+			Job: job(0), URL: "https://example.org/", Attempt: 1, Origin: storage.Origin{Seed: true}, Ask: sized(asked(1, 30), 310),
+			Outcome: storage.Redirected, Status: 301, Redirect: "https://example.org/home",
 			Record: storage.Record{FoundAt: noon - 60_000, Kind: 1, ContentType: "text/html", Size: 162, TTFB: 29, HTTPVersion: "HTTP/1.1", IP: "2001:db8::1"},
 			Links:  []storage.Link{{URL: "https://example.org/home", Kind: 2, Redirect: true}},
 		},
@@ -77,8 +81,8 @@ func variedCrawl(t testing.TB) *storage.File {
 		},
 		&storage.Skip{FoundOn: page.URL, Time: noon, Links: []storage.SkipLink{{Link: storage.Link{URL: "https://elsewhere.example/", Kind: 4}, Reason: storage.OutOfScope}}},
 		&storage.Visit{
-			Job: job(5), URL: "https://example.org/logo.png", Attempt: 2, Origin: storage.Origin{Depth: 1}, Ask: asked(7, 2_345),
-			Outcome: storage.Fetched, Status: 200, Transferred: 1 << 40,
+			Job: job(5), URL: "https://example.org/logo.png", Attempt: 2, Origin: storage.Origin{Depth: 1}, Ask: sized(asked(7, 2_345), 1<<40),
+			Outcome: storage.Fetched, Status: 200,
 			Record: storage.Record{FoundAt: noon + 4, Kind: 16, ContentType: "image/png", Size: 1 << 40, Truncated: true, TTFB: 5, Worker: 16},
 		},
 		&storage.Visit{

@@ -20,9 +20,8 @@ func (f *Frontier) append(e storage.Event) error {
 // Candidate is a link as the scope judged it. URL is canonical.
 type Candidate struct {
 	storage.Link
-	FP       uint64
-	Reason   storage.Reason // NoReason: it may be admitted
-	NoFollow bool
+	FP     uint64
+	Reason storage.Reason // NoReason: it may be admitted
 }
 
 // Finish appends the outcome of a job, with the links of its page. Links that
@@ -86,7 +85,7 @@ func (f *Frontier) sift(links []Candidate, parent *storage.Origin) (fresh []stor
 		}
 		if now := refusedAt(depth, c.NoFollow); !known || now < st {
 			f.seen.put(c.FP, now)
-			refused = append(refused, storage.SkipLink{Link: c.Link, Reason: c.Reason, NoFollow: c.NoFollow})
+			refused = append(refused, storage.SkipLink{Link: c.Link, Reason: c.Reason})
 		}
 	}
 	if len(origins) > 1 {
@@ -126,10 +125,11 @@ func (f *Frontier) appendSkips(foundOn string, at int64, parent storage.Origin, 
 // asked again as its answer allows.
 func (f *Frontier) afterAnswer(j *Job, giveUp bool, at int64) error {
 	h := f.hosts[j.asked]
-	if giveUp && h.gaveUp == storage.NoClass {
+	if giveUp && h.lost() == storage.NoClass {
 		err := f.append(&storage.Host{
 			Origin: "http://" + h.name, Ask: storage.Ask{Time: at}, GiveUp: storage.Throttled,
-			Error: fmt.Sprintf("throttled %d times running", h.throttles),
+			Expires: at + GivenUpFor.Milliseconds(),
+			Error:   fmt.Sprintf("throttled %d times running", h.throttles),
 		})
 		if err != nil {
 			return err
@@ -257,7 +257,7 @@ func (f *Frontier) appendSeedSkips(refused []storage.SkipLink, at time.Time) err
 func (f *Frontier) Withdraw(j *Job, reason storage.Reason, at time.Time) error {
 	f.settle(j)
 	parent := j.Origin
-	link := storage.Link{URL: j.URL, Kind: j.Kind, Anchor: j.Anchor}
+	link := storage.Link{URL: j.URL, Kind: j.Kind, NoFollow: j.NoFollow, Anchor: j.Anchor}
 	switch {
 	case j.Found.Hops > 0:
 		link.Redirect = true

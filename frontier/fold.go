@@ -55,11 +55,7 @@ func (f *Frontier) foldVisit(seq uint64, event []byte) error {
 	if err != nil {
 		return err
 	}
-	h.answered(&v.Ask)
-	if v.Asked {
-		f.counts.Requests++
-	}
-	f.counts.Transferred += uint64(v.Transferred)
+	f.asked(h, &v.Ask)
 	f.counts.LastTime = max(f.counts.LastTime, v.Time)
 	if int(v.Outcome) >= len(f.counts.Outcomes) || int(v.Class) >= len(f.counts.Classes) {
 		return errors.New("an outcome that this pawl does not know")
@@ -94,6 +90,15 @@ func (f *Frontier) foldLinks(seq uint64, event []byte) error {
 		f.addRoot(seq, weburl.URL(known.Link.URL), true)
 	}
 	return known.Err()
+}
+
+// asked folds that a host was asked.
+func (f *Frontier) asked(h *host, a *storage.Ask) {
+	h.answered(a)
+	if a.Asked {
+		f.counts.Requests++
+	}
+	f.counts.Transferred += uint64(a.Transferred)
 }
 
 // admit pushes the links of an event on their hosts' queues.
@@ -192,10 +197,7 @@ func (f *Frontier) foldRetry(seq uint64, event []byte) error {
 	if err != nil {
 		return err
 	}
-	h.answered(&r.Ask)
-	if r.Asked {
-		f.counts.Requests++
-	}
+	f.asked(h, &r.Ask)
 	f.counts.LastTime = max(f.counts.LastTime, r.Time)
 	now := retry{
 		attempt: r.Attempt, hops: r.Hops,
@@ -237,12 +239,9 @@ func (f *Frontier) foldHost(seq uint64, event []byte) error {
 	if e.At != "" {
 		asked = f.hosts[f.intern(e.At)]
 	}
-	asked.answered(&e.Ask)
-	if e.Asked {
-		f.counts.Requests++
-	}
+	f.asked(asked, &e.Ask)
 	if e.GiveUp != storage.NoClass {
-		h.gaveUp = e.GiveUp
+		h.gaveUp, h.gaveUpUntil, h.pardoned = e.GiveUp, e.Expires*int64(time.Millisecond), false
 	}
 	https := u.Scheme() == "https"
 	ord := storage.OrdRobotsHTTP
@@ -267,7 +266,9 @@ func (f *Frontier) foldHost(seq uint64, event []byte) error {
 	case storage.RobotsAllow:
 		o.copy, o.delay = 0, 0
 	case storage.RobotsGivenUp:
-		o.class = e.Class
+		o.class, o.until, o.pardoned = e.Class, e.Expires*int64(time.Millisecond), false
+		o.state, o.busy, o.attempt, o.hops, o.due, o.next = e.State, false, 0, 0, 0, ""
+		return nil
 	case storage.RobotsRetry, storage.RobotsRedirect:
 		o.attempt, o.hops, o.next = e.Attempt, e.Hops, e.Next
 		o.due = e.Due * int64(time.Millisecond)

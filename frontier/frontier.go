@@ -124,6 +124,7 @@ type Frontier struct {
 	out      map[storage.JobID]*storage.Mark
 	suspects map[storage.JobID]storage.Mark
 	careful  int
+	unclean  int64           // when a run last began after an unclean end
 	deferred []storage.JobID // suspects that are to run alone
 	patience int64           // when they may
 	alone    *storage.Mark   // of the job that runs alone
@@ -225,10 +226,42 @@ func (f *Frontier) Start(now time.Time, pid, window int) (unclean bool) {
 	}
 	for _, h := range f.hosts {
 		h.capWaits(at)
+		h.pardon(at)
 		h.sent = min(max(h.lastSent, f.run.Unclean*int64(time.Millisecond)), at)
 		f.wake(h)
 	}
 	return unclean
+}
+
+// ClockMoved tells that the crawl's clock was set to another time: forward
+// after the machine slept, or as the user set it. Waits that were stored as
+// times pass with it when it goes forward; when it goes back they are moved
+// along, or they would last for as long as it went.
+func (f *Frontier) ClockMoved(by time.Duration) {
+	if by >= 0 {
+		return
+	}
+	d := int64(by)
+	f.patience += d
+	for _, r := range f.retries {
+		r.due += d
+	}
+	for _, h := range f.hosts {
+		h.sent, h.slot, h.hold, h.throttleSince = h.sent+d, h.slot+d, h.hold+d, h.throttleSince+d
+		for i := range h.errands {
+			h.errands[i].due += d
+		}
+		if h.origins != nil {
+			for i := range h.origins {
+				o := &h.origins[i]
+				o.due += d
+				if o.expires != 0 {
+					o.expires += d
+				}
+			}
+		}
+		f.wake(h)
+	}
 }
 
 // Stop marks the run as cleanly ended; the next commit stores it.

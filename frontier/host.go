@@ -20,16 +20,18 @@ type host struct {
 	retries []storage.JobID // by due time, those that are not out; see Frontier.retries
 	errands []errand        // robots.txt files to ask this host for
 
-	lastSent      int64  // folded; when the last request went out
-	hold          int64  // folded; not to be asked before
-	throttleSince int64  // folded; first of the throttled answers running
-	left          uint32 // folded; unfinished jobs
-	took          uint32 // folded; milliseconds the last answer took
-	fetched       uint32 // folded; jobs with outcome fetched
-	throttles     uint16 // folded; throttled answers running
-	good          uint16 // folded; other answers running
-	penalty       uint8  // folded; how many times the gap is doubled
-	gaveUp        storage.Class
+	lastSent      int64         // folded; when the last request went out
+	hold          int64         // folded; not to be asked before
+	throttleSince int64         // folded; first of the throttled answers running
+	left          uint32        // folded; unfinished jobs
+	took          uint32        // folded; milliseconds the last answer took
+	fetched       uint32        // folded; jobs with outcome fetched
+	throttles     uint16        // folded; throttled answers running
+	good          uint16        // folded; other answers running
+	penalty       uint8         // folded; how many times the gap is doubled
+	gaveUp        storage.Class // folded
+	gaveUpUntil   int64         // folded
+	pardoned      bool          // that was over when this run began
 
 	sent     int64 // when the last request went out, or may have before an unclean end
 	slot     int64 // when a job was handed out that may be sending, 0: none
@@ -50,11 +52,14 @@ type origin struct {
 	attempt uint8
 	hops    uint8
 	class   storage.Class // with RobotsGivenUp
-	copy    uint64        // seq of the event with the last text, 0: none
-	expires int64
-	delay   uint32 // Crawl-delay in milliseconds
-	due     int64
-	next    string // where it stands instead
+	until   int64         // with RobotsGivenUp
+	// pardoned: given up, but that was over when this run began.
+	pardoned bool
+	copy     uint64 // seq of the event with the last text, 0: none
+	expires  int64
+	delay    uint32 // Crawl-delay in milliseconds
+	due      int64
+	next     string // where it stands instead
 }
 
 // errand is a robots.txt to ask for, on behalf of an origin that may be of
@@ -70,6 +75,35 @@ func (h *host) origin(https bool) *origin {
 		h.origins = new([2]origin)
 	}
 	return &h.origins[index(https)]
+}
+
+// GivenUpFor is how long a host that is given up is not asked again by later
+// runs.
+const GivenUpFor = time.Hour
+
+// lost is the class for which the host is given up.
+func (h *host) lost() storage.Class {
+	if h.pardoned {
+		return storage.NoClass
+	}
+	return h.gaveUp
+}
+
+func (o *origin) isGivenUp() bool { return o.state == storage.RobotsGivenUp && !o.pardoned }
+
+// isKnown tells whether the robots.txt was had, or found not to be there.
+func (o *origin) isKnown() bool {
+	return o.state == storage.RobotsRules || o.state == storage.RobotsAllow
+}
+
+// pardon lets the host be asked again when it was given up long ago.
+func (h *host) pardon(at int64) {
+	h.pardoned = h.gaveUpUntil <= at
+	if h.origins != nil {
+		for i := range h.origins {
+			h.origins[i].pardoned = h.origins[i].until <= at
+		}
+	}
 }
 
 // gaveUp is the class with which the jobs of an origin finish whose robots.txt
@@ -138,6 +172,7 @@ func (h *host) gate(o *Options) int64 {
 func (h *host) capWaits(at int64) {
 	latest := at + int64(maxHold)
 	h.hold = min(h.hold, latest)
+	h.gaveUpUntil = min(h.gaveUpUntil, latest)
 	h.throttleSince = min(h.throttleSince, at)
 	for i := range h.errands {
 		h.errands[i].due = min(h.errands[i].due, latest)
@@ -145,7 +180,7 @@ func (h *host) capWaits(at int64) {
 	if h.origins != nil {
 		for i := range h.origins {
 			o := &h.origins[i]
-			o.expires, o.due = min(o.expires, latest), min(o.due, latest)
+			o.expires, o.due, o.until = min(o.expires, latest), min(o.due, latest), min(o.until, latest)
 		}
 	}
 }

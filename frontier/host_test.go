@@ -298,7 +298,7 @@ func TestMaxPagesPerHost(t *testing.T) {
 func TestUncleanEndDelaysEveryHost(t *testing.T) {
 	r := newRig(t, Options{PerHost: 1, Delay: time.Minute})
 	r.seed("http://a.test/1", "https://a.test/2", "http://b.test/1")
-	r.robots(r.want("http://a.test/robots.txt"), storage.RobotsGivenUp, 0, 0)
+	r.robots(r.want("http://a.test/robots.txt"), storage.RobotsGivenUp, 0, 24*time.Hour)
 	r.robots(r.want("http://b.test/robots.txt"), storage.RobotsAllow, 0, 24*time.Hour)
 	r.commit()
 	r.pass(time.Hour)

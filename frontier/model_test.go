@@ -58,6 +58,7 @@ type robots struct {
 	next    string
 	due     int64
 	expires int64
+	until   int64 // given up
 	delay   uint32
 	rules   uint64
 	learned int // how many robots events there were with it
@@ -72,11 +73,12 @@ type traffic struct {
 	throttles int
 	since     int64
 	gaveUp    storage.Class
+	until     int64 // given up
 	fetched   int
 	jobs      int
 }
 
-const nofollowOnly = 1000
+const nofollowOnly = 1000 // added to the depth
 
 func newModel() *model {
 	return &model{
@@ -126,7 +128,7 @@ func (m *model) find(parent *storage.Origin, foundOn string, at int64, links []C
 		case c.Reason == storage.NoReason:
 			delete(m.refused, c.URL)
 			m.pages[c.URL] = page{
-				found: storage.Found{URL: c.URL, FoundOn: foundOn, Anchor: c.Anchor, Kind: c.Kind, FoundAt: at, Origin: o},
+				found: storage.Found{URL: c.URL, FoundOn: foundOn, Anchor: c.Anchor, Kind: c.Kind, NoFollow: c.NoFollow, FoundAt: at, Origin: o},
 				call:  m.calls, rank: rank, life: old.life + 1,
 			}
 			m.admitted++
@@ -140,7 +142,7 @@ func (m *model) find(parent *storage.Origin, foundOn string, at int64, links []C
 		default:
 			depth := o.Depth
 			if c.NoFollow {
-				depth = nofollowOnly
+				depth += nofollowOnly
 			}
 			if old, ok := m.refused[c.URL]; !ok || depth < old {
 				m.refused[c.URL] = depth
@@ -172,7 +174,7 @@ func (m *model) asked(name string, a *storage.Ask) {
 			}
 			h.throttles++
 			if h.throttles >= 10 && a.Time-h.since >= 600_000 && h.gaveUp == storage.NoClass {
-				h.gaveUp = storage.Throttled
+				h.gaveUp, h.until = storage.Throttled, a.Time+int64(a.Took)+time.Hour.Milliseconds()
 			}
 		default:
 			h.throttles = 0
@@ -235,7 +237,7 @@ func (m *model) differs(f *Frontier) string {
 	}
 	for url, depth := range m.refused {
 		st, known := f.seen.get(f.Fingerprint(url))
-		if want := refusedAt(depth, depth == nofollowOnly); !known || st != want {
+		if want := refusedAt(depth%nofollowOnly, depth >= nofollowOnly); !known || st != want {
 			return fmt.Sprintf("%s: known %v standing %d, want %d", url, known, st, want)
 		}
 	}

@@ -33,7 +33,7 @@ func (f *Frontier) when(h *host) int64 {
 	at := never
 	gate := h.gate(&f.options)
 	_, queued := h.queue.peek()
-	if h.gaveUp != storage.NoClass {
+	if h.lost() != storage.NoClass {
 		// Its jobs need no request.
 		if queued || len(h.retries) > 0 || len(h.errands) > 0 {
 			return 0
@@ -63,7 +63,7 @@ func (f *Frontier) when(h *host) int64 {
 
 func (f *Frontier) pagesLeft(h *host) bool {
 	n := f.options.MaxPagesPerHost
-	return n == 0 || int(h.fetched)+int(h.outPages) < n || h.gaveUp != storage.NoClass
+	return n == 0 || int(h.fetched)+int(h.outPages) < n || h.lost() != storage.NoClass
 }
 
 // originGate is when a job of the origin may be handed out, given when its
@@ -76,7 +76,7 @@ func (f *Frontier) originGate(h *host, https bool, gate int64) int64 {
 	switch {
 	case o.busy:
 		return never // its commit wakes the host
-	case o.state == storage.RobotsGivenUp:
+	case o.isGivenUp():
 		return 0
 	}
 	return gate
@@ -112,7 +112,7 @@ func (f *Frontier) Next(now time.Time, r *storage.Reader) (j Job, ok bool, err e
 func (f *Frontier) pick(h *host, at int64, r *storage.Reader, j *Job) (bool, error) {
 	gate := h.gate(&f.options)
 	for i := range h.errands {
-		if max(gate, f.due(&h.errands[i])) <= at || h.gaveUp != storage.NoClass {
+		if max(gate, f.due(&h.errands[i])) <= at || h.lost() != storage.NoClass {
 			f.handErrand(h, i, at, j)
 			return true, nil
 		}
@@ -120,7 +120,7 @@ func (f *Frontier) pick(h *host, at int64, r *storage.Reader, j *Job) (bool, err
 	if len(h.retries) > 0 && f.pagesLeft(h) {
 		id := h.retries[0]
 		t := f.retries[id]
-		if f.originGate(h, t.https, max(gate, t.due)) <= at || h.gaveUp != storage.NoClass {
+		if f.originGate(h, t.https, max(gate, t.due)) <= at || h.lost() != storage.NoClass {
 			if f.needsRobots(h, t.https, at) {
 				return false, nil
 			}
@@ -140,7 +140,7 @@ func (f *Frontier) pick(h *host, at int64, r *storage.Reader, j *Job) (bool, err
 	if err != nil {
 		return false, fmt.Errorf("%w: %w", storage.ErrDamaged, err)
 	}
-	if f.originGate(h, p.https, gate) > at && h.gaveUp == storage.NoClass {
+	if f.originGate(h, p.https, gate) > at && h.lost() == storage.NoClass {
 		return false, nil
 	}
 	if f.needsRobots(h, p.https, at) {
@@ -158,16 +158,16 @@ func (f *Frontier) pick(h *host, at int64, r *storage.Reader, j *Job) (bool, err
 // needsRobots makes an errand of the origin's robots.txt when it is not known
 // or too old.
 func (f *Frontier) needsRobots(h *host, https bool, at int64) bool {
-	if f.options.IgnoreRobots || h.gaveUp != storage.NoClass {
+	if f.options.IgnoreRobots || h.lost() != storage.NoClass {
 		return false
 	}
 	o := h.origin(https)
 	switch {
 	case o.busy:
 		return true
-	case o.state == storage.RobotsGivenUp:
+	case o.isGivenUp():
 		return false
-	case o.state != storage.RobotsNone && (at < o.expires || o.fresh):
+	case o.isKnown() && (at < o.expires || o.fresh):
 		// It serves one job even when the gap of the host is longer than its
 		// life: else none would ever be handed out.
 		return false
@@ -189,7 +189,7 @@ func (f *Frontier) handErrand(h *host, i int, at int64, j *Job) {
 	o := owner.origin(e.id.Ord == storage.OrdRobotsHTTPS)
 	*j = Job{
 		ID: e.id, Robots: true, Host: owner.name, Asked: h.name, asked: h.id,
-		Attempt: o.attempt + 1, Hops: o.hops, Found: storage.Found{URL: e.url}, GaveUp: h.gaveUp,
+		Attempt: o.attempt + 1, Hops: o.hops, Found: storage.Found{URL: e.url}, GaveUp: h.lost(),
 	}
 	f.handOut(h, at, j)
 }
@@ -203,12 +203,12 @@ func (f *Frontier) hand(h *host, id storage.JobID, p place, at int64, r *storage
 	hops := j.Hops
 	*j = Job{
 		ID: id, Host: h.name, Asked: h.name, asked: id.Host, Raw: j.Raw, Attempt: j.Attempt,
-		Hops: max(found.Hops, hops), Found: found, GaveUp: h.gaveUp,
+		Hops: max(found.Hops, hops), Found: found, GaveUp: h.lost(),
 	}
 	if !f.options.IgnoreRobots && j.GaveUp == storage.NoClass {
 		o := h.origin(p.https)
 		j.Rules, o.fresh = o.copy, false
-		if o.state == storage.RobotsGivenUp {
+		if o.isGivenUp() {
 			j.GaveUp = o.gaveUp()
 		}
 	}
@@ -328,7 +328,7 @@ func (f *Frontier) Out() int { return len(f.out) }
 func (f *Frontier) leastLeft() time.Duration {
 	var longest time.Duration
 	for _, h := range f.hosts {
-		if h.gaveUp == storage.NoClass {
+		if h.lost() == storage.NoClass {
 			longest = max(longest, time.Duration(h.left)*h.gap(&f.options))
 		}
 	}

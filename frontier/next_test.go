@@ -218,7 +218,7 @@ func TestRobotsOfGivenUpHost(t *testing.T) {
 	j := r.want("http://a.test/robots.txt")
 	r.f.Release(j, r.now)
 	r.ok(r.f.Robots(j, &storage.Host{State: storage.RobotsRedirect, Hops: 1, Next: "http://b.test/r.txt"}, 0))
-	r.ok(r.f.append(&storage.Host{Origin: "http://b.test", GiveUp: storage.Throttled}))
+	r.ok(r.f.append(&storage.Host{Origin: "http://b.test", GiveUp: storage.Throttled, Expires: r.now.Add(time.Minute).UnixMilli()}))
 	r.commit()
 	r.reopen()
 	j = r.want("http://b.test/r.txt")

@@ -112,7 +112,17 @@ func (s *sim) begin(unclean bool) {
 	if unclean {
 		s.floor = s.now.UnixNano() // and remembered by the file
 	}
+	for o, r := range s.m.robots {
+		if r.state == storage.RobotsGivenUp && r.until <= s.now.UnixMilli() {
+			r.state = storage.RobotsNone
+			s.m.robots[o] = r
+		}
+	}
 	for name, h := range s.m.hosts {
+		if h.until <= s.now.UnixMilli() {
+			h.gaveUp = storage.NoClass
+			s.m.hosts[name] = h
+		}
 		if h.lastSent > 0 {
 			s.sent[name] = min(h.lastSent*int64(time.Millisecond), s.now.UnixNano())
 		}
@@ -602,10 +612,14 @@ func (s *sim) endPage(r *running, ask storage.Ask, retryAfter time.Duration) {
 		s.log("withdrawn: %s", j.URL)
 		delete(s.m.pages, j.URL)
 		s.m.refused[j.URL] = p.found.Depth
+		if p.found.NoFollow {
+			s.m.refused[j.URL] += nofollowOnly
+		}
 		s.m.withdrawn++
 		return
 	}
-	v := &storage.Visit{Ask: ask, Outcome: storage.Fetched, Transferred: s.rng.Int64N(1000)}
+	ask.Transferred = s.rng.Int64N(1000)
+	v := &storage.Visit{Ask: ask, Outcome: storage.Fetched}
 	var links []Candidate
 	switch {
 	case j.Condemned:
@@ -667,7 +681,7 @@ func (s *sim) endRobots(r *running, ask storage.Ask, retryAfter time.Duration) {
 	}
 	switch {
 	case !r.isSent, s.chance(3):
-		e.State, e.Class, e.Expires = storage.RobotsGivenUp, storage.Timeout, 0
+		e.State, e.Class = storage.RobotsGivenUp, storage.Timeout
 		if s.chance(30) {
 			e.Class = storage.PrivateAddress
 		}
@@ -712,7 +726,7 @@ func (s *sim) endRobots(r *running, ask storage.Ask, retryAfter time.Duration) {
 	case e.State == storage.RobotsAllow:
 		known.rules, known.delay = 0, 0
 	case e.State == storage.RobotsGivenUp:
-		known.class = e.Class
+		known.class, known.until = e.Class, e.Expires
 	}
 	s.m.robots[o] = known
 }

@@ -23,18 +23,19 @@ type standing uint8
 
 const (
 	admitted standing = 0
-	// 1 to 254: not admitted, and met at depth standing-1 at the least, by a
-	// link that may be followed; depths from 253 on are not told apart.
-	maxStandingDepth = 253
-	// Not admitted, and met by nofollow links only.
-	onlyNoFollow standing = 255
+	// 1 to 127: not admitted, and met at depth standing-1 at the least by a link
+	// that may be followed; 128 to 254: met by nofollow links only, at depth
+	// standing-128 at the least. Depths from 126 on are not told apart.
+	maxStandingDepth          = 126
+	byNoFollow       standing = 127
 )
 
 func refusedAt(depth uint32, noFollow bool) standing {
+	st := standing(1 + min(depth, maxStandingDepth))
 	if noFollow {
-		return onlyNoFollow
+		st += byNoFollow
 	}
-	return standing(1 + min(depth, maxStandingDepth))
+	return st
 }
 
 // slot finds where the fingerprint stands or belongs.

@@ -88,10 +88,11 @@ func TestStandingOrdersFindings(t *testing.T) {
 	}{
 		{"a seed", 0, false, 1},
 		{"a link of a seed", 1, false, 2},
-		{"the deepest told apart", 252, false, 253},
-		{"deeper", 253, false, 254},
-		{"as deep as can be", ^uint32(0), false, 254},
-		{"nofollow", 0, true, 255},
+		{"the deepest told apart", 125, false, 126},
+		{"deeper", 126, false, 127},
+		{"as deep as can be", ^uint32(0), false, 127},
+		{"nofollow", 0, true, 128},
+		{"nofollow, as deep as can be", ^uint32(0), true, 254},
 	} {
 		if got := refusedAt(c.depth, c.noFollow); got != c.want || got == admitted {
 			t.Errorf("%s: standing %d, want %d", c.name, got, c.want)

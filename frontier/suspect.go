@@ -83,7 +83,7 @@ func (f *Frontier) putOff(h *host, id storage.JobID, p place, at int64) bool {
 	switch {
 	case !ok, m.Marks < marksToRunAlone, isCondemned(m), at >= f.patience:
 		return false
-	case h.gaveUp != storage.NoClass, f.originGaveUp(h, p.https):
+	case h.lost() != storage.NoClass, f.originGaveUp(h, p.https):
 		return false // it is not asked for
 	}
 	f.deferred = append(f.deferred, id)
@@ -102,7 +102,7 @@ func (f *Frontier) due(e *errand) int64 {
 func (f *Frontier) deferredAt(id storage.JobID) int64 {
 	h := f.hosts[id.Host]
 	switch {
-	case h.gaveUp != storage.NoClass, f.originGaveUp(h, f.deferredPlace(id).https):
+	case h.lost() != storage.NoClass, f.originGaveUp(h, f.deferredPlace(id).https):
 		return 0
 	case int(h.out) >= f.options.PerHost, h.isStarting, !f.pagesLeft(h), h.origin(f.deferredPlace(id).https).busy:
 		return never
@@ -163,5 +163,5 @@ func (f *Frontier) nextDeferred(at int64, r *storage.Reader, j *Job) (bool, erro
 }
 
 func (f *Frontier) originGaveUp(h *host, https bool) bool {
-	return !f.options.IgnoreRobots && h.origin(https).state == storage.RobotsGivenUp
+	return !f.options.IgnoreRobots && h.origin(https).isGivenUp()
 }

@@ -57,6 +57,8 @@ type Ask struct {
 	Throttled bool   // the host asked for less
 	Hold      int64  // the host is not to be asked before this time; 0: no wish
 	Penalty   uint8  // from now on the host's gap is doubled this many times
+	// Transferred is the size of the body on the wire in bytes.
+	Transferred int64
 }
 
 // Origin is how a job's address was found; its children inherit from it.
@@ -85,8 +87,9 @@ func saturated[T uint8 | uint32](n T) T {
 // Link is an address that was found for the first time.
 type Link struct {
 	URL      string
-	Kind     uint8 // page.Kind, below 128
+	Kind     uint8 // page.Kind, below 64
 	Redirect bool  // the target of a redirect: same depth as its source
+	NoFollow bool  // found by nofollow links only
 	Anchor   string
 }
 
@@ -98,16 +101,15 @@ type Visit struct {
 	Attempt uint8 // 1 for the first
 	Origin
 	Ask
-	Outcome     Outcome
-	Class       Class
-	Status      uint16
-	Transferred int64
-	Join        string // address whose host joins the scope; empty: none
-	FoundOn     string
-	Redirect    string // target of a redirect
-	Canonical   string
-	Record      Record
-	Links       []Link // at most MaxLinks; more follow as Links events
+	Outcome   Outcome
+	Class     Class
+	Status    uint16
+	Join      string // address whose host joins the scope; empty: none
+	FoundOn   string
+	Redirect  string // target of a redirect
+	Canonical string
+	Record    Record
+	Links     []Link // at most MaxLinks; more follow as Links events
 }
 
 // MaxLinks is the most links that one event may hold, so that reading one job
@@ -142,8 +144,7 @@ type Seeds struct {
 // SkipLink is a link that was not admitted.
 type SkipLink struct {
 	Link
-	Reason   Reason
-	NoFollow bool
+	Reason Reason
 }
 
 // Skip are links of a page that were refused, each when it was first met, or
@@ -238,6 +239,13 @@ const (
 	flagSource
 )
 
+// The byte of a link's kind holds these as well.
+const (
+	kindRedirect = 0x80
+	kindNoFollow = 0x40
+	kindMask     = 0x3f
+)
+
 func (a *Ask) flags() byte {
 	var f byte
 	if a.Asked {
@@ -253,7 +261,8 @@ func (a *Ask) appendTo(dst []byte) []byte {
 	dst = appendInt(dst, a.Time)
 	dst = binary.AppendUvarint(dst, uint64(a.Took))
 	dst = appendInt(dst, a.Hold)
-	return append(dst, a.Penalty)
+	dst = append(dst, a.Penalty)
+	return appendInt(dst, a.Transferred)
 }
 
 func (o *Origin) flags() byte {
@@ -280,7 +289,6 @@ func (v *Visit) appendTo(dst []byte) []byte {
 	dst = v.Origin.appendTo(dst)
 	dst = append(dst, v.Attempt, byte(v.Outcome), byte(v.Class))
 	dst = binary.AppendUvarint(dst, uint64(v.Status))
-	dst = appendInt(dst, v.Transferred)
 	dst = appendString(dst, v.URL)
 	dst = appendShared(dst, v.URL, v.Join)
 	dst = appendShared(dst, v.URL, v.FoundOn)
@@ -332,11 +340,7 @@ func (s *Skip) appendTo(dst []byte) []byte {
 	for i := range s.Links {
 		l := &s.Links[i]
 		dst = appendLink(dst, previous, &l.Link)
-		reason := byte(l.Reason)
-		if l.NoFollow {
-			reason |= 0x80
-		}
-		dst = append(dst, reason)
+		dst = append(dst, byte(l.Reason))
 		previous = l.URL
 	}
 	return dst
@@ -425,7 +429,7 @@ func (b *LinkBlock) Next() bool {
 	kind := b.r.byte()
 	l := &b.Link
 	l.URL = b.url
-	l.Kind, l.redirect = kind&0x7f, kind&0x80 != 0
+	l.Kind, l.redirect, l.NoFollow = kind&kindMask, kind&kindRedirect != 0, kind&kindNoFollow != 0
 	l.Anchor = b.r.bytes()
 	if b.seeds {
 		l.Origin = Origin{Seed: true}
@@ -434,7 +438,7 @@ func (b *LinkBlock) Next() bool {
 	}
 	if b.skips {
 		reason := b.r.byte()
-		l.Reason, l.NoFollow = Reason(reason&0x7f), reason&0x80 != 0
+		l.Reason = Reason(reason)
 	}
 	return b.r.err == nil
 }
@@ -466,9 +470,12 @@ func appendCount(dst []byte, links int) []byte {
 // a page begin alike.
 func appendLink(dst []byte, previous string, l *Link) []byte {
 	dst = appendShared(dst, previous, l.URL)
-	kind := l.Kind & 0x7f
+	kind := l.Kind & kindMask
 	if l.Redirect {
-		kind |= 0x80
+		kind |= kindRedirect
+	}
+	if l.NoFollow {
+		kind |= kindNoFollow
 	}
 	dst = append(dst, kind)
 	return appendString(dst, l.Anchor)
@@ -577,7 +584,7 @@ func (r *reader) job() JobID { return JobID{Host: r.uint32(), Ord: r.uint32()} }
 func (r *reader) ask(flags byte) Ask {
 	return Ask{
 		Asked: flags&flagAsked != 0, Throttled: flags&flagThrottled != 0,
-		Time: r.int(), Took: r.uint32(), Hold: r.int(), Penalty: r.byte(),
+		Time: r.int(), Took: r.uint32(), Hold: r.int(), Penalty: r.byte(), Transferred: r.int(),
 	}
 }
 
@@ -628,13 +635,12 @@ type VisitHead struct {
 	Attempt uint8
 	Origin
 	Ask
-	Outcome     Outcome
-	Class       Class
-	Status      uint16
-	Transferred int64
-	URL         []byte // aliases the event
-	Join        string
-	Links       LinkBlock
+	Outcome Outcome
+	Class   Class
+	Status  uint16
+	URL     []byte // aliases the event
+	Join    string
+	Links   LinkBlock
 }
 
 // DecodeVisitHead reads what a fold needs of a Visit and skips the rest.
@@ -653,7 +659,6 @@ func visitHead(event []byte) (reader, VisitHead) {
 	h := VisitHead{Job: r.job(), Ask: r.ask(flags), Origin: r.origin(flags)}
 	h.Attempt, h.Outcome, h.Class = r.byte(), Outcome(r.byte()), Class(r.byte())
 	h.Status = r.uint16()
-	h.Transferred = r.int()
 	h.URL = r.bytes()
 	n, suffix := r.uvarint(), r.bytes()
 	switch {
@@ -700,7 +705,7 @@ func decodePage(event []byte) (*Visit, LinkBlock, error) {
 	r, h := visitHead(event)
 	v := &Visit{
 		Job: h.Job, URL: string(h.URL), Attempt: h.Attempt, Origin: h.Origin, Ask: h.Ask,
-		Outcome: h.Outcome, Class: h.Class, Status: h.Status, Transferred: h.Transferred, Join: h.Join,
+		Outcome: h.Outcome, Class: h.Class, Status: h.Status, Join: h.Join,
 	}
 	v.FoundOn, v.Redirect, v.Canonical = r.shared(v.URL), r.shared(v.URL), r.shared(v.URL)
 	v.Record.decode(&r)
@@ -715,7 +720,8 @@ func (b *LinkBlock) rest() []Link {
 	var links []Link
 	for b.Next() {
 		links = append(links, Link{
-			URL: string(b.Link.URL), Kind: b.Link.Kind, Redirect: b.Link.Redirect(), Anchor: string(b.Link.Anchor),
+			URL: string(b.Link.URL), Kind: b.Link.Kind, Redirect: b.Link.Redirect(), NoFollow: b.Link.NoFollow,
+			Anchor: string(b.Link.Anchor),
 		})
 	}
 	return links
@@ -804,8 +810,10 @@ func decodeSkip(event []byte) (Event, error) {
 	for h.Links.Next() {
 		l := &h.Links.Link
 		s.Links = append(s.Links, SkipLink{
-			Link:   Link{URL: string(l.URL), Kind: l.Kind, Redirect: l.Redirect(), Anchor: string(l.Anchor)},
-			Reason: l.Reason, NoFollow: l.NoFollow,
+			Link: Link{
+				URL: string(l.URL), Kind: l.Kind, Redirect: l.Redirect(), NoFollow: l.NoFollow, Anchor: string(l.Anchor),
+			},
+			Reason: l.Reason,
 		})
 	}
 	if err := h.Links.Err(); err != nil {
@@ -853,11 +861,12 @@ func DecodeEdit(event []byte) (*Edit, error) {
 
 // Found is a job's address as it stands in the log, and how it was found.
 type Found struct {
-	URL     string
-	FoundOn string
-	Anchor  string
-	Kind    uint8
-	FoundAt int64
+	URL      string
+	FoundOn  string
+	Anchor   string
+	Kind     uint8
+	NoFollow bool // found by nofollow links only
+	FoundAt  int64
 	Origin
 }
 
@@ -884,7 +893,7 @@ func DecodeFound(event []byte, index int) (Found, error) {
 	for i := 0; block.Next(); i++ {
 		if i == index {
 			l := &block.Link
-			f.URL, f.Anchor, f.Kind, f.Origin = string(l.URL), string(l.Anchor), l.Kind, l.Origin
+			f.URL, f.Anchor, f.Kind, f.NoFollow, f.Origin = string(l.URL), string(l.Anchor), l.Kind, l.NoFollow, l.Origin
 			return f, nil
 		}
 	}

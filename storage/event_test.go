@@ -123,7 +123,7 @@ func randomEvent(rnd *rand.Rand, e Event) Event {
 	fill(rnd, reflect.ValueOf(e).Elem())
 	links := func(ls []Link) {
 		for i := range ls {
-			ls[i].Kind &= 0x7f
+			ls[i].Kind &= kindMask
 		}
 	}
 	switch e := e.(type) {
@@ -136,8 +136,7 @@ func randomEvent(rnd *rand.Rand, e Event) Event {
 		links(e.Known)
 	case *Skip:
 		for i := range e.Links {
-			e.Links[i].Kind &= 0x7f
-			e.Links[i].Reason &= 0x7f
+			e.Links[i].Kind &= kindMask
 		}
 		if !e.Withdrawn {
 			e.Job = JobID{}
@@ -195,7 +194,7 @@ func TestHeadsAgreeWithDecode(t *testing.T) {
 		}
 		got := Visit{
 			Job: h.Job, URL: string(h.URL), Attempt: h.Attempt, Origin: h.Origin, Ask: h.Ask, Outcome: h.Outcome,
-			Class: h.Class, Status: h.Status, Transferred: h.Transferred, Join: h.Join,
+			Class: h.Class, Status: h.Status, Join: h.Join,
 			FoundOn: v.FoundOn, Redirect: v.Redirect, Canonical: v.Canonical, Record: v.Record, Links: v.Links,
 		}
 		if diff := cmp.Diff(*v, got, cmpopts.EquateEmpty()); diff != "" {

@@ -17,8 +17,8 @@ var formatExamples = []struct {
 	{"visit", (&Visit{
 		Job: JobID{Host: 0, Ord: 5}, URL: "https://example.com/b", Attempt: 1,
 		Origin:  Origin{Depth: 1},
-		Ask:     Ask{Asked: true, Time: 1795000000000, Took: 120},
-		Outcome: Fetched, Status: 200, Transferred: 5120,
+		Ask:     Ask{Asked: true, Time: 1795000000000, Took: 120, Transferred: 5120},
+		Outcome: Fetched, Status: 200,
 		FoundOn: "https://example.com/", Canonical: "https://example.com/b",
 		Record: Record{Kind: 4, Title: "B", Size: 9000},
 		Links:  []Link{{URL: "https://example.com/c", Kind: 4, Anchor: "C"}, {URL: "https://example.org/", Kind: 4}},
@@ -35,7 +35,7 @@ var formatExamples = []struct {
 	}).appendTo(nil)},
 	{"skip", (&Skip{
 		FoundOn: "https://example.com/b", Time: 1795000000120, Origin: Origin{Depth: 1},
-		Links: []SkipLink{{Link: Link{URL: "https://example.com/x", Kind: 4}, Reason: Excluded, NoFollow: true}},
+		Links: []SkipLink{{Link: Link{URL: "https://example.com/x", Kind: 4, NoFollow: true}, Reason: Excluded}},
 	}).appendTo(nil)},
 	{"retry", (&Retry{
 		Job: JobID{Host: 0, Ord: 6}, Attempt: 1, Ask: Ask{Asked: true, Time: 1795000000000, Took: 30000},

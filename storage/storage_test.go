@@ -50,8 +50,8 @@ func testVisit(n uint64) *Visit {
 	v := &Visit{
 		Job: JobID{Host: uint32(n % 50), Ord: uint32(n)}, URL: page, Attempt: 1,
 		Origin:  Origin{Depth: uint32(n % 9)},
-		Ask:     Ask{Asked: true, Time: 1795000000000 + int64(n), Took: 120},
-		Outcome: Fetched, Status: 200, Transferred: 21000,
+		Ask:     Ask{Asked: true, Time: 1795000000000 + int64(n), Took: 120, Transferred: 21000},
+		Outcome: Fetched, Status: 200,
 		FoundOn: fmt.Sprintf("https://shop-%d.example.com/catalogue/category-%d/index.html", n%50, n%7), Canonical: page,
 		Record: Record{
 			FoundAt: 1795000000000, Anchor: "Next page", Kind: 1, ContentType: "text/html", Charset: "utf-8", Language: "en",

@@ -70,12 +70,13 @@ const (
 	TooManySegments
 	TooManyParams
 	TooManyRedirects // beyond --max-redirects
+	Asset            // a part of a page, without --assets
 	reasons
 )
 
 var reasonNames = [reasons]string{
 	"", "scope", "include", "exclude", "depth", "nofollow", "url_length", "repeated_segments",
-	"path_segments", "query_params", "redirects",
+	"path_segments", "query_params", "redirects", "assets",
 }
 
 func (r Reason) String() string { return name(reasonNames[:], int(r), "reason") }
