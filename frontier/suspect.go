@@ -104,7 +104,8 @@ func (f *Frontier) deferredAt(id storage.JobID) int64 {
 	switch {
 	case h.lost() != storage.NoClass, f.originGaveUp(h, f.deferredPlace(id).https):
 		return 0
-	case int(h.out) >= f.options.PerHost, h.isStarting, !f.pagesLeft(h), h.origin(f.deferredPlace(id).https).busy:
+	case int(h.out) >= f.options.PerHost, h.isStarting, !f.pagesLeft(h),
+		!f.options.IgnoreRobots && h.origin(f.deferredPlace(id).https).busy:
 		return never
 	case f.suspects[id].Marks < marksToWait && f.nothingElse():
 		return h.gate(&f.options)
