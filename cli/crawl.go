@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -99,8 +100,8 @@ func runResume(ctx context.Context, c *call) error {
 // checkSeeds takes the seeds of the command line that are addresses, and
 // complains about the others.
 func (g *crawling) checkSeeds() error {
-	if g.given.text("seeds", "") == "-" {
-		g.stdin = g.Stdin
+	if err := g.openPipe(g.given.text("seeds", "")); err != nil {
+		return usageError{error: fmt.Errorf("--seeds: %w", err), command: "crawl"}
 	}
 	if len(g.args) == 0 {
 		return nil
@@ -124,6 +125,24 @@ func (g *crawling) checkSeeds() error {
 	for _, b := range bad {
 		g.talk.complainf("%s", b)
 	}
+	return nil
+}
+
+// openPipe takes stdin, or a pipe that was named, as where seeds come from
+// once.
+func (g *crawling) openPipe(name string) error {
+	if name == "-" {
+		g.stdin = g.Stdin
+		return nil
+	}
+	if info, err := os.Stat(name); err != nil || info.IsDir() || info.Mode().IsRegular() {
+		return nil // whatever is wrong with it is said when it is read
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	g.stdin = f
 	return nil
 }
 
@@ -305,7 +324,7 @@ func (g *crawling) conclude(s *crawl.Summary) error {
 		return hintedError{fmt.Errorf("read seeds: %w", s.SeedsErr), hint}
 	case s.End == crawl.Finished && isEmpty:
 		return usageError{error: errors.New("there is no usable seed, so there is nothing to crawl"), command: "crawl"}
-	case s.End == crawl.Stopped && (isEmpty || g.stdin != nil):
+	case s.End == crawl.Stopped && (isEmpty || s.Unread):
 		// What was not read of the seeds yet only the user has.
 		g.talk.sayf("stopped with %s pending; to go on, repeat the command with its seeds", grouped(s.Counts.Pending))
 		return silentError{errStopped}
@@ -314,6 +333,9 @@ func (g *crawling) conclude(s *crawl.Summary) error {
 		return silentError{errStopped}
 	case s.End != crawl.Finished:
 		g.talk.sayf("%s; %s pending; to go on%s", g.limit(s), grouped(s.Counts.Pending), g.raise(s))
+		if s.Unread {
+			g.talk.sayf("the seeds were not read to their end; pipe them again to go on")
+		}
 		g.talk.sayf("to see the pages: %s", g.export())
 	case s.Counts.Admitted == 0:
 		g.talk.sayf("nothing was crawled: every seed was refused, by --exclude or because it is too long; see: pawl export skipped%s", g.again)

@@ -17,8 +17,10 @@ import (
 type setting struct {
 	option
 	read func(s *crawl.Settings, values []string) error
-	show func(s *crawl.Settings) string // for people; secrets are not in it
-	key  func(s *crawl.Settings) string // differs whenever the value does
+	// reset gives it the value it has in usual.
+	reset func(s, usual *crawl.Settings)
+	show  func(s *crawl.Settings) string // for people; secrets are not in it
+	key   func(s *crawl.Settings) string // differs whenever the value does
 }
 
 // Groups of options, in the order in which help shows them.
@@ -39,6 +41,7 @@ func crawlSettings() []setting {
 		{
 			option: option{name: "seeds", arg: "FILE", group: groupSeeds, usage: "read seeds from a file, one a line; - is stdin"},
 			read:   readSeedsFile,
+			reset:  func(s, usual *crawl.Settings) { s.SeedsFile = usual.SeedsFile },
 			show:   func(s *crawl.Settings) string { return orNone(s.SeedsFile) },
 			key:    func(s *crawl.Settings) string { return s.SeedsFile },
 		},
@@ -55,6 +58,7 @@ func crawlSettings() []setting {
 		{
 			option: option{name: "max-depth", arg: "N", group: groupLimits, usage: "follow links over N steps; seeds are 0, so 0 fetches only them and what they redirect to (none)"},
 			read:   readDepth,
+			reset:  func(s, usual *crawl.Settings) { s.MaxDepth = usual.MaxDepth },
 			show:   showDepth,
 			key:    showDepth,
 		},
@@ -73,6 +77,7 @@ func crawlSettings() []setting {
 		{
 			option: option{name: "delay", arg: "D", group: groupPoliteness, usage: "least gap between two requests to one host; adaptive is as long as the last answer took, within 100ms and 10s (adaptive)"},
 			read:   readDelay,
+			reset:  func(s, usual *crawl.Settings) { s.Delay = usual.Delay },
 			show:   showDelay,
 			key:    showDelay,
 		},
@@ -91,6 +96,7 @@ func crawlSettings() []setting {
 		{
 			option: option{name: "user", arg: "USER:PASS", group: groupFetch, usage: "log in by HTTP Basic to the seeds' hosts"},
 			read:   func(s *crawl.Settings, v []string) error { s.User = v[0]; return nil },
+			reset:  func(s, usual *crawl.Settings) { s.User = usual.User },
 			show: func(s *crawl.Settings) string {
 				if s.User == "" {
 					return "none"
@@ -115,6 +121,7 @@ func crawlSettings() []setting {
 func text(name, group, arg, usage string, field func(*crawl.Settings) *string) setting {
 	return setting{
 		option: option{name: name, group: group, arg: arg, usage: usage},
+		reset:  func(s, usual *crawl.Settings) { *field(s) = *field(usual) },
 		read:   func(s *crawl.Settings, v []string) error { *field(s) = v[0]; return nil },
 		show:   func(s *crawl.Settings) string { return orNone(*field(s)) },
 		key:    func(s *crawl.Settings) string { return *field(s) },
@@ -126,6 +133,7 @@ func text(name, group, arg, usage string, field func(*crawl.Settings) *string) s
 func list(name, short, group, arg, usage string, field func(*crawl.Settings) *[]string, masked func(string) string) setting {
 	return setting{
 		option: option{name: name, short: short, group: group, arg: arg, usage: usage, repeat: true},
+		reset:  func(s, usual *crawl.Settings) { *field(s) = *field(usual) },
 		read: func(s *crawl.Settings, v []string) error {
 			*field(s) = slices.DeleteFunc(slices.Clone(v), func(x string) bool { return x == "" })
 			return nil
@@ -152,6 +160,7 @@ func toggle(name, group, usage string, field func(*crawl.Settings) *bool) settin
 	}
 	return setting{
 		option: option{name: name, group: group, usage: usage},
+		reset:  func(s, usual *crawl.Settings) { *field(s) = *field(usual) },
 		read: func(s *crawl.Settings, v []string) (err error) {
 			*field(s), err = parseSwitch(v[0])
 			return err
@@ -169,6 +178,7 @@ func count(name, group, usage string, zeroIsNone bool, field func(*crawl.Setting
 	}
 	return setting{
 		option: option{name: name, group: group, arg: "N", usage: usage},
+		reset:  func(s, usual *crawl.Settings) { *field(s) = *field(usual) },
 		read: func(s *crawl.Settings, v []string) (err error) {
 			*field(s), err = parseCount(v[0])
 			return err
@@ -186,6 +196,7 @@ func duration(name, group, usage string, zeroIsNone bool, field func(*crawl.Sett
 	}
 	return setting{
 		option: option{name: name, group: group, arg: "D", usage: usage},
+		reset:  func(s, usual *crawl.Settings) { *field(s) = *field(usual) },
 		read: func(s *crawl.Settings, v []string) (err error) {
 			*field(s), err = parseDuration(v[0])
 			return err
@@ -203,6 +214,7 @@ func size(name, group, usage string, field func(*crawl.Settings) *int64) setting
 	}
 	return setting{
 		option: option{name: name, group: group, arg: "SIZE", usage: usage},
+		reset:  func(s, usual *crawl.Settings) { *field(s) = *field(usual) },
 		read: func(s *crawl.Settings, v []string) (err error) {
 			*field(s), err = parseSize(v[0])
 			return err
@@ -226,11 +238,7 @@ func headerName(header string) string {
 // readSeedsFile remembers the file by its absolute path. Stdin is not
 // remembered and leaves a remembered file alone.
 func readSeedsFile(s *crawl.Settings, v []string) error {
-	switch v[0] {
-	case "-":
-		return nil
-	case "":
-		s.SeedsFile = ""
+	if v[0] == "-" {
 		return nil
 	}
 	path, err := filepath.Abs(v[0])
@@ -246,16 +254,14 @@ func readSeedsFile(s *crawl.Settings, v []string) error {
 		return err
 	} else if info.IsDir() {
 		return fmt.Errorf("%s is a folder", path)
+	} else if !info.Mode().IsRegular() {
+		return nil // a pipe cannot be read again
 	}
 	s.SeedsFile = path
 	return nil
 }
 
 func readDepth(s *crawl.Settings, v []string) (err error) {
-	if v[0] == "none" {
-		s.MaxDepth = crawl.NoLimit
-		return nil
-	}
 	s.MaxDepth, err = parseCount(v[0])
 	return err
 }
@@ -283,12 +289,23 @@ func showDelay(s *crawl.Settings) string {
 	return exactDuration(s.Delay)
 }
 
-// overlay puts what the user said over the settings.
+// isNothing tells whether a value takes a setting back.
+func isNothing(texts []string) bool {
+	return !slices.ContainsFunc(texts, func(t string) bool { return t != "" && t != "none" })
+}
+
+// overlay puts what the user said over the settings. An empty value, or none,
+// gives a setting its default.
 func overlay(s *crawl.Settings, said given) error {
+	usual := crawl.Defaults(ownAgent())
 	all := crawlSettings()
 	for i := range all {
 		v, ok := said[all[i].name]
 		if !ok {
+			continue
+		}
+		if isNothing(v.texts) {
+			all[i].reset(s, &usual)
 			continue
 		}
 		if err := all[i].read(s, v.texts); err != nil {

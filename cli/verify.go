@@ -118,8 +118,8 @@ func (v *verifier) run() error {
 		v.foundf("counts: %d addresses were admitted, but %d are done, %d pending and %d withdrawn", c.Admitted, c.Done(), c.Pending, c.Withdrawn)
 	}
 	for _, m := range state.Out {
-		if uint64(m.Job.Host) >= c.Hosts {
-			v.foundf("out: a job of host %d, but there are only %d", m.Job.Host, c.Hosts)
+		if !f.IsPending(m.Job) {
+			v.foundf("out: job %d of host %d is not pending", m.Job.Ord, m.Job.Host)
 		}
 	}
 	return nil

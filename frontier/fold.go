@@ -355,7 +355,9 @@ func (f *Frontier) finish(id storage.JobID) (*host, error) {
 	return h, nil
 }
 
-func (f *Frontier) isPending(id storage.JobID) bool {
+// IsPending tells whether a job is known and has no outcome. A robots.txt never
+// has one for good: it is asked for again.
+func (f *Frontier) IsPending(id storage.JobID) bool {
 	h, err := f.host(id)
 	if err != nil {
 		return false

@@ -194,7 +194,7 @@ func Load(file *storage.File, o Options) (*Frontier, error) {
 	f.loading = false
 	f.run = state.Run
 	for _, m := range state.Out {
-		if state.Run.Running && f.isPending(m.Job) {
+		if state.Run.Running && f.IsPending(m.Job) {
 			f.suspects[m.Job] = survived(m)
 		}
 	}
