@@ -262,7 +262,9 @@ func checkBlock(t *testing.T, b *LinkBlock, want []Link, child func(bool) Origin
 			t.Fatalf("link %d of %d: %v", i, len(want), b.Err())
 		}
 		l := &b.Link
-		got := Link{URL: string(l.URL), Kind: l.Kind, Redirect: l.Redirect(), Anchor: string(l.Anchor)}
+		got := Link{
+			URL: string(l.URL), Kind: l.Kind, Redirect: l.Redirect(), NoFollow: l.NoFollow, Anchor: string(l.Anchor),
+		}
 		if got != w || l.Origin != child(w.Redirect) {
 			t.Fatalf("link %d: %+v %+v, want %+v %+v", i, got, l.Origin, w, child(w.Redirect))
 		}
@@ -275,7 +277,7 @@ func checkBlock(t *testing.T, b *LinkBlock, want []Link, child func(bool) Origin
 func checkFound(t *testing.T, stored []byte, links []Link, want Found, child func(bool) Origin) {
 	t.Helper()
 	for i, l := range links {
-		want.URL, want.Anchor, want.Kind, want.Origin = l.URL, l.Anchor, l.Kind, child(l.Redirect)
+		want.URL, want.Anchor, want.Kind, want.NoFollow, want.Origin = l.URL, l.Anchor, l.Kind, l.NoFollow, child(l.Redirect)
 		got, err := DecodeFound(stored, i)
 		if err != nil || got != want {
 			t.Fatalf("found %d: %+v, %v, want %+v", i, got, err, want)
@@ -357,7 +359,7 @@ func TestDamagedEvents(t *testing.T) {
 		{"257 links", join(links, binary.AppendUvarint(nil, MaxLinks+1), make([]byte, 4*MaxLinks+4))},
 		{"256 links and no bytes", join(links, binary.AppendUvarint(nil, MaxLinks))},
 		{"a link that shares too much", join(links, []byte{1, 5, 1, 'x', 0, 0})},
-		{"a status of 2^16", []byte{byte(KindRetry), eventVersion, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0x80, 0x80, 4, 0, 0, 0}},
+		{"a status of 2^16", []byte{byte(KindRetry), eventVersion, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0x80, 0x80, 4, 0, 0, 0}},
 		{"a host number of 2^32", []byte{byte(KindRetry), eventVersion, 0, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}},
 		{"a number of eleven bytes", []byte{byte(KindEdit), eventVersion, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0, 0}},
 	} {
