@@ -124,7 +124,6 @@ type Frontier struct {
 	out      map[storage.JobID]*storage.Mark
 	suspects map[storage.JobID]storage.Mark
 	careful  int
-	unclean  int64           // when a run last began after an unclean end
 	deferred []storage.JobID // suspects that are to run alone
 	patience int64           // when they may
 	alone    *storage.Mark   // of the job that runs alone
