@@ -19,6 +19,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"math"
 	"os"
@@ -401,9 +402,34 @@ func (r *Reader) Event(seq uint64) []byte {
 	var key [8]byte
 	binary.BigEndian.PutUint64(key[:], seq)
 	r.ours = true
-	event := r.plausible(r.log.Get(key[:]))
+	value := r.log.Get(key[:])
+	if value != nil {
+		value = r.verified(seq, value)
+	}
 	r.ours = false
-	return event
+	return value
+}
+
+// verified takes the checksum off a stored event, and panics when it does not
+// hold.
+func (r *Reader) verified(seq uint64, value []byte) []byte {
+	r.plausible(value)
+	n := len(value) - checksumSize
+	if n < 0 || binary.LittleEndian.Uint32(value[n:]) != checksum(seq, value[:n]) {
+		panic(fmt.Sprintf("event %d does not match its checksum", seq))
+	}
+	return value[:n:n]
+}
+
+const checksumSize = 4
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// checksum is the CRC-32C of an event's seq and its bytes.
+func checksum(seq uint64, event []byte) uint32 {
+	var key [8]byte
+	binary.BigEndian.PutUint64(key[:], seq)
+	return crc32.Update(crc32.Checksum(key[:], castagnoli), castagnoli, event)
 }
 
 // plausible panics on a value with a damaged length, which can say 2 GB, before
@@ -453,9 +479,9 @@ func (r *Reader) Scan(from uint64, do func(seq uint64, event []byte) (bool, erro
 			return damage("seq %d stands where %d or more should be", seq, least)
 		}
 		least = seq + 1
-		r.plausible(value)
+		event := r.verified(seq, value)
 		r.ours = false
-		more, err := do(seq, value)
+		more, err := do(seq, event)
 		if err != nil || !more {
 			return err
 		}
@@ -539,8 +565,11 @@ type Batch struct {
 func (b *Batch) Add(e Event) (seq uint64, event []byte) {
 	start := len(b.buf)
 	b.buf = e.appendTo(b.buf)
+	end := len(b.buf)
+	seq = b.First + uint64(len(b.ends))
+	b.buf = binary.LittleEndian.AppendUint32(b.buf, checksum(seq, b.buf[start:end]))
 	b.ends = append(b.ends, len(b.buf))
-	return b.First + uint64(len(b.ends)) - 1, b.buf[start:len(b.buf):len(b.buf)]
+	return seq, b.buf[start:end:end]
 }
 
 // Len is the number of events in the batch.
