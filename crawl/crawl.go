@@ -206,6 +206,9 @@ const (
 	grace = 10 * time.Second
 	// look is how often Progress is renewed.
 	look = 200 * time.Millisecond
+	// From here on it is said what a host asks for.
+	longWait  = 10 * time.Second
+	longDelay = 2 * time.Second
 	// reviewSlice is how many events, or links in them, a review of skipped links
 	// takes at once.
 	reviewSlice = 2000
@@ -524,7 +527,7 @@ func (l *loop) dispatch(job frontier.Job, r *storage.Reader) error {
 		l.pages++
 	}
 	if j.Condemned || j.GaveUp != storage.NoClass {
-		return l.settle(l.withoutAsking(t))
+		return l.settle(l.withoutAsking(t, r))
 	}
 	if !j.Robots {
 		// The settings may be others than when it was admitted.
@@ -556,17 +559,23 @@ func (l *loop) send(t *task) {
 }
 
 // withoutAsking is the result of a job that no request is made for.
-func (l *loop) withoutAsking(t *task) *result {
+func (l *loop) withoutAsking(t *task, r *storage.Reader) *result {
 	j := &t.job
 	at := storage.Ask{Time: l.now().UnixMilli()}
-	class, why := j.GaveUp, "robots.txt could not be had, the host was given up"
+	class, why := j.GaveUp, ""
+	if event := r.Event(j.GaveUpBy); event != nil {
+		// Not there yet when it is about to be committed.
+		if e, err := storage.DecodeHost(event); err == nil {
+			why = e.Error
+		}
+	}
 	switch {
 	case j.Condemned:
-		class, why = storage.Crashed, "the process died three times while this was being fetched"
-	case class == storage.Throttled:
-		why = "the host asked for less again and again, and was given up"
-	case class == storage.PrivateAddress:
-		why = "the host's address is private; --allow-private allows it"
+		class, why = storage.Crashed, "the process died again and again while this was being fetched"
+	case class == storage.Robots && why != "":
+		why = "robots.txt could not be had: " + why
+	case why == "":
+		why = "the host was given up"
 	}
 	res := &result{task: t}
 	if j.Robots {
@@ -607,6 +616,9 @@ func (l *loop) settle(r *result) error {
 	l.frontier.Release(j, l.frontier.Arrival(j, l.at(r.sent), r.answered))
 	if !j.Robots {
 		l.pages--
+	}
+	if r.retryAfter >= longWait {
+		l.log.Info("the host asks to be left alone", "host", j.Asked, "for", r.retryAfter)
 	}
 	if r.aborted { // it stays pending
 		if r.sent.IsZero() {
@@ -703,6 +715,9 @@ func (l *loop) settleRobots(r *result) error {
 			l.log.Warn("robots.txt cannot be had; the host is given up", "host", j.Host, "class", e.Class.String(), "error", e.Error)
 		}
 	case storage.RobotsRules:
+		if wait := time.Duration(e.Delay) * time.Millisecond; wait >= longDelay && wait > l.settings.Delay {
+			l.log.Info("robots.txt asks for a delay between requests", "host", j.Host, "delay", wait)
+		}
 		if rules != 0 {
 			same, err := l.sameRules(rules, e.Text)
 			if err != nil {

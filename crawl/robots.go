@@ -27,7 +27,7 @@ func (w *worker) robots(ctx context.Context, t *task) *result {
 		return &result{task: t, sent: r.Sent, aborted: true}
 	}
 	e := &storage.Host{Ask: ask(&r), Status: uint16(r.Status), Class: class(r.Class), Error: clean(r.Err, 200)}
-	res := &result{task: t, robots: e, sent: r.Sent, answered: answered(&r), retryAfter: r.RetryAfter}
+	res := &result{task: t, robots: e, sent: began(&r), answered: answered(&r), retryAfter: r.RetryAfter}
 	expires := time.Now().Add(robotsLife).UnixMilli()
 	switch {
 	case e.Class != storage.NoClass || r.Status >= 500:

@@ -2,6 +2,9 @@ package crawl
 
 import (
 	"fmt"
+	"net"
+	"net/http"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,6 +112,56 @@ func TestBytesOfFailedAttemptsCount(t *testing.T) {
 		sum := s.finish()
 		if n := sum.Counts.Transferred; n < 5000 {
 			t.Errorf("%d bytes of five answers", n)
+		}
+	})
+}
+
+// outage is a web that cannot be reached for a while.
+type outage struct {
+	http.RoundTripper
+	from, to time.Time
+	tried    int
+}
+
+func (o *outage) RoundTrip(r *http.Request) (*http.Response, error) {
+	if now := time.Now(); now.After(o.from) && now.Before(o.to) {
+		o.tried++
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	}
+	return o.RoundTripper.RoundTrip(r)
+}
+
+// A host that answered and then is gone for a while is waited for: its queue is
+// not burnt, and it is not tried all the time.
+func TestHostIsGoneForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := onPaper(t, "http://a.test/")
+		numbered(p, "http://a.test", 300, linking())
+		o := &outage{RoundTripper: p, from: time.Now().Add(5 * time.Second), to: time.Now().Add(3 * time.Minute)}
+		s.opt.Transport, s.opt.Workers = o, 1
+		sum := s.finish()
+		if n := sum.Counts.Of(storage.Failed); n > 3 {
+			t.Errorf("%d pages failed", n)
+		}
+		if o.tried > 12 {
+			t.Errorf("it was tried %d times", o.tried)
+		}
+	})
+}
+
+// When it does not come back the crawl ends.
+func TestHostIsGoneForGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := onPaper(t, "http://a.test/")
+		numbered(p, "http://a.test", 300, linking())
+		began := time.Now()
+		s.opt.Transport, s.opt.Workers = &outage{RoundTripper: p, from: began.Add(5 * time.Second), to: began.Add(1000 * time.Hour)}, 1
+		sum := s.finish()
+		if sum.Counts.Classes[storage.Connect] < 200 {
+			t.Errorf("%+v", sum.Counts)
+		}
+		if took := time.Since(began); took > 20*time.Minute {
+			t.Errorf("it took %v", took)
 		}
 	})
 }

@@ -40,6 +40,12 @@ func (r *rules) allow(pathQuery string) bool {
 	return r.read.Allowed(pathQuery)
 }
 
+// why names the rule that forbids a path.
+func (r *rules) why(pathQuery string) string {
+	line, text := r.read.Why(pathQuery)
+	return clean(fmt.Sprintf("robots.txt line %d: %s", line, text), 200)
+}
+
 // result is what a worker made of a task. It says what happened; whether that
 // is the end of the job is for the loop to decide.
 type result struct {
@@ -134,21 +140,36 @@ func (w *worker) fetch(ctx context.Context, t *task, url string, maxBody int64) 
 // answered is the time from the request to the first byte of the answer, or to
 // the end when there was none.
 func answered(r *fetch.Response) time.Duration {
+	end := r.Total
 	if r.TTFB > 0 {
-		return max(r.Started.Add(r.TTFB).Sub(r.Sent), 0)
+		end = r.TTFB
 	}
-	return max(r.Started.Add(r.Total).Sub(r.Sent), 0)
+	return max(r.Started.Add(end).Sub(began(r)), 0)
 }
 
 func ask(r *fetch.Response) storage.Ask {
 	a := storage.Ask{
-		Asked: !r.Sent.IsZero(), Time: r.Started.UnixMilli(), Took: milliseconds(r.Total),
+		Asked: !began(r).IsZero(), Time: r.Started.UnixMilli(), Took: milliseconds(r.Total),
 		Throttled: r.Class == fetch.Throttled, Transferred: r.Transferred,
 	}
 	if a.Asked {
-		a.Time = r.Sent.UnixMilli()
+		a.Time = began(r).UnixMilli()
+	}
+	switch r.Class {
+	case fetch.DNS, fetch.Connect, fetch.TimedOut:
+		a.Unreachable = r.Sent.IsZero()
 	}
 	return a
+}
+
+// began is when the host was asked. One that could not be asked, because it was
+// not found or took no connection, was tried all the same; one at an address
+// that is not allowed was not.
+func began(r *fetch.Response) time.Time {
+	if r.Sent.IsZero() && r.Class != fetch.PrivateAddress {
+		return r.Started
+	}
+	return r.Sent
 }
 
 func milliseconds(d time.Duration) uint32 {
@@ -165,7 +186,7 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 		w.log.Debug("robots.txt forbids it", "url", url)
 		return &result{task: t, visit: &storage.Visit{
 			Ask: storage.Ask{Time: time.Now().UnixMilli()}, Outcome: storage.Blocked,
-			Record: storage.Record{Worker: uint16(w.number)},
+			Record: storage.Record{Error: t.rules.why(weburl.URL(url).PathQuery()), Worker: uint16(w.number)},
 		}}
 	}
 	r := w.fetch(ctx, t, url, 0)
@@ -178,7 +199,7 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 	v.Record = storage.Record{
 		Error: clean(r.Err, 200), HTTPVersion: r.Proto, IP: r.IP, Worker: uint16(w.number), TTFB: milliseconds(r.TTFB),
 	}
-	res := &result{task: t, visit: v, sent: r.Sent, answered: answered(&r), retryAfter: r.RetryAfter}
+	res := &result{task: t, visit: v, sent: began(&r), answered: answered(&r), retryAfter: r.RetryAfter}
 	w.judge(&r, v)
 	if r.Status != 0 {
 		w.describe(&r, v)

@@ -47,7 +47,7 @@ func (f *Frontier) Finish(j *Job, v *storage.Visit, links []Candidate, retryAfte
 	if err := f.appendSkips(v.URL, at, v.Origin, refused); err != nil {
 		return err
 	}
-	return f.afterAnswer(j, giveUp, at)
+	return f.afterAnswer(j, giveUp, blame(&v.Ask, v.Class), at)
 }
 
 // sift parts links into those to admit, sorted by origin so that each origin's
@@ -121,15 +121,23 @@ func (f *Frontier) appendSkips(foundOn string, at int64, parent storage.Origin, 
 	return nil
 }
 
+// blame is the class for which a host is given up after an answer.
+func blame(a *storage.Ask, class storage.Class) storage.Class {
+	if a.Throttled || class == storage.NoClass {
+		return storage.Throttled
+	}
+	return class
+}
+
 // afterAnswer gives a host up when its answer was one too many, and lets it be
 // asked again as its answer allows.
-func (f *Frontier) afterAnswer(j *Job, giveUp bool, at int64) error {
+func (f *Frontier) afterAnswer(j *Job, giveUp bool, class storage.Class, at int64) error {
 	h := f.hosts[j.asked]
 	if giveUp && h.lost() == storage.NoClass {
 		err := f.append(&storage.Host{
-			Origin: "http://" + h.name, Ask: storage.Ask{Time: at}, GiveUp: storage.Throttled,
+			Origin: "http://" + h.name, Ask: storage.Ask{Time: at}, GiveUp: class,
 			Expires: at + GivenUpFor.Milliseconds(),
-			Error:   fmt.Sprintf("throttled %d times running", h.throttles),
+			Error:   fmt.Sprintf("the host was given up after %d failures running", h.throttles),
 		})
 		if err != nil {
 			return err
@@ -158,7 +166,7 @@ func (f *Frontier) Retry(j *Job, r *storage.Retry, retryAfter time.Duration) err
 	if err := f.append(r); err != nil {
 		return err
 	}
-	return f.afterAnswer(j, giveUp, r.Time+int64(r.Took))
+	return f.afterAnswer(j, giveUp, blame(&r.Ask, r.Class), r.Time+int64(r.Took))
 }
 
 // Abandon appends that a job's request went out and was broken off. The job
@@ -195,7 +203,7 @@ func (f *Frontier) Robots(j *Job, e *storage.Host, retryAfter time.Duration) err
 		// The errand has moved to another host.
 		f.wake(f.hosts[f.intern(weburl.URL(e.Next).Host())])
 	}
-	return f.afterAnswer(j, giveUp, e.Time+int64(e.Took))
+	return f.afterAnswer(j, giveUp, blame(&e.Ask, e.Class), e.Time+int64(e.Took))
 }
 
 // RobotsCopy tells what an earlier asking for the robots.txt of the job's

@@ -20,7 +20,7 @@ func (f *Frontier) Seal(now time.Time) *storage.Batch {
 	at := now.UnixNano()
 	if len(f.hosts) < 1000 || at-f.leftAt > int64(time.Second) {
 		f.leftAt = at
-		f.counts.LeastLeft = f.leastLeft().Milliseconds()
+		f.counts.LeastLeft = f.leastLeft(at).Milliseconds()
 	}
 	b.State = storage.State{Counts: f.Counts(), Run: f.run, Out: f.marks(at)}
 	f.batch, f.spare = f.spare, nil

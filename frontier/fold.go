@@ -241,7 +241,7 @@ func (f *Frontier) foldHost(seq uint64, event []byte) error {
 	}
 	f.asked(asked, &e.Ask)
 	if e.GiveUp != storage.NoClass {
-		h.gaveUp, h.gaveUpUntil, h.pardoned = e.GiveUp, e.Expires*int64(time.Millisecond), false
+		h.gaveUp, h.gaveUpUntil, h.gaveUpBy, h.pardoned = e.GiveUp, e.Expires*int64(time.Millisecond), seq, false
 	}
 	https := u.Scheme() == "https"
 	ord := storage.OrdRobotsHTTP
@@ -266,7 +266,7 @@ func (f *Frontier) foldHost(seq uint64, event []byte) error {
 	case storage.RobotsAllow:
 		o.copy, o.delay = 0, 0
 	case storage.RobotsGivenUp:
-		o.class, o.until, o.pardoned = e.Class, e.Expires*int64(time.Millisecond), false
+		o.class, o.until, o.by, o.pardoned = e.Class, e.Expires*int64(time.Millisecond), seq, false
 		o.state, o.busy, o.attempt, o.hops, o.due, o.next = e.State, false, 0, 0, 0, ""
 		return nil
 	case storage.RobotsRetry, storage.RobotsRedirect:

@@ -70,6 +70,8 @@ type Job struct {
 	// GaveUp is set when no request shall be made, because the host was
 	// given up: the job is to be finished with this class.
 	GaveUp storage.Class
+	// GaveUpBy is the seq of the Host event that says why.
+	GaveUpBy uint64
 	// Condemned is set when the job killed the process too often: it is to be
 	// finished as crashed.
 	Condemned bool

@@ -31,6 +31,8 @@ type host struct {
 	penalty       uint8         // folded; how many times the gap is doubled
 	gaveUp        storage.Class // folded
 	gaveUpUntil   int64         // folded
+	gaveUpBy      uint64        // folded; seq of the event that says why
+	alive         bool          // folded; it has answered at least once
 	pardoned      bool          // that was over when this run began
 
 	sent     int64 // when the last request went out, or may have before an unclean end
@@ -53,6 +55,7 @@ type origin struct {
 	hops    uint8
 	class   storage.Class // with RobotsGivenUp
 	until   int64         // with RobotsGivenUp
+	by      uint64        // with RobotsGivenUp; seq of the event that says why
 	// pardoned: given up, but that was over when this run began.
 	pardoned bool
 	copy     uint64 // seq of the event with the last text, 0: none
@@ -195,7 +198,11 @@ func (h *host) answered(a *storage.Ask) {
 	h.took = a.Took
 	h.hold = max(h.hold, a.Hold*int64(time.Millisecond))
 	h.penalty = min(a.Penalty, maxPenalty)
-	if a.Throttled {
+	if a.Unreachable && !h.alive {
+		return // it may never have been there: nothing to wait for
+	}
+	h.alive = true
+	if a.Throttled || a.Unreachable {
 		if h.throttles == 0 {
 			h.throttleSince = a.Time * int64(time.Millisecond)
 		}
@@ -217,13 +224,16 @@ func (h *host) judge(a *storage.Ask, retryAfter time.Duration, o *Options) (give
 	if !a.Asked {
 		return false
 	}
-	if !a.Throttled {
+	if !a.Throttled && !a.Unreachable {
 		if h.good+1 >= goodAnswers && h.penalty > 0 {
 			a.Penalty--
 		}
 		return false
 	}
-	if a.Penalty < maxPenalty {
+	if a.Unreachable && !h.alive {
+		return false
+	}
+	if a.Throttled && a.Penalty < maxPenalty {
 		a.Penalty++
 	}
 	wait := min(max(retryAfter, h.gap(o), time.Second<<min(h.throttles, 6)), maxHold)

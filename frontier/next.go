@@ -203,13 +203,13 @@ func (f *Frontier) hand(h *host, id storage.JobID, p place, at int64, r *storage
 	hops := j.Hops
 	*j = Job{
 		ID: id, Host: h.name, Asked: h.name, asked: id.Host, Raw: j.Raw, Attempt: j.Attempt,
-		Hops: max(found.Hops, hops), Found: found, GaveUp: h.lost(),
+		Hops: max(found.Hops, hops), Found: found, GaveUp: h.lost(), GaveUpBy: h.gaveUpBy,
 	}
 	if !f.options.IgnoreRobots && j.GaveUp == storage.NoClass {
 		o := h.origin(p.https)
 		j.Rules, o.fresh = o.copy, false
 		if o.isGivenUp() {
-			j.GaveUp = o.gaveUp()
+			j.GaveUp, j.GaveUpBy = o.gaveUp(), o.by
 		}
 	}
 	f.handOut(h, at, j)
@@ -324,12 +324,16 @@ func (f *Frontier) Asleep(now time.Time) int {
 func (f *Frontier) Out() int { return len(f.out) }
 
 // leastLeft is the least time that what is pending will take: the longest
-// host queue times its gap.
-func (f *Frontier) leastLeft() time.Duration {
+// host queue times its gap, after its hold.
+func (f *Frontier) leastLeft(at int64) time.Duration {
 	var longest time.Duration
 	for _, h := range f.hosts {
 		if h.lost() == storage.NoClass {
-			longest = max(longest, time.Duration(h.left)*h.gap(&f.options))
+			hold := time.Duration(0)
+			if h.left > 0 {
+				hold = time.Duration(max(h.hold-at, 0))
+			}
+			longest = max(longest, hold+time.Duration(h.left)*h.gap(&f.options))
 		}
 	}
 	return longest

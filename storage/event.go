@@ -51,12 +51,15 @@ func (id JobID) IsRobots() bool { return id.Ord >= OrdRobotsHTTP }
 // Ask is the part of an event that tells of a request: what politeness needs
 // to know of it.
 type Ask struct {
-	Asked     bool   // a request went out
+	Asked     bool   // a request went out, or was to go out and could not
 	Time      int64  // when it was sent; when none went out, when the job ended
 	Took      uint32 // how long the whole exchange took
 	Throttled bool   // the host asked for less
-	Hold      int64  // the host is not to be asked before this time; 0: no wish
-	Penalty   uint8  // from now on the host's gap is doubled this many times
+	// Unreachable: the request could not be made, because the host was not
+	// found or did not take the connection.
+	Unreachable bool
+	Hold        int64 // the host is not to be asked before this time; 0: no wish
+	Penalty     uint8 // from now on the host's gap is doubled this many times
 	// Transferred is the size of the body on the wire in bytes.
 	Transferred int64
 }
@@ -237,6 +240,7 @@ const (
 	flagWithdrawn
 	flagSame
 	flagSource
+	flagUnreachable
 )
 
 // The byte of a link's kind holds these as well.
@@ -253,6 +257,9 @@ func (a *Ask) flags() byte {
 	}
 	if a.Throttled {
 		f |= flagThrottled
+	}
+	if a.Unreachable {
+		f |= flagUnreachable
 	}
 	return f
 }
@@ -583,7 +590,7 @@ func (r *reader) job() JobID { return JobID{Host: r.uint32(), Ord: r.uint32()} }
 
 func (r *reader) ask(flags byte) Ask {
 	return Ask{
-		Asked: flags&flagAsked != 0, Throttled: flags&flagThrottled != 0,
+		Asked: flags&flagAsked != 0, Throttled: flags&flagThrottled != 0, Unreachable: flags&flagUnreachable != 0,
 		Time: r.int(), Took: r.uint32(), Hold: r.int(), Penalty: r.byte(), Transferred: r.int(),
 	}
 }
