@@ -64,6 +64,9 @@ func (f *feeder) add(text, where string) {
 		}
 		return
 	}
+	if hasUserinfo(text) {
+		f.log.Warn("the name and password in a seed are not used; give --user", "seed", string(u))
+	}
 	f.good++
 	f.batch.links = append(f.batch.links, frontier.Candidate{
 		Link: storage.Link{URL: string(u), Kind: uint8(page.KindSeed)},
@@ -198,10 +201,19 @@ func ParseSeed(speller *weburl.Speller, text string) (weburl.URL, error) {
 		text = "http://" + text
 	}
 	u, err := speller.Parse(text)
-	if err != nil {
-		return "", err
+	if err != nil && !strings.Contains(text, ":") {
+		return "", errors.New("this is neither a web address nor the name of a host")
 	}
-	return u, nil
+	return u, err
+}
+
+// hasUserinfo tells whether an address carries a name or password.
+func hasUserinfo(text string) bool {
+	_, rest, _ := strings.Cut(text, "://")
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		rest = rest[:i]
+	}
+	return strings.Contains(rest, "@")
 }
 
 func shorten(s string, n int) string {

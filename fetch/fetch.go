@@ -233,7 +233,7 @@ func (f *Fetcher) Close() {
 
 func (o *Options) validate() error {
 	if o.UserAgent == "" || !httpguts.ValidHeaderFieldValue(o.UserAgent) {
-		return fmt.Errorf("fetch: user agent %q is empty or holds control characters", o.UserAgent)
+		return fmt.Errorf("user agent %q is empty or holds control characters", o.UserAgent)
 	}
 	for _, d := range []struct {
 		name  string
@@ -246,18 +246,18 @@ func (o *Options) validate() error {
 		{"idle connection timeout", o.IdleConnTimeout},
 	} {
 		if d.value < 0 {
-			return fmt.Errorf("fetch: %s %v is negative", d.name, d.value)
+			return fmt.Errorf("%s %v is negative", d.name, d.value)
 		}
 	}
 	switch {
 	case o.MaxBody < 0:
-		return fmt.Errorf("fetch: largest body %d is negative", o.MaxBody)
+		return fmt.Errorf("largest body %d is negative", o.MaxBody)
 	case o.PerHost < 1:
-		return fmt.Errorf("fetch: %d connections for each host, must be at least 1", o.PerHost)
+		return fmt.Errorf("%d connections for each host, must be at least 1", o.PerHost)
 	case o.MaxConns < 0:
-		return fmt.Errorf("fetch: %d connections in all is negative", o.MaxConns)
+		return fmt.Errorf("%d connections in all is negative", o.MaxConns)
 	case strings.ContainsRune(o.User, ':'):
-		return errors.New("fetch: user name holds a colon")
+		return errors.New("user name holds a colon")
 	}
 	for _, h := range o.Headers {
 		if err := h.validate(); err != nil {
@@ -269,15 +269,15 @@ func (o *Options) validate() error {
 
 func (h Header) validate() error {
 	if !httpguts.ValidHeaderFieldName(h.Name) {
-		return fmt.Errorf("fetch: header name %q is not valid", h.Name)
+		return fmt.Errorf("header name %q is not valid", h.Name)
 	}
 	if !httpguts.ValidHeaderFieldValue(h.Value) {
-		return fmt.Errorf("fetch: value of header %s holds control characters", h.Name)
+		return fmt.Errorf("value of header %s holds control characters", h.Name)
 	}
 	switch textproto.CanonicalMIMEHeaderKey(h.Name) {
 	case "Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive",
 		"Proxy-Connection", "Te", "Trailer", "Upgrade", "Expect":
-		return fmt.Errorf("fetch: header %s cannot be set", h.Name)
+		return fmt.Errorf("header %s cannot be set", h.Name)
 	}
 	return nil
 }

@@ -142,6 +142,12 @@ func createError(path string, err error) error {
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s: %w", path, ErrExists)
 	}
+	if named := (*fs.PathError)(nil); errors.As(err, &named) {
+		err = named.Err // the temporary name says nothing to the user
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %w: its folder does not exist", path, ErrReadOnly)
+	}
 	if errors.Is(err, fs.ErrPermission) || isMissing(err) || isReadOnlyFS(err) || errors.Is(err, syscall.ENAMETOOLONG) {
 		return fmt.Errorf("%s: %w: %w", path, ErrReadOnly, err)
 	}
