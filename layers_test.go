@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -76,5 +77,33 @@ func TestLayers(t *testing.T) {
 		if !seen[p] {
 			t.Errorf("package %s of the table of layers does not exist", p)
 		}
+	}
+}
+
+// Every direct dependency has a line in docs/dependencies.md, and every line a
+// dependency.
+func TestDependenciesAreExplained(t *testing.T) {
+	text, err := os.ReadFile("docs/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	explained := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		if cells := strings.Split(line, "|"); len(cells) > 3 && strings.Contains(cells[1], "/") {
+			explained[strings.TrimSpace(cells[1])] = true
+		}
+	}
+	out, err := exec.Command("go", "list", "-m", "-f", "{{if not (or .Indirect .Main)}}{{.Path}}{{end}}", "all").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, module := range strings.Fields(string(out)) {
+		if !explained[module] {
+			t.Errorf("docs/dependencies.md does not say why there is %s", module)
+		}
+		delete(explained, module)
+	}
+	for module := range explained {
+		t.Errorf("docs/dependencies.md explains %s, which is not a direct dependency", module)
 	}
 }

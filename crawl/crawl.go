@@ -653,7 +653,7 @@ func (l *loop) settle(r *result) error {
 		}
 	}
 	if v.Outcome == storage.Failed {
-		l.log.Info("failed", "url", j.URL, "status", v.Status, "class", v.Class.String(), "error", v.Record.Error, "attempts", j.Attempt)
+		l.log.Info("failed", "worker", v.Record.Worker, "url", j.URL, "status", v.Status, "class", v.Class.String(), "error", v.Record.Error, "attempts", j.Attempt)
 	}
 	l.judge(r)
 	return l.frontier.Finish(j, v, r.links, r.retryAfter)
