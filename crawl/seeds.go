@@ -137,7 +137,8 @@ func (f *feeder) lines(r io.Reader, what string, source *storage.Source) error {
 			f.add(line, where(n))
 		}
 		end := errors.Is(err, io.EOF)
-		if len(f.batch.links) >= seedBatchSize || end {
+		// What a slow pipe has brought so far does not wait for more.
+		if len(f.batch.links) >= seedBatchSize || end || b.Buffered() == 0 {
 			if !f.flush(reached()) {
 				return nil
 			}
