@@ -235,29 +235,34 @@ func (f *Frontier) Start(now time.Time, pid, window int) (unclean bool) {
 }
 
 // ClockMoved tells that the crawl's clock was set to another time: forward
-// after the machine slept, or as the user set it. Waits that were stored as
-// times pass with it when it goes forward; when it goes back they are moved
-// along, or they would last for as long as it went.
+// after the machine slept, or as the user set it. Gaps begin anew with the new
+// time, so that nothing is asked too soon. Waits that were stored as times pass
+// with it when it goes forward; when it goes back they are moved along, or they
+// would last for as long as it went.
 func (f *Frontier) ClockMoved(by time.Duration) {
-	if by >= 0 {
-		return
-	}
 	d := int64(by)
+	back := min(d, 0)
 	f.patience += d
 	for _, r := range f.retries {
-		r.due += d
+		r.due += back
 	}
 	for _, h := range f.hosts {
-		h.sent, h.slot, h.hold, h.throttleSince = h.sent+d, h.slot+d, h.hold+d, h.throttleSince+d
+		if h.sent != 0 {
+			h.sent += d
+		}
+		if h.slot != 0 {
+			h.slot += d
+		}
+		h.hold, h.throttleSince = h.hold+back, h.throttleSince+back
 		for i := range h.errands {
-			h.errands[i].due += d
+			h.errands[i].due += back
 		}
 		if h.origins != nil {
 			for i := range h.origins {
 				o := &h.origins[i]
-				o.due += d
+				o.due += back
 				if o.expires != 0 {
-					o.expires += d
+					o.expires += back
 				}
 			}
 		}

@@ -198,10 +198,7 @@ func (h *host) answered(a *storage.Ask) {
 	h.took = a.Took
 	h.hold = max(h.hold, a.Hold*int64(time.Millisecond))
 	h.penalty = min(a.Penalty, maxPenalty)
-	if a.Unreachable && !h.alive {
-		return // it may never have been there: nothing to wait for
-	}
-	h.alive = true
+	h.alive = h.alive || !a.Unreachable
 	if a.Throttled || a.Unreachable {
 		if h.throttles == 0 {
 			h.throttleSince = a.Time * int64(time.Millisecond)
@@ -231,7 +228,8 @@ func (h *host) judge(a *storage.Ask, retryAfter time.Duration, o *Options) (give
 		return false
 	}
 	if a.Unreachable && !h.alive {
-		return false
+		// It may never have been there: nothing to wait for.
+		return h.throttles+1 >= throttlesToGiveUp
 	}
 	if a.Throttled && a.Penalty < maxPenalty {
 		a.Penalty++

@@ -102,11 +102,13 @@ func (f *Frontier) due(e *errand) int64 {
 func (f *Frontier) deferredAt(id storage.JobID) int64 {
 	h := f.hosts[id.Host]
 	switch {
-	case h.lost() != storage.NoClass, f.originGaveUp(h, f.deferredPlace(id).https):
+	case h.lost() != storage.NoClass:
 		return 0
 	case int(h.out) >= f.options.PerHost, h.isStarting, !f.pagesLeft(h),
 		!f.options.IgnoreRobots && h.origin(f.deferredPlace(id).https).busy:
 		return never
+	case f.originGaveUp(h, f.deferredPlace(id).https):
+		return 0
 	case f.suspects[id].Marks < marksToWait && f.nothingElse():
 		return h.gate(&f.options)
 	}
