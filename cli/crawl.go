@@ -100,9 +100,7 @@ func runResume(ctx context.Context, c *call) error {
 // checkSeeds takes the seeds of the command line that are addresses, and
 // complains about the others.
 func (g *crawling) checkSeeds() error {
-	if err := g.openPipe(g.given.text("seeds", "")); err != nil {
-		return usageError{error: fmt.Errorf("--seeds: %w", err), command: "crawl"}
-	}
+	g.openPipe(g.given.text("seeds", ""))
 	if len(g.args) == 0 {
 		return nil
 	}
@@ -130,20 +128,30 @@ func (g *crawling) checkSeeds() error {
 
 // openPipe takes stdin, or a pipe that was named, as where seeds come from
 // once.
-func (g *crawling) openPipe(name string) error {
+func (g *crawling) openPipe(name string) {
 	if name == "-" {
 		g.stdin = g.Stdin
-		return nil
+		return
 	}
-	if info, err := os.Stat(name); err != nil || info.IsDir() || info.Mode().IsRegular() {
-		return nil // whatever is wrong with it is said when it is read
+	// Whatever is wrong with it is said when it is read.
+	if info, err := os.Stat(name); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		g.stdin = &pipe{name: name}
 	}
-	f, err := os.Open(name)
-	if err != nil {
-		return err
+}
+
+// pipe is opened by the first Read: that waits until somebody writes.
+type pipe struct {
+	name string
+	file *os.File
+}
+
+func (p *pipe) Read(b []byte) (n int, err error) {
+	if p.file == nil {
+		if p.file, err = os.Open(p.name); err != nil {
+			return 0, err
+		}
 	}
-	g.stdin = f
-	return nil
+	return p.file.Read(b)
 }
 
 // open opens the crawl file, or makes it when all that the user said is good.

@@ -245,18 +245,20 @@ func readSeedsFile(s *crawl.Settings, v []string) error {
 	if err != nil {
 		return err
 	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return fmt.Errorf("%s is a folder", path)
+	case !info.Mode().IsRegular():
+		return nil // a pipe cannot be read again, and opening it can wait for ever
+	}
 	h, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer h.Close()
-	if info, err := h.Stat(); err != nil {
-		return err
-	} else if info.IsDir() {
-		return fmt.Errorf("%s is a folder", path)
-	} else if !info.Mode().IsRegular() {
-		return nil // a pipe cannot be read again
-	}
+	h.Close()
 	s.SeedsFile = path
 	return nil
 }
