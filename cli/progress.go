@@ -145,6 +145,9 @@ type meter struct {
 }
 
 func (m *meter) look(p crawl.Progress) figures {
+	if p.Time.IsZero() {
+		return figures{Progress: p} // the crawl has not told anything yet
+	}
 	if n := len(m.looks); n == 0 || p.Time.After(m.looks[n-1].Time) {
 		m.looks = append(m.looks, p)
 	}
@@ -153,7 +156,7 @@ func (m *meter) look(p crawl.Progress) figures {
 	}
 	f := figures{Progress: p}
 	first := m.looks[0]
-	if s := p.Time.Sub(first.Time).Seconds(); s > 0 && !first.Time.IsZero() {
+	if s := p.Time.Sub(first.Time).Seconds(); s > 0 {
 		f.pages = float64(p.Counts.Done()-first.Counts.Done()) / s
 		f.bytes = float64(p.Counts.Transferred-first.Counts.Transferred) / s
 	}
