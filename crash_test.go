@@ -59,15 +59,7 @@ func TestKill(t *testing.T) {
 		h.Write([]byte(path))
 		return latency/2 + time.Duration(h.Sum32()%1000)*latency/1000
 	}
-	web, err := fakeweb.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots, stop, err := web.Start(hosts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stop()
+	web, roots := startWeb(t, o)
 
 	dir := t.TempDir()
 	db := filepath.Join(dir, "crawl.pawl")
@@ -145,6 +137,21 @@ func statusText(status int) string {
 		return ""
 	}
 	return fmt.Sprint(status)
+}
+
+// startWeb serves all hosts of a web on loopback until the test ends.
+func startWeb(t *testing.T, o fakeweb.Options) (web *fakeweb.Web, roots []string) {
+	t.Helper()
+	web, err := fakeweb.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots, stop, err := web.Start(o.Hosts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return web, roots
 }
 
 func buildBinary(t *testing.T, dir string) string {

@@ -30,15 +30,7 @@ func TestPolite(t *testing.T) {
 	o.Faults = fakeweb.Faults{NotFound: 30, Redirect: 50, Reset: 10}
 	o.Latency = fakeweb.Fixed(20 * time.Millisecond)
 	o.Tally = true
-	web, err := fakeweb.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots, stop, err := web.Start(hosts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stop()
+	web, roots := startWeb(t, o)
 	dir := t.TempDir()
 	bin := buildBinary(t, dir)
 	args := append([]string{
@@ -56,7 +48,10 @@ func TestPolite(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- cmd.Wait() }()
 		select {
-		case err = <-done:
+		case err := <-done:
+			if err != nil {
+				t.Fatalf("%v\n%s", err, talk.String())
+			}
 		case <-time.After(time.Second + rand.N(time.Second)):
 			if n%2 == 0 {
 				kills++
@@ -67,9 +62,6 @@ func TestPolite(t *testing.T) {
 			}
 			<-done
 			continue
-		}
-		if err != nil {
-			t.Fatalf("%v\n%s", err, talk.String())
 		}
 		break
 	}

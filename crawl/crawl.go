@@ -437,8 +437,7 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 			abort()
 		}
 	}
-	c := l.frontier.Counts()
-	if _, _, reviewing := l.frontier.Review(); c.Pending == 0 && !feeding && !reviewing && !l.scopeGrew() {
+	if l.nothingLeft(feeding) {
 		l.end = Finished // also when it was being stopped
 	}
 	l.summary.End, l.summary.Unread = l.end, feeding && l.input.Stdin != nil
@@ -938,6 +937,12 @@ func (l *loop) forget(t *task) {
 	}
 }
 
+// nothingLeft tells whether nothing is pending and nothing more can come.
+func (l *loop) nothingLeft(feeding bool) bool {
+	_, _, reviewing := l.frontier.Review()
+	return l.frontier.Counts().Pending == 0 && !feeding && !reviewing && !l.scopeGrew()
+}
+
 // over tells whether the run has come to its end.
 func (l *loop) over(feeding bool) (bool, error) {
 	if l.stopping && !l.committing {
@@ -961,7 +966,7 @@ func (l *loop) over(feeding bool) (bool, error) {
 	c := l.frontier.Counts()
 	_, _, reviewing := l.frontier.Review()
 	switch n, bytes := l.settings.MaxPages, l.settings.MaxBytes; {
-	case c.Pending == 0 && !feeding && !reviewing && !l.scopeGrew():
+	case l.nothingLeft(feeding):
 		l.end = Finished
 		return true, nil
 	case feeding && l.input.Stdin == nil:

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dchest/siphash"
-
 	"pawl/storage"
 	"pawl/weburl"
 )
@@ -112,7 +110,7 @@ func (f *Frontier) admit(seq uint64, links *storage.LinkBlock, seeds bool) error
 	}
 	for i := 0; links.Next(); i++ {
 		u := links.Link.URL
-		f.seen.put(siphash.Hash(f.key0, f.key1, u), admitted)
+		f.seen.put(f.hash(u), admitted)
 		f.counts.Admitted++
 		f.counts.Pending++
 		if seeds {
@@ -177,7 +175,7 @@ func (f *Frontier) foldSkip(seq uint64, event []byte) error {
 		if l.Reason == storage.OutOfScope && f.firstOutside == 0 {
 			f.firstOutside = seq
 		}
-		fp := siphash.Hash(f.key0, f.key1, l.URL)
+		fp := f.hash(l.URL)
 		st, known := f.seen.get(fp)
 		now := refusedAt(l.Depth, l.NoFollow)
 		if known && (st != admitted || !s.Withdrawn) {

@@ -293,8 +293,10 @@ func (f *Frontier) Set(o Options) error {
 // Fingerprint is the 64-bit name under which an address is known: SipHash-2-4
 // with a secret of the crawl file. It may be called concurrently.
 func (f *Frontier) Fingerprint(url string) uint64 {
-	return siphash.Hash(f.key0, f.key1, []byte(url))
+	return f.hash([]byte(url))
 }
+
+func (f *Frontier) hash(url []byte) uint64 { return siphash.Hash(f.key0, f.key1, url) }
 
 // Hasher gives Fingerprint without the rest of the frontier, for workers.
 func (f *Frontier) Hasher() func(url []byte) uint64 {
