@@ -1,12 +1,25 @@
+//go:build unix
+
 package crawl_test
 
 import (
-	"bytes"
+	"bufio"
+	"context"
+	"flag"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
-	"net/url"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
+	"runtime/pprof"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -14,154 +27,338 @@ import (
 	"golang.org/x/net/html"
 
 	"pawl/crawl"
-	"pawl/internal/fakeweb"
+	"pawl/fetch"
 	"pawl/storage"
 )
 
-// The site of the end-to-end benchmarks: pages of 20 KB with 50 links each on
-// one host, served over loopback by this process, and asked for over 16
-// connections without a delay. Server and crawler share the machine.
-const (
-	speedPages = 5000
-	speedConns = 16
+// The end-to-end benchmark: a site of 20,000 pages of 20 KB with 50 links each, one host, 16 connections, no delay. The
+// server and each crawler are processes of their own, this test binary started again, so that time, CPU and memory are
+// those of the crawler alone. They share the machine, and take turns.
+//
+//	go test ./crawl -run '^$' -bench Site
+//	go test ./crawl -run '^$' -bench Site -short                   a tenth of the pages, in seconds
+//	go test ./crawl -run '^$' -bench Site -speed.profile cpu.prof  writes the CPU profile of the last crawl of pawl
+var (
+	speedPages   = flag.Int("speed.pages", 20_000, "pages of the site")
+	speedRounds  = flag.Int("speed.rounds", 3, "crawls of each kind")
+	speedOnly    = flag.String("speed.only", "", "the only crawler to run: naive, fetch or pawl")
+	speedProfile = flag.String("speed.profile", "", "file for the CPU profile of pawl")
+	speedHeap    = flag.String("speed.allocs", "", "file for the profile of all that pawl allocated")
+
+	// For the processes that the benchmark starts.
+	speedRole = flag.String("speed.role", "", "server, naive, fetch or pawl")
+	speedRoot = flag.String("speed.root", "", "first page of the site")
 )
 
-func speedSite(b *testing.B) string {
-	b.Helper()
-	o := fakeweb.Defaults()
-	o.Pages, o.PageBytes, o.LinksPerPage = speedPages, 20_000, 50
-	o.Private, o.Nofollow, o.Faults = 0, 0, fakeweb.Faults{}
-	web, err := fakeweb.New(o)
-	if err != nil {
-		b.Fatal(err)
+const (
+	speedPageBytes = 20_000
+	speedLinks     = 50
+	speedConns     = 16
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *speedRole == "" {
+		os.Exit(m.Run())
 	}
-	roots, stop, err := web.Start(1)
-	if err != nil {
-		b.Fatal(err)
+	if err := speedProcess(*speedRole); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	b.Cleanup(stop)
-	return roots[0]
 }
 
-// report turns the benchmark's time into pages a second and CPU a page, of
-// server and crawler together.
+// speedCost is what a crawl cost the process that made it.
+type speedCost struct {
+	pages   int
+	elapsed time.Duration
+	cpu     time.Duration // user and system, from the start of the process to its end
+	rss     int64         // bytes at the peak
+	mallocs int64
+	bytes   int64 // allocated
+}
+
+func (c speedCost) rate() float64   { return float64(c.pages) / c.elapsed.Seconds() }
+func (c speedCost) micros() float64 { return float64(c.cpu.Microseconds()) / float64(c.pages) }
+
+// BenchmarkSite compares pawl, which does all that it promises, with the loop that anyone writes first: net/http, the
+// tokenizer, a map of what was seen; it keeps nothing. The third bar asks for the same pages by package fetch alone.
+func BenchmarkSite(b *testing.B) {
+	if testing.Short() {
+		*speedPages = min(*speedPages, 2000)
+	}
+	root, stop := startSpeedSite(b)
+	defer stop()
+	costs := map[string][]speedCost{}
+	for b.Loop() {
+		for range *speedRounds {
+			for _, role := range []string{"naive", "fetch", "pawl"} {
+				if *speedOnly != "" && role != *speedOnly {
+					continue
+				}
+				c := runSpeed(b, role, root)
+				if asked := askedPages(b, root); c.pages != *speedPages || asked != *speedPages {
+					b.Fatalf("%s: %d pages fetched, %d asked for, not %d", role, c.pages, asked, *speedPages)
+				}
+				b.Logf("%-5s %6.0f pages/s %4.0f µs CPU a page %3d MB %5.0f allocations and %6.0f bytes a page",
+					role, c.rate(), c.micros(), c.rss>>20, float64(c.mallocs)/float64(c.pages), float64(c.bytes)/float64(c.pages))
+				costs[role] = append(costs[role], c)
+			}
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+	for role, of := range costs {
+		b.ReportMetric(median(of, speedCost.rate), role+"-pages/s")
+		b.ReportMetric(median(of, speedCost.micros), role+"-µs/page")
+		b.ReportMetric(median(of, func(c speedCost) float64 { return float64(c.rss >> 20) }), role+"-MB")
+	}
+	if naive, pawl := costs["naive"], costs["pawl"]; len(naive) > 0 && len(pawl) > 0 {
+		// By rounds, so that what slows the machine for a while slows both.
+		pairs := make([][2]speedCost, len(pawl))
+		for i := range pairs {
+			pairs[i] = [2]speedCost{naive[i], pawl[i]}
+		}
+		b.ReportMetric(median(pairs, func(p [2]speedCost) float64 { return p[1].rate() / p[0].rate() }), "rate-ratio")
+		b.ReportMetric(median(pairs, func(p [2]speedCost) float64 { return p[1].micros() / p[0].micros() }), "cpu-ratio")
+	}
+}
+
+func median[T any](of []T, value func(T) float64) float64 {
+	var values []float64
+	for _, v := range of {
+		values = append(values, value(v))
+	}
+	slices.Sort(values)
+	return (values[len(values)/2] + values[(len(values)-1)/2]) / 2
+}
+
+// speedCommand is this binary in another role.
+func speedCommand(role string, args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], append([]string{"-speed.role=" + role, "-speed.pages=" + strconv.Itoa(*speedPages)}, args...)...)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// startSpeedSite starts the server, which ends with its standard input.
+func startSpeedSite(b *testing.B) (root string, stop func()) {
+	b.Helper()
+	cmd := speedCommand("server")
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	root, err = bufio.NewReader(output).ReadString('\n')
+	if err != nil {
+		b.Fatal(err)
+	}
+	return strings.TrimSpace(root), func() { input.Close(); cmd.Wait() }
+}
+
+// askedPages is how many pages the server has given since it was asked last.
+func askedPages(b *testing.B, root string) (n int) {
+	b.Helper()
+	resp, err := http.Get(root + "asked")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := fmt.Fscan(resp.Body, &n); err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+func runSpeed(b *testing.B, role, root string) (c speedCost) {
+	b.Helper()
+	args := []string{"-speed.root=" + root}
+	if role == "pawl" {
+		args = append(args, "-speed.profile="+*speedProfile, "-speed.allocs="+*speedHeap)
+	}
+	cmd := speedCommand(role, args...)
+	output, err := cmd.Output()
+	if err != nil {
+		b.Fatalf("%s: %v", role, err)
+	}
+	var elapsed int64
+	if _, err := fmt.Sscan(string(output), &c.pages, &elapsed, &c.mallocs, &c.bytes); err != nil {
+		b.Fatalf("%s: %v: %s", role, err, output)
+	}
+	c.elapsed = time.Duration(elapsed)
+	c.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	// No less than this process had when it started the other: it stays small.
+	c.rss = int64(cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
+	if runtime.GOOS != "darwin" {
+		c.rss <<= 10
+	}
+	return c
+}
+
+// report turns the time of a benchmark in one process into pages a second and CPU a page.
 func report(b *testing.B, pages int, cpu time.Duration) {
+	b.Helper()
 	b.ReportMetric(float64(pages)*float64(b.N)/b.Elapsed().Seconds(), "pages/s")
 	b.ReportMetric(float64(cpu.Microseconds())/float64(pages)/float64(b.N), "cpu-µs/page")
 }
 
+// cpuTime is what this process has used, user and system.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkSitePawl crawls the site with everything that pawl promises.
-func BenchmarkSitePawl(b *testing.B) {
-	root := speedSite(b)
-	var pages int
-	start := cpuTime()
-	for b.Loop() {
-		file, err := storage.Create(filepath.Join(b.TempDir(), "crawl.pawl"), crawl.Rules())
-		if err != nil {
-			b.Fatal(err)
-		}
-		o := crawl.Options{Settings: crawl.Defaults("pawl/bench"), Input: crawl.Input{Args: []string{root}}}
-		o.Workers, o.PerHost, o.Delay = speedConns, speedConns, 0
-		c, err := crawl.New(file, o)
-		if err != nil {
-			b.Fatal(err)
-		}
-		sum, err := c.Run(b.Context())
-		if err != nil {
-			b.Fatal(err)
-		}
-		file.Close()
-		pages = int(sum.Counts.Of(storage.Fetched))
+// speedProcess is what a process does that the benchmark has started.
+func speedProcess(role string) error {
+	if role == "server" {
+		return serveSpeedSite()
 	}
-	if pages < speedPages {
-		b.Fatalf("only %d pages", pages)
+	if *speedProfile != "" {
+		f, err := os.Create(*speedProfile)
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer f.Close()
+		defer pprof.StopCPUProfile()
 	}
-	report(b, pages, cpuTime()-start)
+	crawler := map[string]func(root string) (int, error){"naive": naive, "fetch": fetchOnly, "pawl": crawlSite}[role]
+	start := time.Now()
+	pages, err := crawler(*speedRoot)
+	if err != nil {
+		return err
+	}
+	elapsed := time.Since(start)
+	var mem runtime.MemStats
+	runtime.ReadMemStats(&mem)
+	fmt.Println(pages, int64(elapsed), mem.Mallocs, mem.TotalAlloc)
+	if *speedHeap != "" {
+		f, err := os.Create(*speedHeap)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return pprof.Lookup("allocs").WriteTo(f, 0)
+	}
+	return nil
 }
 
-// BenchmarkSiteNaive is the loop that anyone writes first: net/http, the
-// tokenizer, a map of what was seen. It keeps nothing.
-func BenchmarkSiteNaive(b *testing.B) {
-	root := speedSite(b)
-	var pages int
-	start := cpuTime()
-	for b.Loop() {
-		pages = naive(b, root)
+// crawlSite crawls with everything that pawl promises.
+func crawlSite(root string) (int, error) {
+	dir, err := os.MkdirTemp("", "pawl-speed-")
+	if err != nil {
+		return 0, err
 	}
-	if pages < speedPages {
-		b.Fatalf("only %d pages", pages)
+	defer os.RemoveAll(dir)
+	file, err := storage.Create(filepath.Join(dir, "crawl.pawl"), crawl.Rules())
+	if err != nil {
+		return 0, err
 	}
-	report(b, pages, cpuTime()-start)
+	defer file.Close()
+	o := crawl.Options{Settings: crawl.Defaults("pawl/bench"), Input: crawl.Input{Args: []string{root}}}
+	o.Workers, o.PerHost, o.Delay = speedConns, speedConns, 0
+	c, err := crawl.New(file, o)
+	if err != nil {
+		return 0, err
+	}
+	sum, err := c.Run(context.Background())
+	return int(sum.Counts.Of(storage.Fetched)), err
 }
 
-func naive(b *testing.B, root string) int {
+// fetchOnly asks for all pages by their numbers, and reads none.
+func fetchOnly(root string) (int, error) {
+	o := fetch.Defaults()
+	o.PerHost, o.AllowPrivate = speedConns, true
+	fetcher, err := fetch.New(o)
+	if err != nil {
+		return 0, err
+	}
+	defer fetcher.Close()
+	var next, fetched atomic.Int64
+	var workers sync.WaitGroup
+	for range speedConns {
+		workers.Go(func() {
+			var buf fetch.Buffer
+			for n := int(next.Add(1)) - 1; n < *speedPages; n = int(next.Add(1)) - 1 {
+				address := root + string(appendSpeedPath(nil, n)[1:])
+				if r := fetcher.Fetch(context.Background(), fetch.Request{URL: address}, &buf); len(r.Body) == speedPageBytes {
+					fetched.Add(1)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return int(fetched.Load()), nil
+}
+
+// naive crawls in memory.
+func naive(root string) (int, error) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: speedConns, DisableCompression: true}}
 	defer client.CloseIdleConnections()
 	var mu sync.Mutex
 	ready := sync.NewCond(&mu)
 	queue, seen, out, fetched := []string{root}, map[string]bool{root: true}, 0, 0
-	host := func(u string) string { p, _ := url.Parse(u); return p.Host }
-	home := host(root)
+	var failed error
 	var workers sync.WaitGroup
 	for range speedConns {
 		workers.Go(func() {
+			mu.Lock()
+			defer mu.Unlock()
 			for {
-				mu.Lock()
 				for len(queue) == 0 && out > 0 {
 					ready.Wait()
 				}
 				if len(queue) == 0 {
 					ready.Broadcast()
-					mu.Unlock()
 					return
 				}
 				u := queue[0]
 				queue = queue[1:]
 				out++
 				mu.Unlock()
-				links := naiveVisit(b, client, u)
+				links, err := naiveVisit(client, u)
 				mu.Lock()
-				fetched++
 				out--
+				fetched++
+				if err != nil {
+					failed = err
+				}
 				for _, l := range links {
-					if !seen[l] && host(l) == home {
+					if !seen[l] {
 						seen[l] = true
 						queue = append(queue, l)
 					}
 				}
 				ready.Broadcast()
-				mu.Unlock()
 			}
 		})
 	}
 	workers.Wait()
-	return fetched
+	return fetched, failed
 }
 
-func naiveVisit(b *testing.B, client *http.Client, address string) (links []string) {
+func naiveVisit(client *http.Client, address string) (links []string, err error) {
 	resp, err := client.Get(address)
 	if err != nil {
-		b.Error(err)
-		return nil
+		return nil, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		b.Error(err)
-		return nil
-	}
 	base := resp.Request.URL
-	z := html.NewTokenizer(bytes.NewReader(body))
+	z := html.NewTokenizer(resp.Body)
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
-			return links
+			if z.Err() == io.EOF {
+				return links, nil
+			}
+			return nil, z.Err()
 		case html.StartTagToken, html.SelfClosingTagToken:
 			name, more := z.TagName()
 			if string(name) != "a" {
@@ -173,11 +370,196 @@ func naiveVisit(b *testing.B, client *http.Client, address string) (links []stri
 				if string(key) != "href" {
 					continue
 				}
-				if u, err := base.Parse(string(value)); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
+				if u, err := base.Parse(string(value)); err == nil && u.Host == base.Host && u.Scheme == base.Scheme {
 					u.Fragment = ""
 					links = append(links, u.String())
 				}
 			}
 		}
+	}
+}
+
+// speedSite is the server of the generated site. Pages are put together from ready parts.
+type speedSite struct {
+	pages int
+	text  [64]string // paragraphs
+	index map[string]int
+	asked atomic.Int64
+	pool  sync.Pool
+}
+
+func serveSpeedSite() error {
+	s := &speedSite{pages: *speedPages, index: map[string]int{"/": 0}}
+	s.pool.New = func() any { b := make([]byte, 0, 2*speedPageBytes); return &b }
+	for n := range s.pages {
+		s.index[string(appendSpeedPath(nil, n))] = n
+	}
+	for i := range s.text {
+		s.text[i] = speedParagraph(uint64(i))
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: s}
+	go server.Serve(l)
+	fmt.Printf("http://%s/\n", l.Addr())
+	io.Copy(io.Discard, os.Stdin)
+	return server.Close()
+}
+
+func (s *speedSite) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	n, ok := s.index[r.URL.Path]
+	switch {
+	case r.URL.Path == "/asked":
+		fmt.Fprintln(w, s.asked.Swap(0))
+		return
+	case !ok:
+		http.NotFound(w, r)
+		return
+	}
+	s.asked.Add(1)
+	body := s.pool.Get().(*[]byte)
+	*body = s.appendPage((*body)[:0], n)
+	h := w.Header()
+	h["Content-Type"] = []string{"text/html; charset=utf-8"}
+	h["Content-Length"] = []string{strconv.Itoa(len(*body))}
+	h["Last-Modified"] = []string{"Sun, 06 Sep 2026 10:00:00 GMT"}
+	w.Write(*body)
+	s.pool.Put(body)
+}
+
+var speedWords = [...]string{
+	"amber", "anchor", "autumn", "basalt", "beacon", "birch", "bridge", "candle", "canyon", "cedar", "copper", "coral",
+	"crystal", "desert", "ember", "falcon", "feather", "forest", "garden", "glacier", "harbour", "hollow", "island", "lantern",
+	"meadow", "mirror", "orchard", "pebble", "river", "silver", "timber", "willow",
+}
+
+// speedHash spreads numbers.
+func speedHash(x uint64) uint64 {
+	x = (x ^ x>>31) * 0x9e3779b97f4a7c15
+	x = (x ^ x>>29) * 0xbf58476d1ce4e5b9
+	return x ^ x>>32
+}
+
+func speedWord(x uint64) string { return speedWords[speedHash(x)%uint64(len(speedWords))] }
+
+func speedParagraph(x uint64) string {
+	small := [...]string{"the", "of", "and", "a", "to", "in", "by", "near", "with", "under", "was", "is"}
+	var b strings.Builder
+	b.WriteString("<p>")
+	for i := range uint64(45) {
+		word := speedWord(x<<8 + i)
+		if i%2 == 1 {
+			word = small[speedHash(x<<8+i)%uint64(len(small))]
+		}
+		switch speedHash(x<<16+i) % 24 {
+		case 0:
+			word = "<em>" + word + "</em>"
+		case 1:
+			word += ","
+		case 2:
+			word = "café"
+		case 3:
+			word = "salt &amp; " + word
+		}
+		b.WriteString(word)
+		b.WriteByte(" ."[i/44])
+	}
+	b.WriteString("</p>\n")
+	return b.String()
+}
+
+// appendSpeedPath appends the path of a page.
+func appendSpeedPath(dst []byte, n int) []byte {
+	if n == 0 {
+		return append(dst, '/')
+	}
+	x := uint64(n)
+	dst = append(append(dst, '/'), speedWord(x%23)...)
+	dst = append(append(dst, '/'), speedWord(x+1<<32)...)
+	dst = append(append(dst, '-'), speedWord(x+1<<33)...)
+	dst = strconv.AppendInt(append(dst, '-'), int64(n), 10)
+	return append(dst, ".html"...)
+}
+
+func appendSpeedTitle(dst []byte, n int) []byte {
+	dst = append(append(dst, speedWord(uint64(n)+1<<32)...), " and "...)
+	dst = append(append(dst, speedWord(uint64(n)+1<<33)...), ' ')
+	return strconv.AppendInt(dst, int64(n), 10)
+}
+
+// speedTargets are the pages that page n links to, all different: ten of the navigation; those below it in a tree of ten
+// branches, through which every page can be reached; and others.
+func (s *speedSite) targets(dst []int, n int) []int {
+	for i := range 10 {
+		dst = append(dst, i)
+	}
+	for i := 10*n + 1; i <= 10*n+10 && i < s.pages; i++ {
+		if i >= 10 {
+			dst = append(dst, i)
+		}
+	}
+	for x := uint64(n) << 20; len(dst) < speedLinks; x++ {
+		if k := int(speedHash(x) % uint64(s.pages)); !slices.Contains(dst, k) {
+			dst = append(dst, k)
+		}
+	}
+	return dst
+}
+
+func (s *speedSite) appendPage(dst []byte, n int) []byte {
+	var space [speedLinks]int
+	targets := s.targets(space[:0], n)
+	dst = append(dst, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>"...)
+	dst = appendSpeedTitle(dst, n)
+	dst = append(dst, " | Example</title>\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"description\" content=\"All about "...)
+	dst = appendSpeedTitle(dst, n)
+	dst = append(dst, "\">\n<link rel=\"canonical\" href=\""...)
+	dst = appendSpeedPath(dst, n)
+	dst = append(dst, `">
+<link rel="stylesheet" href="/static/main.4f2a.css">
+<link rel="icon" href="/favicon.ico">
+<style>body { font: 1em/1.5 serif; max-width: 60em } nav a > span { color: #333 } .teaser { display: grid }</style>
+<script>window.dataLayer = window.dataLayer || []; function gtag() { dataLayer.push(arguments) } gtag('js', new Date());</script>
+<script src="/static/app.81bc.js" defer></script>
+</head>
+<body class="page page--article">
+<header><nav class="main-nav" aria-label="Main"><ul>
+`...)
+	for _, k := range targets[:10] {
+		dst = append(dst, `<li class="main-nav__item"><a class="main-nav__link" href="`...)
+		dst = appendSpeedPath(dst, k)
+		dst = append(append(append(dst, `">`...), speedWord(uint64(k)%23)...), "</a></li>\n"...)
+	}
+	dst = append(dst, "</ul></nav></header>\n<main id=\"content\"><h1>"...)
+	dst = appendSpeedTitle(dst, n)
+	dst = append(dst, "</h1>\n<!-- article -->\n"...)
+	for i, k := range targets[10:] {
+		if i%4 == 0 {
+			dst = append(dst, s.text[speedHash(uint64(n)<<8+uint64(i))%uint64(len(s.text))]...)
+		}
+		if i%8 == 0 {
+			dst = append(dst, `<figure><img class="figure__image" src="/images/`...)
+			dst = append(append(dst, speedWord(uint64(k))...), `.jpg" alt="A picture" width="640" height="360" loading="lazy"></figure>`...)
+		}
+		dst = append(dst, "<div class=\"teaser\"><h3 class=\"teaser__title\"><a class=\"teaser__link\" href=\""...)
+		dst = appendSpeedPath(dst, k)
+		dst = append(dst, "\" data-track=\"click\">"...)
+		dst = appendSpeedTitle(dst, k)
+		dst = append(dst, "</a></h3></div>\n"...)
+	}
+	const end = "</main>\n<footer><p>Example, a site that nobody wrote.</p></footer>\n</body>\n</html>\n"
+	dst = append(dst, "<section class=\"more\">\n"...)
+	for i := 0; ; i++ {
+		text := s.text[speedHash(uint64(n)<<8+128+uint64(i))%uint64(len(s.text))]
+		left := speedPageBytes - len(dst) - len("</section>\n<!---->\n") - len(end)
+		if len(text) > left {
+			dst = append(dst, "</section>\n<!--"...)
+			dst = append(dst, strings.Repeat("-+", left/2+1)[:left]...)
+			dst = append(dst, "-->\n"...)
+			return append(dst, end...)
+		}
+		dst = append(dst, text...)
 	}
 }
