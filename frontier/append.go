@@ -33,7 +33,7 @@ func (f *Frontier) Finish(j *Job, v *storage.Visit, links []Candidate, retryAfte
 	f.settle(j)
 	v.Job, v.URL, v.FoundOn, v.Origin, v.Attempt = j.ID, j.URL, j.FoundOn, j.Origin, j.Attempt
 	v.Record.FoundAt, v.Record.Anchor, v.Record.Kind = j.FoundAt, j.Anchor, j.Kind
-	giveUp := f.hosts[j.ID.Host].judge(&v.Ask, retryAfter, &f.options)
+	giveUp := f.hosts.at(j.ID.Host).judge(&v.Ask, retryAfter, &f.options)
 	fresh, refused := f.sift(links, &v.Origin)
 	head := min(len(fresh), storage.MaxLinks)
 	v.Links = fresh[:head]
@@ -132,7 +132,7 @@ func blame(a *storage.Ask, class storage.Class) storage.Class {
 // afterAnswer gives a host up when its answer was one too many, and lets it be
 // asked again as its answer allows.
 func (f *Frontier) afterAnswer(j *Job, giveUp bool, class storage.Class, at int64) error {
-	h := f.hosts[j.asked]
+	h := f.hosts.at(j.asked)
 	if giveUp && h.lost() == storage.NoClass {
 		err := f.append(&storage.Host{
 			Origin: "http://" + h.name, Ask: storage.Ask{Time: at}, GiveUp: class,
@@ -144,14 +144,14 @@ func (f *Frontier) afterAnswer(j *Job, giveUp bool, class storage.Class, at int6
 		}
 	}
 	f.wake(h)
-	f.wake(f.hosts[j.ID.Host])
+	f.wake(f.hosts.at(j.ID.Host))
 	return nil
 }
 
 // settle ends the job's being out.
 func (f *Frontier) settle(j *Job) {
 	if !j.Robots {
-		f.hosts[j.asked].outPages--
+		f.hosts.at(j.asked).outPages--
 	}
 	delete(f.out, j.ID)
 	delete(f.suspects, j.ID)
@@ -162,7 +162,7 @@ func (f *Frontier) settle(j *Job) {
 func (f *Frontier) Retry(j *Job, r *storage.Retry, retryAfter time.Duration) error {
 	f.settle(j)
 	r.Job = j.ID
-	giveUp := f.hosts[j.ID.Host].judge(&r.Ask, retryAfter, &f.options)
+	giveUp := f.hosts.at(j.ID.Host).judge(&r.Ask, retryAfter, &f.options)
 	if err := f.append(r); err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (f *Frontier) Retry(j *Job, r *storage.Retry, retryAfter time.Duration) err
 // stays pending; its host is not asked again before the gap has passed, also
 // after a restart. It fills Ask.Penalty.
 func (f *Frontier) Abandon(j *Job, a storage.Ask) error {
-	h := f.hosts[j.asked]
+	h := f.hosts.at(j.asked)
 	h.judge(&a, 0, &f.options)
 	return f.append(&storage.Host{Origin: "http://" + h.name, Ask: a, Class: storage.Aborted})
 }
@@ -190,18 +190,18 @@ func (f *Frontier) Robots(j *Job, e *storage.Host, retryAfter time.Duration) err
 	if j.Asked != j.Host {
 		e.At = j.Asked
 	}
-	giveUp := f.hosts[j.asked].judge(&e.Ask, retryAfter, &f.options)
+	giveUp := f.hosts.at(j.asked).judge(&e.Ask, retryAfter, &f.options)
 	if err := f.append(e); err != nil {
 		return err
 	}
-	if o := f.hosts[j.ID.Host].origin(j.ID.Ord == storage.OrdRobotsHTTPS); !o.busy {
+	if o := f.hosts.at(j.ID.Host).origin(j.ID.Ord == storage.OrdRobotsHTTPS); !o.busy {
 		// Its jobs carry the rules, which must be on disk for that.
 		o.busy = true
 		f.stagedRobots = append(f.stagedRobots, j.ID)
 	}
 	if e.Next != "" {
 		// The errand has moved to another host.
-		f.wake(f.hosts[f.intern(weburl.URL(e.Next).Host())])
+		f.wake(f.hosts.intern(weburl.URL(e.Next).Host()))
 	}
 	return f.afterAnswer(j, giveUp, blame(&e.Ask, e.Class), e.Time+int64(e.Took))
 }
@@ -211,7 +211,7 @@ func (f *Frontier) Robots(j *Job, e *storage.Host, retryAfter time.Duration) err
 // RobotsAllow, or RobotsNone when there was none. delay is its Crawl-delay in
 // milliseconds, rules the seq of its text.
 func (f *Frontier) RobotsCopy(j *Job) (state storage.RobotsState, delay uint32, rules uint64) {
-	o := f.hosts[j.ID.Host].origin(j.ID.Ord == storage.OrdRobotsHTTPS)
+	o := f.hosts.at(j.ID.Host).origin(j.ID.Ord == storage.OrdRobotsHTTPS)
 	switch {
 	case o.expires == 0:
 		return storage.RobotsNone, 0, 0
@@ -280,7 +280,7 @@ func (f *Frontier) Withdraw(j *Job, reason storage.Reason, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	f.wake(f.hosts[j.asked])
+	f.wake(f.hosts.at(j.asked))
 	return nil
 }
 

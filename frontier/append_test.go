@@ -87,7 +87,7 @@ func TestManyLinksOfOnePage(t *testing.T) {
 			if got := r.f.Counts(); got.Pending != pages || got.Known < 2*pages {
 				t.Errorf("counts %+v", got)
 			}
-			for _, h := range r.f.hosts {
+			for h := range r.f.hosts.all() {
 				if len(h.queue.groups) > pages/500 {
 					t.Errorf("%s has %d groups of %d jobs", h.name, len(h.queue.groups), h.queue.total)
 				}
@@ -104,7 +104,7 @@ func TestLinksOfOneOriginStandTogether(t *testing.T) {
 		links = append(links, fmt.Sprintf("http://h%d.test/%d", i%4, i))
 	}
 	r.seed(links...)
-	for _, h := range r.f.hosts {
+	for h := range r.f.hosts.all() {
 		if len(h.queue.groups) != 1 {
 			t.Errorf("%s has %d groups", h.name, len(h.queue.groups))
 		}

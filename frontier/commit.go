@@ -18,7 +18,7 @@ func (f *Frontier) Seal(now time.Time) *storage.Batch {
 	b := f.batch
 	// Every host is looked at for it: with many of them, once a second.
 	at := now.UnixNano()
-	if len(f.hosts) < 1000 || at-f.leftAt > int64(time.Second) {
+	if f.hosts.n < 1000 || at-f.leftAt > int64(time.Second) {
 		f.leftAt = at
 		f.counts.LeastLeft = f.leastLeft(at).Milliseconds()
 	}
@@ -60,13 +60,13 @@ func (f *Frontier) marks(at int64) []storage.Mark {
 // handed out from now on.
 func (f *Frontier) Committed() {
 	for _, p := range f.sealed {
-		h := f.hosts[p.host]
+		h := f.hosts.at(p.host)
 		h.queue.push(p.place, p.count)
 		f.wake(h)
 	}
 	f.sealed = f.sealed[:0]
 	for _, id := range f.sealedRobots {
-		h := f.hosts[id.Host]
+		h := f.hosts.at(id.Host)
 		h.origin(id.Ord == storage.OrdRobotsHTTPS).busy = false
 		f.wake(h)
 	}

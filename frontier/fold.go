@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	"pawl/storage"
@@ -124,7 +123,7 @@ func (f *Frontier) admit(seq uint64, links *storage.LinkBlock, seeds bool) error
 		url := weburl.URL(u)
 		origin = append(origin[:0], url.Origin()...)
 		run = push{
-			host:  f.intern(url.Host()),
+			host:  f.hosts.intern(url.Host()).id,
 			place: place{seq: seq, index: uint16(i), https: url.Scheme() == "https"},
 			count: 1,
 		}
@@ -134,7 +133,7 @@ func (f *Frontier) admit(seq uint64, links *storage.LinkBlock, seeds bool) error
 }
 
 func (f *Frontier) push(p push) {
-	h := f.hosts[p.host]
+	h := f.hosts.at(p.host)
 	if h.left == 0 && h.queue.total == 0 {
 		// The first on its host: hosts may be known by a robots.txt alone.
 		f.counts.Hosts++
@@ -145,18 +144,6 @@ func (f *Frontier) push(p push) {
 		return
 	}
 	f.staged = append(f.staged, p)
-}
-
-// intern gives the number of a host, making it known.
-func (f *Frontier) intern(name string) uint32 {
-	if id, ok := f.names[name]; ok {
-		return id
-	}
-	name = strings.Clone(name)
-	id := uint32(len(f.hosts))
-	f.names[name] = id
-	f.hosts = append(f.hosts, &host{id: id, name: name, heap: -1})
-	return id
 }
 
 func (f *Frontier) foldSkip(seq uint64, event []byte) error {
@@ -231,11 +218,10 @@ func (f *Frontier) foldHost(seq uint64, event []byte) error {
 		return err
 	}
 	u := weburl.URL(e.Origin + "/")
-	id := f.intern(u.Host())
-	h := f.hosts[id]
+	h := f.hosts.intern(u.Host())
 	asked := h
 	if e.At != "" {
-		asked = f.hosts[f.intern(e.At)]
+		asked = f.hosts.intern(e.At)
 	}
 	f.asked(asked, &e.Ask)
 	if e.GiveUp != storage.NoClass {
@@ -246,14 +232,14 @@ func (f *Frontier) foldHost(seq uint64, event []byte) error {
 	if https {
 		ord = storage.OrdRobotsHTTPS
 	}
-	job := storage.JobID{Host: id, Ord: ord}
+	job := storage.JobID{Host: h.id, Ord: ord}
 	o := h.origin(https)
 	if e.State == storage.RobotsNone {
 		return nil
 	}
 	if o.state == storage.RobotsRetry || o.state == storage.RobotsRedirect {
 		// This event came of the errand that the last one made.
-		f.dropErrand(f.hosts[f.intern(weburl.URL(o.url(u)).Host())], job)
+		f.dropErrand(f.hosts.intern(weburl.URL(o.url(u)).Host()), job)
 	}
 	switch e.State {
 	case storage.RobotsRules:
@@ -275,7 +261,7 @@ func (f *Frontier) foldHost(seq uint64, event []byte) error {
 		if e.Next != "" {
 			at = weburl.URL(e.Next)
 		}
-		f.addErrand(f.hosts[f.intern(at.Host())], errand{id: job, url: o.url(u), due: o.due})
+		f.addErrand(f.hosts.intern(at.Host()), errand{id: job, url: o.url(u), due: o.due})
 		return nil
 	default:
 		return errors.New("a robots.txt state that this pawl does not know")
@@ -327,10 +313,10 @@ func (f *Frontier) foldEdit(seq uint64, event []byte) error {
 }
 
 func (f *Frontier) host(id storage.JobID) (*host, error) {
-	if int64(id.Host) >= int64(len(f.hosts)) {
+	if int64(id.Host) >= int64(f.hosts.n) {
 		return nil, fmt.Errorf("host %d is not known", id.Host)
 	}
-	return f.hosts[id.Host], nil
+	return f.hosts.at(id.Host), nil
 }
 
 // finish takes a job out of the queue or out of the retries.

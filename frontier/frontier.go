@@ -105,8 +105,7 @@ type Frontier struct {
 
 	// Folded from the log.
 	seen      set
-	hosts     []*host
-	names     map[string]uint32
+	hosts     hosts
 	retries   map[storage.JobID]*retry
 	rootHosts []string        // hosts of seeds and of what joined, in order
 	roots     map[string]bool // of rootHosts; whether the user named it
@@ -165,7 +164,6 @@ func Load(file *storage.File, o Options) (*Frontier, error) {
 		options:  o,
 		key0:     binary.LittleEndian.Uint64(secret[:8]),
 		key1:     binary.LittleEndian.Uint64(secret[8:]),
-		names:    map[string]uint32{},
 		retries:  map[storage.JobID]*retry{},
 		roots:    map[string]bool{},
 		sources:  map[string]storage.Source{},
@@ -225,7 +223,7 @@ func (f *Frontier) Start(now time.Time, pid, window int) (unclean bool) {
 	for _, r := range f.retries {
 		r.due = min(r.due, at+int64(maxHold))
 	}
-	for _, h := range f.hosts {
+	for h := range f.hosts.all() {
 		h.capWaits(at)
 		h.pardon(at)
 		h.sent = min(max(h.lastSent, f.run.Unclean*int64(time.Millisecond)), at)
@@ -246,7 +244,7 @@ func (f *Frontier) ClockMoved(by time.Duration) {
 	for _, r := range f.retries {
 		r.due += back
 	}
-	for _, h := range f.hosts {
+	for h := range f.hosts.all() {
 		if h.sent != 0 {
 			h.sent += d
 		}
@@ -284,7 +282,7 @@ func (f *Frontier) Set(o Options) error {
 		return err
 	}
 	f.options = o
-	for _, h := range f.hosts {
+	for h := range f.hosts.all() {
 		f.wake(h)
 	}
 	return nil

@@ -185,7 +185,7 @@ func (f *Frontier) needsRobots(h *host, https bool, at int64) bool {
 func (f *Frontier) handErrand(h *host, i int, at int64, j *Job) {
 	e := h.errands[i]
 	h.errands = slices.Delete(h.errands, i, i+1)
-	owner := f.hosts[e.id.Host]
+	owner := f.hosts.at(e.id.Host)
 	o := owner.origin(e.id.Ord == storage.OrdRobotsHTTPS)
 	*j = Job{
 		ID: e.id, Robots: true, Host: owner.name, Asked: h.name, asked: h.id,
@@ -247,7 +247,7 @@ func (f *Frontier) handOut(h *host, at int64, j *Job) {
 
 // Sent tells that the request of a job with TellSent has gone out.
 func (f *Frontier) Sent(j *Job, at time.Time) {
-	h := f.hosts[j.asked]
+	h := f.hosts.at(j.asked)
 	if h.isStarting && h.starting == j.ID {
 		h.isStarting = false
 	}
@@ -267,7 +267,7 @@ func (f *Frontier) Arrival(j *Job, sent time.Time, answered time.Duration) time.
 	if sent.IsZero() {
 		return sent
 	}
-	gap := f.hosts[j.asked].gap(&f.options)
+	gap := f.hosts.at(j.asked).gap(&f.options)
 	return sent.Add(min(answered, maxTransit, gap/transitPart))
 }
 
@@ -275,7 +275,7 @@ func (f *Frontier) Arrival(j *Job, sent time.Time, answered time.Duration) time.
 // host may be asked again. sent is when the request went out, zero when none
 // did.
 func (f *Frontier) Release(j *Job, sent time.Time) {
-	h := f.hosts[j.asked]
+	h := f.hosts.at(j.asked)
 	h.out--
 	isLatest := h.isStarting && h.starting == j.ID
 	if isLatest {
@@ -327,7 +327,7 @@ func (f *Frontier) Out() int { return len(f.out) }
 // host queue times its gap, after its hold.
 func (f *Frontier) leastLeft(at int64) time.Duration {
 	var longest time.Duration
-	for _, h := range f.hosts {
+	for h := range f.hosts.all() {
 		if h.lost() == storage.NoClass {
 			hold := time.Duration(0)
 			if h.left > 0 {

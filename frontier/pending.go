@@ -18,11 +18,11 @@ type Pending struct {
 // which they were found. The crawl must be at rest.
 func (f *Frontier) Pending(file *storage.File) iter.Seq2[Pending, error] {
 	return func(yield func(Pending, error) bool) {
-		for id, h := range f.hosts {
+		for h := range f.hosts.all() {
 			for ord := uint32(0); ord < h.queue.total; {
 				var rows []Pending
 				err := file.View(func(r *storage.Reader) (err error) {
-					rows, ord, err = f.pendingSlice(r, uint32(id), ord)
+					rows, ord, err = f.pendingSlice(r, h, ord)
 					return err
 				})
 				if err != nil {
@@ -41,12 +41,11 @@ func (f *Frontier) Pending(file *storage.File) iter.Seq2[Pending, error] {
 
 const pendingRows = 1000
 
-func (f *Frontier) pendingSlice(r *storage.Reader, id, ord uint32) (rows []Pending, next uint32, err error) {
-	h := f.hosts[id]
+func (f *Frontier) pendingSlice(r *storage.Reader, h *host, ord uint32) (rows []Pending, next uint32, err error) {
 	for ; ord < h.queue.total && len(rows) < pendingRows; ord++ {
 		p := Pending{Host: h.name}
 		var at place
-		if t := f.retries[storage.JobID{Host: id, Ord: ord}]; t != nil {
+		if t := f.retries[storage.JobID{Host: h.id, Ord: ord}]; t != nil {
 			at = t.place
 			if p.Retry, err = storage.DecodeRetry(r.Event(t.event)); err != nil {
 				return nil, 0, err

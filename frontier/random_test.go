@@ -257,7 +257,7 @@ func (s *sim) hand() {
 		return
 	}
 	s.log("out: %s attempt %d robots %v gave up %v careful %v alone %v condemned %v", j.URL, j.Attempt, j.Robots, j.GaveUp, j.Careful, j.Alone, j.Condemned)
-	if j.Asked == "" || j.asked != s.f.names[j.Asked] || j.Host != s.f.hosts[j.ID.Host].name {
+	if j.Asked == "" || s.f.hosts.at(j.asked).name != j.Asked || j.Host != s.f.hosts.at(j.ID.Host).name {
 		s.fail("host %q, asked %q", j.Host, j.Asked)
 	}
 	for _, r := range s.out {
@@ -861,7 +861,7 @@ func (s *sim) stopCleanly() {
 		ask := storage.Ask{Asked: true, Time: r.sent.UnixMilli(), Took: uint32(s.now.Sub(r.sent).Milliseconds())}
 		s.f.Release(&r.job, r.sent)
 		s.ok(s.f.Abandon(&r.job, ask))
-		ask.Penalty = s.f.hosts[r.job.asked].penalty
+		ask.Penalty = s.f.hosts.at(r.job.asked).penalty
 		s.m.asked(r.job.Asked, &ask)
 	}
 	s.f.Stop()
@@ -959,7 +959,7 @@ func (s *sim) finishAll() {
 	if d := s.m.differs(s.f); d != "" {
 		s.fail("at the end: %s", d)
 	}
-	for _, h := range s.f.hosts {
+	for h := range s.f.hosts.all() {
 		if len(h.queue.groups) > 0 || h.left > 0 || len(h.retries) > 0 || h.out > 0 || h.outPages > 0 {
 			s.fail("%s keeps %d groups, %d left, %d retries, %d out, %d pages", h.name, len(h.queue.groups), h.left, len(h.retries), h.out, h.outPages)
 		}

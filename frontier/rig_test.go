@@ -196,10 +196,10 @@ func folded(f *Frontier) string {
 	line("sources %v", f.sources)
 	line("seen %v", contents(&f.seen))
 	line("prefixes %v", contents(&f.prefixes))
-	for i, h := range f.hosts {
+	for h := range f.hosts.all() {
 		q := &h.queue
-		line("host %d %d %s left %d took %d fetched %d sent %d hold %d throttles %d since %d good %d penalty %d gave up %v",
-			i, h.id, h.name, h.left, h.took, h.fetched, h.lastSent, h.hold, h.throttles, h.throttleSince, h.good, h.penalty, h.gaveUp)
+		line("host %d %s left %d took %d fetched %d sent %d hold %d throttles %d since %d good %d penalty %d gave up %v",
+			h.id, h.name, h.left, h.took, h.fetched, h.lastSent, h.hold, h.throttles, h.throttleSince, h.good, h.penalty, h.gaveUp)
 		line("  queue total %d base %d groups %v", q.total, q.base, q.groups[q.head:])
 		for ord := q.base; ord < q.total; ord++ {
 			if q.isDone(ord) {
@@ -248,7 +248,7 @@ func (r *rig) isPure() {
 	r.tb.Helper()
 	cold, err := Load(r.file, r.o)
 	r.ok(err)
-	for i, h := range cold.hosts {
+	for h := range cold.hosts.all() {
 		// What is out waits nowhere.
 		h.retries = slices.DeleteFunc(h.retries, func(id storage.JobID) bool {
 			return r.f.out[id] != nil || slices.Contains(r.f.deferred, id)
@@ -257,8 +257,8 @@ func (r *rig) isPure() {
 			continue
 		}
 		for k := range h.origins {
-			if o := h.origins[k]; (o.state == storage.RobotsRetry || o.state == storage.RobotsRedirect) != cold.hasErrand(i, k) {
-				r.tb.Fatalf("%s: robots.txt in state %v, an errand waits: %v", h.name, o.state, cold.hasErrand(i, k))
+			if o := h.origins[k]; (o.state == storage.RobotsRetry || o.state == storage.RobotsRedirect) != cold.hasErrand(h.id, k) {
+				r.tb.Fatalf("%s: robots.txt in state %v, an errand waits: %v", h.name, o.state, cold.hasErrand(h.id, k))
 			}
 		}
 	}
@@ -269,11 +269,14 @@ func (r *rig) isPure() {
 
 // hasErrand tells whether the robots.txt of an origin is to be asked for at
 // some host.
-func (f *Frontier) hasErrand(number, scheme int) bool {
-	id := storage.JobID{Host: uint32(number), Ord: storage.OrdRobotsHTTP + uint32(scheme)}
-	return slices.ContainsFunc(f.hosts, func(h *host) bool {
-		return slices.ContainsFunc(h.errands, func(e errand) bool { return e.id == id })
-	})
+func (f *Frontier) hasErrand(number uint32, scheme int) bool {
+	id := storage.JobID{Host: number, Ord: storage.OrdRobotsHTTP + uint32(scheme)}
+	for h := range f.hosts.all() {
+		if slices.ContainsFunc(h.errands, func(e errand) bool { return e.id == id }) {
+			return true
+		}
+	}
+	return false
 }
 
 func difference(a, b string) string {

@@ -100,7 +100,7 @@ func (f *Frontier) due(e *errand) int64 {
 
 // deferredAt is when a job that was put off may be handed out.
 func (f *Frontier) deferredAt(id storage.JobID) int64 {
-	h := f.hosts[id.Host]
+	h := f.hosts.at(id.Host)
 	switch {
 	case h.lost() != storage.NoClass:
 		return 0
@@ -135,7 +135,7 @@ func (f *Frontier) deferredPlace(id storage.JobID) place {
 		return t.place
 	}
 	// Its place was found when it was put off, and is kept until it is finished.
-	p, _ := f.hosts[id.Host].queue.find(id.Ord)
+	p, _ := f.hosts.at(id.Host).queue.find(id.Ord)
 	return p
 }
 
@@ -145,7 +145,7 @@ func (f *Frontier) nextDeferred(at int64, r *storage.Reader, j *Job) (bool, erro
 		if f.deferredAt(id) > at {
 			continue
 		}
-		h := f.hosts[id.Host]
+		h := f.hosts.at(id.Host)
 		p := f.deferredPlace(id)
 		if f.needsRobots(h, p.https, at) {
 			f.wake(h)
