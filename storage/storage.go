@@ -331,6 +331,9 @@ func (f *File) Close() error {
 	return f.db.Close()
 }
 
+// IsReadOnly tells whether the file was opened for reading alone.
+func (f *File) IsReadOnly() bool { return f.db.IsReadOnly() }
+
 // Path is the name the file was opened by.
 func (f *File) Path() string { return f.path }
 
@@ -369,7 +372,7 @@ func (g *guarded) run(do func() error) (err error) {
 // commits: read at most a few thousand events in one.
 func (f *File) View(do func(*Reader) error) error {
 	return f.view(func(r *Reader, tx *bolt.Tx) error {
-		r.log, r.state, r.size = tx.Bucket(bucketLog), tx.Bucket(bucketState), tx.Size()
+		r.tx, r.meta, r.log, r.state, r.size = tx, tx.Bucket(bucketMeta), tx.Bucket(bucketLog), tx.Bucket(bucketState), tx.Size()
 		r.ours = false
 		err := do(r)
 		r.ours = true
@@ -398,8 +401,9 @@ func (f *File) view(do func(*Reader, *bolt.Tx) error) error {
 // Reader reads the log and the state in one transaction of [File.View].
 type Reader struct {
 	guarded
-	log, state *bolt.Bucket
-	size       int64 // of the file
+	tx               *bolt.Tx
+	meta, log, state *bolt.Bucket
+	size             int64 // of the file
 }
 
 // Event gives the stored bytes of an event, nil when there is none. They are
@@ -525,6 +529,24 @@ func readState(state *bolt.Bucket) (State, error) {
 	return s, nil
 }
 
+// Sequentially runs do, which is going to read much of the file from front to
+// back: what is not in memory is then read ahead. It may be called
+// concurrently with everything.
+func (f *File) Sequentially(do func() error) error {
+	set := func(sequential bool) error {
+		return f.view(func(_ *Reader, tx *bolt.Tx) error {
+			advise(tx, sequential)
+			return nil
+		})
+	}
+	if err := set(true); err != nil {
+		return err
+	}
+	err := do()
+	_ = set(false)
+	return err
+}
+
 // slice is how many events one read transaction of Walk covers.
 const slice = 2000
 
@@ -533,6 +555,10 @@ const slice = 2000
 // stalls a running crawl nor makes its file grow. The bytes are valid only
 // during the call.
 func (f *File) Walk(from, to uint64, do func(seq uint64, event []byte) error) error {
+	return f.Sequentially(func() error { return f.walk(from, to, do) })
+}
+
+func (f *File) walk(from, to uint64, do func(seq uint64, event []byte) error) error {
 	for more := true; more && from <= to; {
 		more = false
 		n := 0
@@ -562,8 +588,13 @@ func (f *File) Walk(from, to uint64, do func(seq uint64, event []byte) error) er
 type Batch struct {
 	First uint64 // seq of the first event
 	State State
-	buf   []byte
-	ends  []int
+	// Pieces of a checkpoint to be written as well, and the checkpoint that is
+	// complete with them, nil when more are to come.
+	Pieces     []Piece
+	Checkpoint *Checkpoint
+
+	buf  []byte
+	ends []int
 }
 
 // Add appends an event and returns its seq and its stored bytes, which are
@@ -587,12 +618,17 @@ func (b *Batch) Reset(first uint64) {
 	b.buf = b.buf[:0]
 	b.ends = b.ends[:0]
 	b.State = State{}
+	clear(b.Pieces)
+	b.Pieces, b.Checkpoint = b.Pieces[:0], nil
 }
 
 // Commit writes the batch in one synced transaction. All of it is in the file
 // when it returns nil; see [WriteError] for what is there after an error. The
 // events must come after all that are in the log.
-func (f *File) Commit(b *Batch) error {
+func (f *File) Commit(b *Batch) error { return f.update(b.put) }
+
+// update runs do in a synced transaction.
+func (f *File) update(do func(*bolt.Tx) error) error {
 	if f.stuck.Load() {
 		return ErrDamaged
 	}
@@ -602,7 +638,7 @@ func (f *File) Commit(b *Batch) error {
 	err := g.run(func() error {
 		return f.db.Update(func(tx *bolt.Tx) error {
 			began = tx
-			return b.put(tx)
+			return do(tx)
 		})
 	})
 	if g.died && (began == nil || began.DB() != nil) {
@@ -661,7 +697,7 @@ func (b *Batch) put(tx *bolt.Tx) error {
 			return err
 		}
 	}
-	return nil
+	return putPieces(tx, b.Pieces, b.Checkpoint)
 }
 
 // Check examines every page of the file, also by bbolt's own means, and
