@@ -8,6 +8,10 @@ import (
 	"pawl/storage"
 )
 
+// leftPerSeal is how many hosts a Seal looks at to tell how long the crawl will
+// take at least. With fewer hosts it is exact.
+const leftPerSeal = 1000
+
 // Waiting is the number of events that are appended and not sealed.
 func (f *Frontier) Waiting() int { return f.batch.Len() }
 
@@ -16,12 +20,8 @@ func (f *Frontier) Waiting() int { return f.batch.Len() }
 // call Committed before the next Seal.
 func (f *Frontier) Seal(now time.Time) *storage.Batch {
 	b := f.batch
-	// Every host is looked at for it: with many of them, once a second.
 	at := now.UnixNano()
-	if f.hosts.n < 1000 || at-f.leftAt > int64(time.Second) {
-		f.leftAt = at
-		f.counts.LeastLeft = f.leastLeft(at).Milliseconds()
-	}
+	f.leastLeft(at)
 	b.State = storage.State{Counts: f.Counts(), Run: f.run, Out: f.marks(at)}
 	f.batch, f.spare = f.spare, nil
 	f.batch.Reset(f.seq + 1)

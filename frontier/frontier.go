@@ -136,7 +136,9 @@ type Frontier struct {
 	stagedRobots, sealedRobots []storage.JobID
 	loading                    bool
 	run                        storage.Run
-	leftAt                     int64
+	// How far leastLeft has come round, and the longest so far.
+	leftNext    int
+	leftLongest time.Duration
 }
 
 // push is jobs that an event brought and that are not handed out before the
@@ -311,7 +313,7 @@ func (f *Frontier) Knows(fp uint64) (known, isAdmitted bool) {
 // Counts are the totals as of the last appended event.
 func (f *Frontier) Counts() storage.Counts {
 	c := f.counts
-	c.Known, c.Retrying = uint64(f.seen.n), uint64(len(f.retries))
+	c.Known, c.Retrying = uint64(f.seen.len()), uint64(len(f.retries))
 	return c
 }
 
@@ -345,7 +347,7 @@ func (f *Frontier) IsSeedHost(host string) bool { return f.roots[host] }
 func (f *Frontier) UnderRoot(u weburl.URL) bool {
 	path := u.Path()
 	for i := strings.LastIndexByte(path, '/'); i >= 0; i = strings.LastIndexByte(path[:i], '/') {
-		if _, ok := f.prefixes.get(f.prefix(u.Host(), path[:i+1])); ok {
+		if f.prefixes.has(f.prefix(u.Host(), path[:i+1])) {
 			return true
 		}
 	}

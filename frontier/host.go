@@ -1,6 +1,7 @@
 package frontier
 
 import (
+	"container/heap"
 	"math"
 	"time"
 
@@ -37,7 +38,6 @@ type host struct {
 
 	sent     int64 // when the last request went out, or may have before an unclean end
 	slot     int64 // when a job was handed out that may be sending, 0: none
-	at       int64 // key in the heap
 	heap     int32 // place in the heap, -1: not in it
 	out      uint16
 	outPages uint16 // jobs that may become fetched pages: out, or over and not finished
@@ -240,29 +240,67 @@ func (h *host) judge(a *storage.Ask, retryAfter time.Duration, o *Options) (give
 	return h.throttles+1 >= throttlesToGiveUp && a.Time-since >= throttledFor.Milliseconds()
 }
 
-// hostHeap orders hosts by the time at which they may be asked again.
-type hostHeap []*host
+// turn is when a host may be asked again.
+type turn struct {
+	at   int64
+	host *host
+}
+
+// hostHeap orders hosts by the time at which they may be asked again. A host
+// knows its place in it.
+type hostHeap []turn
 
 func (q hostHeap) Len() int           { return len(q) }
 func (q hostHeap) Less(i, j int) bool { return q[i].at < q[j].at }
 func (q hostHeap) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
-	q[i].heap, q[j].heap = int32(i), int32(j)
+	q[i].host.heap, q[j].host.heap = int32(i), int32(j)
 }
 
-// Push implements heap.Interface.
-func (q *hostHeap) Push(x any) {
-	h := x.(*host)
-	h.heap = int32(len(*q))
-	*q = append(*q, h)
-}
+// Push implements heap.Interface. It is not called: boxing a turn would
+// allocate, see set.
+func (q *hostHeap) Push(any) { panic("frontier: hostHeap.Push") }
 
-// Pop implements heap.Interface.
+// Pop implements heap.Interface. It gives nothing, for the same reason.
 func (q *hostHeap) Pop() any {
-	old := *q
-	h := old[len(old)-1]
-	old[len(old)-1] = nil
-	*q = old[:len(old)-1]
-	h.heap = -1
-	return h
+	last := len(*q) - 1
+	(*q)[last].host.heap = -1
+	(*q)[last] = turn{}
+	*q = (*q)[:last]
+	if cap(*q) > 1024 && last < cap(*q)/4 {
+		*q = append(make(hostHeap, 0, cap(*q)/2), *q...)
+	}
+	return nil
+}
+
+// set puts the host where its time belongs; never takes it out.
+func (q *hostHeap) set(h *host, at int64) {
+	switch {
+	case at == never && h.heap < 0:
+	case at == never:
+		heap.Remove(q, int(h.heap))
+	case h.heap < 0:
+		h.heap = int32(len(*q))
+		*q = append(*q, turn{at, h})
+		heap.Fix(q, int(h.heap))
+	default:
+		(*q)[h.heap].at = at
+		heap.Fix(q, int(h.heap))
+	}
+}
+
+// due counts the hosts whose time has come. It looks at no others but the
+// next.
+func (q hostHeap) due(at int64) int {
+	n := 0
+	open := make([]int, 1, 64) // place 0
+	for len(open) > 0 {
+		i := open[len(open)-1]
+		open = open[:len(open)-1]
+		if i < len(q) && q[i].at <= at {
+			n++
+			open = append(open, 2*i+1, 2*i+2)
+		}
+	}
+	return n
 }

@@ -1,6 +1,8 @@
 package frontier
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -414,4 +416,86 @@ func TestClockThatJumpsBack(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestHostHeap(t *testing.T) {
+	for seed := range uint64(20) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		var q hostHeap
+		hosts := make([]host, 1+rng.IntN(3000))
+		at := make([]int64, len(hosts))
+		for i := range hosts {
+			hosts[i].heap, at[i] = -1, never
+		}
+		for range 10_000 {
+			i := rng.IntN(len(hosts))
+			at[i] = rng.Int64N(1000)
+			if rng.IntN(3) == 0 {
+				at[i] = never
+			}
+			q.set(&hosts[i], at[i])
+		}
+		ready, now, due := 0, rng.Int64N(1000), 0
+		for i := range hosts {
+			if at[i] != never {
+				ready++
+			}
+			if at[i] <= now {
+				due++
+			}
+			if k := hosts[i].heap; at[i] == never && k >= 0 || at[i] != never && q[k] != (turn{at[i], &hosts[i]}) {
+				t.Fatalf("seed %d: host %d has its turn at %d, and is in place %d", seed, i, at[i], k)
+			}
+		}
+		if len(q) != ready || q.due(now) != due {
+			t.Fatalf("seed %d: %d ready, %d due, want %d and %d", seed, len(q), q.due(now), ready, due)
+		}
+		for last := int64(0); len(q) > 0; {
+			if q[0].at < last {
+				t.Fatalf("seed %d: %d after %d", seed, q[0].at, last)
+			}
+			last = q[0].at
+			q.set(q[0].host, never)
+		}
+		if cap(q) > 1024 {
+			t.Fatalf("seed %d: an empty heap keeps %d places", seed, cap(q))
+		}
+	}
+}
+
+func TestLeastLeft(t *testing.T) {
+	r := newRig(t, Options{PerHost: 1, IgnoreRobots: true, Delay: time.Minute})
+	seals := func(n int, want time.Duration) {
+		t.Helper()
+		for range n {
+			r.commit()
+		}
+		if got := time.Duration(r.f.Counts().LeastLeft) * time.Millisecond; got != want {
+			t.Fatalf("least left is %v, want %v", got, want)
+		}
+	}
+	hosts := func(from, to int) {
+		var urls []string
+		for i := from; i < to; i++ {
+			urls = append(urls, fmt.Sprintf("http://h%d.test/", i))
+		}
+		r.seed(urls...)
+	}
+	hosts(0, 900)
+	seals(0, time.Minute)
+	r.seed("http://h7.test/1")
+	seals(0, 2*time.Minute)
+	// With many it is known when all were looked at.
+	hosts(900, 2500)
+	seals(2, 2*time.Minute)
+	r.seed("http://h1700.test/1", "http://h1700.test/2")
+	seals(0, 2*time.Minute)
+	seals(2, 3*time.Minute)
+	for r.f.Counts().Pending > 0 {
+		for _, j := range r.take() {
+			r.fetched(j)
+		}
+		r.pass(time.Minute)
+	}
+	seals(1, 0)
 }

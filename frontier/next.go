@@ -1,7 +1,6 @@
 package frontier
 
 import (
-	"container/heap"
 	"fmt"
 	"slices"
 	"time"
@@ -14,18 +13,7 @@ const never = int64(1<<63 - 1)
 
 // wake puts the host where it belongs in the heap.
 func (f *Frontier) wake(h *host) {
-	at := f.when(h)
-	switch {
-	case at == never && h.heap >= 0:
-		heap.Remove(&f.ready, int(h.heap))
-	case at == never:
-	case h.heap >= 0:
-		h.at = at
-		heap.Fix(&f.ready, int(h.heap))
-	default:
-		h.at = at
-		heap.Push(&f.ready, h)
-	}
+	f.ready.set(h, f.when(h))
 }
 
 // when is the earliest time at which the host has something to hand out.
@@ -92,7 +80,7 @@ func (f *Frontier) Next(now time.Time, r *storage.Reader) (j Job, ok bool, err e
 		return j, ok, err
 	}
 	for len(f.ready) > 0 && f.ready[0].at <= at {
-		h := f.ready[0]
+		h := f.ready[0].host
 		ok, err := f.pick(h, at, r, &j)
 		if err != nil {
 			return Job{}, false, err
@@ -309,32 +297,31 @@ func (f *Frontier) Wake() (at time.Time, ok bool) {
 
 // Asleep is the number of hosts that have something to hand out but not yet.
 func (f *Frontier) Asleep(now time.Time) int {
-	n := 0
-	at := now.UnixNano()
-	for _, h := range f.ready {
-		if h.at > at {
-			n++
-		}
-	}
-	return n
+	return len(f.ready) - f.ready.due(now.UnixNano())
 }
 
 // Out is the number of jobs that are handed out and neither finished nor
 // retried.
 func (f *Frontier) Out() int { return len(f.out) }
 
-// leastLeft is the least time that what is pending will take: the longest
+// leastLeft looks at some hosts more, and renews the count when it has come
+// round: the least time that what is pending will take is that of the longest
 // host queue times its gap, after its hold.
-func (f *Frontier) leastLeft(at int64) time.Duration {
-	var longest time.Duration
-	for h := range f.hosts.all() {
-		if h.lost() == storage.NoClass {
-			hold := time.Duration(0)
-			if h.left > 0 {
-				hold = time.Duration(max(h.hold-at, 0))
-			}
-			longest = max(longest, hold+time.Duration(h.left)*h.gap(&f.options))
+func (f *Frontier) leastLeft(at int64) {
+	if f.counts.Pending == 0 {
+		f.counts.LeastLeft, f.leftNext, f.leftLongest = 0, 0, 0
+		return
+	}
+	end := min(f.hosts.n, f.leftNext+leftPerSeal)
+	for ; f.leftNext < end; f.leftNext++ {
+		h := f.hosts.at(uint32(f.leftNext))
+		if h.left > 0 && h.lost() == storage.NoClass {
+			hold := time.Duration(max(h.hold-at, 0))
+			f.leftLongest = max(f.leftLongest, hold+time.Duration(h.left)*h.gap(&f.options))
 		}
 	}
-	return longest
+	if f.leftNext == f.hosts.n {
+		f.counts.LeastLeft = f.leftLongest.Milliseconds()
+		f.leftNext, f.leftLongest = 0, 0
+	}
 }

@@ -5,17 +5,37 @@ package frontier
 // million addresses a pair that shares a fingerprint is expected once in some
 // 370,000 crawls. The zero value is an empty set.
 //
-// It is split in shards that grow one at a time and by a quarter, so that
-// growing neither stalls the crawl nor doubles its memory.
+// Nearly all questions are about addresses that are admitted, so these have a
+// table of their own: its answer costs one look at memory.
 type set struct {
-	shards [256]shard
-	n      int
+	admitted table
+	refused  table // with standings
 }
 
-type shard struct {
-	slots    []uint64 // open addressing, linear probing; 0 is free
-	standing []standing
-	n        int
+// len is the number of fingerprints.
+func (s *set) len() int { return s.admitted.n + s.refused.n }
+
+// get gives the standing of a fingerprint, and whether it is known at all.
+func (s *set) get(fp uint64) (standing, bool) {
+	if s.admitted.has(fp) {
+		return admitted, true
+	}
+	if s.refused.n == 0 {
+		return 0, false
+	}
+	return s.refused.get(fp)
+}
+
+// put gives the fingerprint a standing.
+func (s *set) put(fp uint64, st standing) {
+	to, from := &s.admitted, &s.refused
+	if st != admitted {
+		to, from = from, to
+	}
+	to.put(fp, st)
+	if from.n > 0 {
+		from.remove(fp)
+	}
 }
 
 // standing says how an address is known.
@@ -38,10 +58,35 @@ func refusedAt(depth uint32, noFollow bool) standing {
 	return st
 }
 
-// slot finds where the fingerprint stands or belongs.
+// table is an open-addressing hash table of fingerprints, with a standing each
+// when one was ever put that is not 0.
+//
+// It is split in shards that grow one at a time and by a quarter, so that
+// growing neither stalls the crawl nor doubles its memory; they begin with
+// different sizes, so that they do not all grow at once. A fingerprint's top
+// byte picks the shard and the bits below its place there: fingerprints in
+// rising order lie in rising places, so that many are put fast when sorted.
+type table struct {
+	shards [shards]shard
+	n      int
+}
+
+const shards = 256
+
+type shard struct {
+	slots    []uint64 // linear probing; 0 is free
+	standing []standing
+	n        int
+}
+
+// home is the slot where the fingerprint belongs.
+func (s *shard) home(fp uint64) int {
+	return int(uint64(uint32(fp>>24)) * uint64(len(s.slots)) >> 32)
+}
+
+// slot finds where the fingerprint stands, or else may be put.
 func (s *shard) slot(fp uint64) int {
-	// The low half picks the slot; the top byte picked the shard.
-	i := int(uint64(uint32(fp)) * uint64(len(s.slots)) >> 32)
+	i := s.home(fp)
 	for s.slots[i] != 0 && s.slots[i] != fp {
 		i++
 		if i == len(s.slots) {
@@ -51,44 +96,106 @@ func (s *shard) slot(fp uint64) int {
 	return i
 }
 
-// get gives the standing of a fingerprint, and whether it is known at all.
-func (s *set) get(fp uint64) (standing, bool) {
+func (t *table) has(fp uint64) bool {
 	fp = nonZero(fp)
-	sh := &s.shards[fp>>56]
+	sh := &t.shards[fp>>56]
+	return sh.n > 0 && sh.slots[sh.slot(fp)] == fp
+}
+
+func (t *table) get(fp uint64) (standing, bool) {
+	fp = nonZero(fp)
+	sh := &t.shards[fp>>56]
 	if sh.n == 0 {
 		return 0, false
 	}
 	i := sh.slot(fp)
-	return sh.standing[i], sh.slots[i] == fp
+	if sh.slots[i] != fp {
+		return 0, false
+	}
+	if sh.standing == nil {
+		return 0, true
+	}
+	return sh.standing[i], true
 }
 
-// put gives the fingerprint a standing and reports whether it was new.
-func (s *set) put(fp uint64, st standing) bool {
+// put reports whether the fingerprint was new.
+func (t *table) put(fp uint64, st standing) bool {
 	fp = nonZero(fp)
-	sh := &s.shards[fp>>56]
+	sh := &t.shards[fp>>56]
 	if sh.n >= len(sh.slots)*4/5 {
-		sh.grow()
+		sh.resize(max(smallest+int(fp>>56)%(smallest/4), len(sh.slots)+len(sh.slots)/4))
 	}
 	i := sh.slot(fp)
-	sh.standing[i] = st
+	if st != 0 && sh.standing == nil {
+		sh.standing = make([]standing, len(sh.slots))
+	}
+	if sh.standing != nil {
+		sh.standing[i] = st
+	}
 	if sh.slots[i] == fp {
 		return false
 	}
 	sh.slots[i] = fp
 	sh.n++
-	s.n++
+	t.n++
 	return true
 }
 
-func (s *shard) grow() {
+// remove takes the fingerprint out. Those that stand behind it because its
+// place was taken move up.
+func (t *table) remove(fp uint64) {
+	fp = nonZero(fp)
+	sh := &t.shards[fp>>56]
+	if sh.n == 0 {
+		return
+	}
+	size := len(sh.slots)
+	free := sh.slot(fp)
+	if sh.slots[free] != fp {
+		return
+	}
+	for i := (free + 1) % size; sh.slots[i] != 0; i = (i + 1) % size {
+		// It may move when its home is not between the free slot and its own.
+		if (i-sh.home(sh.slots[i])+size)%size < (i-free+size)%size {
+			continue
+		}
+		sh.slots[free] = sh.slots[i]
+		if sh.standing != nil {
+			sh.standing[free] = sh.standing[i]
+		}
+		free = i
+	}
+	sh.slots[free] = 0
+	sh.n--
+	t.n--
+}
+
+// smallest is how many slots a shard begins with at the least.
+const smallest = 32
+
+// reserve makes room for n fingerprints in an empty table.
+func (t *table) reserve(n int) {
+	for i := range t.shards {
+		// As full as they are on average, each differently.
+		size := n / shards * 5 / 4
+		size += size * (i % (shards / 4)) / shards
+		t.shards[i].resize(max(size+size/50, smallest))
+	}
+}
+
+func (s *shard) resize(size int) {
 	old := *s
-	size := max(16, len(old.slots)+len(old.slots)/4)
 	s.slots = make([]uint64, size)
-	s.standing = make([]standing, size)
+	if old.standing != nil {
+		s.standing = make([]standing, size)
+	}
 	for i, fp := range old.slots {
 		if fp != 0 {
 			j := s.slot(fp)
-			s.slots[j], s.standing[j] = fp, old.standing[i]
+			s.slots[j] = fp
+			if s.standing != nil {
+				s.standing[j] = old.standing[i]
+			}
 		}
 	}
 }

@@ -14,8 +14,9 @@ func TestSetAgainstMap(t *testing.T) {
 		{"spread", func(rng *rand.Rand) uint64 { return rng.Uint64() }},
 		{"few, often again", func(rng *rand.Rand) uint64 { return rng.Uint64N(500) * 0x9e3779b97f4a7c15 }},
 		{"one shard", func(rng *rand.Rand) uint64 { return rng.Uint64() >> 8 }},
-		{"one slot", func(rng *rand.Rand) uint64 { return rng.Uint64N(500) << 32 }},
-		{"last slots", func(rng *rand.Rand) uint64 { return rng.Uint64N(500)<<32 | 1<<32 - 1 }},
+		{"one slot", func(rng *rand.Rand) uint64 { return rng.Uint64N(500) }},
+		{"last slots", func(rng *rand.Rand) uint64 { return 0xFF<<56 - 1<<24 + rng.Uint64N(500) }},
+		{"around the end", func(rng *rand.Rand) uint64 { return 1<<56 - rng.Uint64N(1<<28) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, 2))
@@ -23,6 +24,9 @@ func TestSetAgainstMap(t *testing.T) {
 			want := map[uint64]standing{}
 			for range 20_000 {
 				fp, st := c.fp(rng), standing(rng.Uint32())
+				if rng.Uint32()%2 == 0 {
+					st = admitted
+				}
 				if fp == 0 {
 					continue
 				}
@@ -30,19 +34,22 @@ func TestSetAgainstMap(t *testing.T) {
 				if old, ok := s.get(fp); ok != known || known && old != want[fp] {
 					t.Fatalf("%x: standing %d (%v), want %d (%v)", fp, old, ok, want[fp], known)
 				}
-				if isNew := s.put(fp, st); isNew == known {
-					t.Fatalf("%x is new: %v", fp, isNew)
-				}
+				s.put(fp, st)
 				want[fp] = st
-				if s.n != len(want) {
-					t.Fatalf("%d fingerprints, want %d", s.n, len(want))
+				if s.len() != len(want) {
+					t.Fatalf("%d fingerprints, want %d", s.len(), len(want))
+				}
+			}
+			for fp, st := range want {
+				if got, ok := s.get(fp); !ok || got != st {
+					t.Fatalf("%x: standing %d (%v), want %d", fp, got, ok, st)
 				}
 			}
 			if !maps.Equal(contents(&s), want) {
 				t.Error("contents differ")
 			}
-			for i := range s.shards {
-				if sh := &s.shards[i]; sh.n >= len(sh.slots) && sh.n > 0 {
+			for i := range s.admitted.shards {
+				if sh := &s.admitted.shards[i]; sh.n >= len(sh.slots) && sh.n > 0 {
 					t.Errorf("shard %d is full: %d of %d", i, sh.n, len(sh.slots))
 				}
 			}
@@ -55,27 +62,67 @@ func TestSetTakesFingerprintZero(t *testing.T) {
 	if _, ok := s.get(0); ok {
 		t.Error("0 is in an empty set")
 	}
-	if !s.put(0, 7) || s.put(0, 8) {
-		t.Error("0 is not new once")
+	s.put(0, 7)
+	s.put(0, 8)
+	if st, ok := s.get(0); !ok || st != 8 || s.len() != 1 {
+		t.Errorf("0 stands at %d (%v) of %d", st, ok, s.len())
 	}
-	if st, ok := s.get(0); !ok || st != 8 || s.n != 1 {
-		t.Errorf("0 stands at %d (%v) of %d", st, ok, s.n)
+}
+
+// slotsPerFingerprint tells how much larger a table is than what is in it.
+func slotsPerFingerprint(t *table) float64 {
+	slots := 0
+	for i := range t.shards {
+		slots += len(t.shards[i].slots)
 	}
+	return float64(slots) / float64(t.n)
 }
 
 func TestSetGrowsByAQuarter(t *testing.T) {
 	var s set
 	rng := rand.New(rand.NewPCG(3, 4))
-	for s.n < 200_000 {
-		s.put(rng.Uint64(), admitted)
-	}
-	slots := 0
-	for i := range s.shards {
-		slots += len(s.shards[i].slots)
+	grown := 0 // slots of the shards that grew in the last step
+	for s.len() < 200_000 {
+		before := s.admitted
+		for range 1000 {
+			s.put(rng.Uint64(), admitted)
+		}
+		grown = 0
+		for i := range before.shards {
+			if len(before.shards[i].slots) != len(s.admitted.shards[i].slots) {
+				grown++
+			}
+		}
+		if s.len() > 50_000 && grown > shards/2 {
+			t.Errorf("at %d fingerprints %d shards grow at once", s.len(), grown)
+		}
 	}
 	// Between growing and the next growth a shard is 64 to 80 % full.
-	if perURL := float64(slots) / float64(s.n); perURL > 1.6 {
-		t.Errorf("%.2f slots for each fingerprint", perURL)
+	if n := slotsPerFingerprint(&s.admitted); n > 1.6 {
+		t.Errorf("%.2f slots for each fingerprint", n)
+	}
+}
+
+func TestReservedTableDoesNotGrow(t *testing.T) {
+	var reserved table
+	const n = 300_000
+	reserved.reserve(n)
+	before := reserved
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range n {
+		reserved.put(rng.Uint64(), 0)
+	}
+	grown := 0
+	for i := range before.shards {
+		if len(before.shards[i].slots) != len(reserved.shards[i].slots) {
+			grown++
+		}
+	}
+	if grown > shards/8 {
+		t.Errorf("%d shards grew", grown)
+	}
+	if n := slotsPerFingerprint(&reserved); n > 1.5 {
+		t.Errorf("%.2f slots for each fingerprint", n)
 	}
 }
 
@@ -122,10 +169,6 @@ func BenchmarkSetGet1M(b *testing.B) {
 		fps[i] = rng.Uint64()
 		s.put(fps[i], admitted)
 	}
-	slots := 0
-	for i := range s.shards {
-		slots += len(s.shards[i].slots)
-	}
 	b.ReportAllocs()
 	b.ResetTimer()
 	for i := range b.N {
@@ -133,5 +176,5 @@ func BenchmarkSetGet1M(b *testing.B) {
 			b.Fatal("lost")
 		}
 	}
-	b.ReportMetric(9*float64(slots)/float64(s.n), "bytes/url")
+	b.ReportMetric(8*slotsPerFingerprint(&s.admitted), "bytes/url")
 }
