@@ -88,8 +88,8 @@ func TestManyLinksOfOnePage(t *testing.T) {
 				t.Errorf("counts %+v", got)
 			}
 			for h := range r.f.hosts.all() {
-				if len(h.queue.groups) > pages/500 {
-					t.Errorf("%s has %d groups of %d jobs", h.name, len(h.queue.groups), h.queue.total)
+				if len(h.queue.groups()) > pages/500 {
+					t.Errorf("%s has %d groups of %d jobs", h.name, len(h.queue.groups()), h.queue.total)
 				}
 			}
 			r.isPure()
@@ -105,8 +105,8 @@ func TestLinksOfOneOriginStandTogether(t *testing.T) {
 	}
 	r.seed(links...)
 	for h := range r.f.hosts.all() {
-		if len(h.queue.groups) != 1 {
-			t.Errorf("%s has %d groups", h.name, len(h.queue.groups))
+		if len(h.queue.groups()) != 1 {
+			t.Errorf("%s has %d groups", h.name, len(h.queue.groups()))
 		}
 	}
 }

@@ -109,7 +109,7 @@ type Frontier struct {
 	retries   map[storage.JobID]*retry
 	rootHosts []string        // hosts of seeds and of what joined, in order
 	roots     map[string]bool // of rootHosts; whether the user named it
-	prefixes  set             // fingerprints of seeds' folders
+	prefixes  table           // fingerprints of seeds' folders
 	counts    storage.Counts
 	settings  []byte
 	sources   map[string]storage.Source
@@ -364,8 +364,7 @@ func (f *Frontier) IsRoot(u weburl.URL) bool {
 		return false
 	}
 	path := u.Path()
-	_, ok := f.prefixes.get(f.prefix(u.Host(), path[:strings.LastIndexByte(path, '/')+1]))
-	return ok
+	return f.prefixes.has(f.prefix(u.Host(), path[:strings.LastIndexByte(path, '/')+1]))
 }
 
 // ScopeGrew tells whether links were refused as out of scope before a host, or

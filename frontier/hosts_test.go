@@ -93,8 +93,8 @@ func (r *rig) crawlHosts(n, pending int) {
 func (r *rig) hostBytes(n int) float64 {
 	with := heapInUse()
 	seen := uint64(0)
-	for i := range r.f.seen.shards {
-		seen += 9 * uint64(cap(r.f.seen.shards[i].slots))
+	for i := range shards {
+		seen += 8*uint64(cap(r.f.seen.admitted.shards[i].slots)) + 9*uint64(cap(r.f.seen.refused.shards[i].slots))
 	}
 	runtime.KeepAlive(r.f)
 	r.f = nil

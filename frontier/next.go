@@ -20,7 +20,7 @@ func (f *Frontier) wake(h *host) {
 func (f *Frontier) when(h *host) int64 {
 	at := never
 	gate := h.gate(&f.options)
-	_, queued := h.queue.peek()
+	ord, queued := h.queue.peek()
 	if h.lost() != storage.NoClass {
 		// Its jobs need no request.
 		if queued || len(h.retries) > 0 || len(h.errands) > 0 {
@@ -42,7 +42,7 @@ func (f *Frontier) when(h *host) int64 {
 		at = min(at, f.originGate(h, r.https, max(gate, r.due)))
 	}
 	if queued {
-		if p, err := h.queue.find(h.queue.next); err == nil {
+		if p, err := h.queue.find(ord); err == nil {
 			at = min(at, f.originGate(h, p.https, gate))
 		}
 	}
@@ -134,7 +134,7 @@ func (f *Frontier) pick(h *host, at int64, r *storage.Reader, j *Job) (bool, err
 	if f.needsRobots(h, p.https, at) {
 		return false, nil
 	}
-	h.queue.next = ord + 1
+	h.queue.take()
 	j.Attempt = 1
 	id := storage.JobID{Host: h.id, Ord: ord}
 	if f.putOff(h, id, p, at) {

@@ -9,16 +9,18 @@ import (
 // queue is the jobs of one host in the order in which they were found. Their
 // addresses stay in the log; a group says where a run of them stands. A job is
 // known by its ordinal: the n-th that was ever pushed.
-//
-// base, done and total are folded from the log. next is not: it is how far
-// jobs were handed out, and starts at base.
 type queue struct {
-	groups []group
-	head   int      // the groups before are finished altogether
-	total  uint32   // jobs ever pushed
-	base   uint32   // every job below is finished
-	next   uint32   // the next job to look at for handing out
-	done   []uint64 // bit i: job base&^63+i is finished
+	open  *backlog // nil: every job is finished
+	total uint32   // folded; jobs ever pushed
+	base  uint32   // folded; every job below is finished
+}
+
+// backlog is what a queue holds while it has unfinished jobs.
+type backlog struct {
+	groups []group  // folded from head on
+	done   []uint64 // folded; bit i: job base&^63+i is finished
+	head   uint32   // the groups before are finished altogether
+	next   uint32   // how far jobs were handed out; at least base
 }
 
 // group is a run of jobs whose addresses stand side by side in one event.
@@ -46,13 +48,24 @@ func (q *queue) push(at place, count int) {
 	if at.https {
 		c |= httpsBit
 	}
-	q.groups = append(q.groups, group{seq: at.seq, ord: q.total, first: at.index, count: c})
+	if q.open == nil {
+		q.open = &backlog{next: q.base}
+	}
+	q.open.groups = append(q.open.groups, group{seq: at.seq, ord: q.total, first: at.index, count: c})
 	q.total += uint32(count)
+}
+
+// groups are those with an unfinished job.
+func (q *queue) groups() []group {
+	if q.open == nil {
+		return nil
+	}
+	return q.open.groups[q.open.head:]
 }
 
 // find gives the place of an unfinished job.
 func (q *queue) find(ord uint32) (place, error) {
-	live := q.groups[q.head:]
+	live := q.groups()
 	i := sort.Search(len(live), func(i int) bool { return live[i].ord > ord }) - 1
 	if i < 0 || ord-live[i].ord >= live[i].size() {
 		return place{}, fmt.Errorf("job %d is not in its host's queue", ord)
@@ -65,8 +78,11 @@ func (q *queue) isDone(ord uint32) bool {
 	if ord < q.base {
 		return true
 	}
+	if q.open == nil {
+		return false
+	}
 	i := ord - q.base&^63
-	return int(i/64) < len(q.done) && q.done[i/64]>>(i%64)&1 != 0
+	return int(i/64) < len(q.open.done) && q.open.done[i/64]>>(i%64)&1 != 0
 }
 
 // finish marks a job as finished. It fails when the job is not an unfinished
@@ -75,43 +91,49 @@ func (q *queue) finish(ord uint32) error {
 	if ord >= q.total || q.isDone(ord) {
 		return fmt.Errorf("job %d is finished already or was never queued", ord)
 	}
+	b := q.open
 	start := q.base &^ 63
 	i := ord - start
-	for int(i/64) >= len(q.done) {
-		q.done = append(q.done, 0)
+	for int(i/64) >= len(b.done) {
+		b.done = append(b.done, 0)
 	}
-	q.done[i/64] |= 1 << (i % 64)
+	b.done[i/64] |= 1 << (i % 64)
 	for q.base < q.total && q.isDone(q.base) {
 		q.base++
 		if q.base%64 == 0 {
-			q.done = q.done[1:]
+			b.done = b.done[1:]
 		}
 	}
 	if q.base == q.total {
-		q.done = nil
+		q.open = nil
+		return nil
 	}
-	q.next = max(q.next, q.base)
-	q.forget()
+	b.next = max(b.next, q.base)
+	b.forget(q.base)
 	return nil
 }
 
 // forget drops groups that are finished altogether.
-func (q *queue) forget() {
-	for q.head < len(q.groups) && q.groups[q.head].ord+q.groups[q.head].size() <= q.base {
-		q.head++
+func (b *backlog) forget(base uint32) {
+	for b.groups[b.head].ord+b.groups[b.head].size() <= base {
+		b.head++
 	}
-	switch {
-	case q.head == len(q.groups):
-		q.groups, q.head = nil, 0
-	case q.head > 32 && q.head > len(q.groups)/2:
-		q.groups, q.head = slices.Clip(append([]group(nil), q.groups[q.head:]...)), 0
+	if b.head > 32 && int(b.head) > len(b.groups)/2 {
+		b.groups, b.head = slices.Clone(b.groups[b.head:]), 0
 	}
 }
 
 // peek gives the next job to hand out, skipping those that are finished.
 func (q *queue) peek() (ord uint32, ok bool) {
-	for q.next < q.total && q.isDone(q.next) {
-		q.next++
+	b := q.open
+	if b == nil {
+		return q.total, false
 	}
-	return q.next, q.next < q.total
+	for b.next < q.total && q.isDone(b.next) {
+		b.next++
+	}
+	return b.next, b.next < q.total
 }
+
+// take tells that the job that peek gave is handed out.
+func (q *queue) take() { q.open.next++ }

@@ -2,6 +2,7 @@ package frontier
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -195,12 +196,12 @@ func folded(f *Frontier) string {
 	line("roots %q %v", f.rootHosts, f.roots)
 	line("sources %v", f.sources)
 	line("seen %v", contents(&f.seen))
-	line("prefixes %v", contents(&f.prefixes))
+	line("prefixes %v", f.prefixes.contents())
 	for h := range f.hosts.all() {
 		q := &h.queue
 		line("host %d %s left %d took %d fetched %d sent %d hold %d throttles %d since %d good %d penalty %d gave up %v",
 			h.id, h.name, h.left, h.took, h.fetched, h.lastSent, h.hold, h.throttles, h.throttleSince, h.good, h.penalty, h.gaveUp)
-		line("  queue total %d base %d groups %v", q.total, q.base, q.groups[q.head:])
+		line("  queue total %d base %d groups %v", q.total, q.base, q.groups())
 		for ord := q.base; ord < q.total; ord++ {
 			if q.isDone(ord) {
 				line("  done %d", ord)
@@ -230,12 +231,21 @@ func folded(f *Frontier) string {
 }
 
 func contents(s *set) map[uint64]standing {
+	all := s.admitted.contents()
+	maps.Copy(all, s.refused.contents())
+	return all
+}
+
+func (t *table) contents() map[uint64]standing {
 	all := map[uint64]standing{}
-	for i := range s.shards {
-		sh := &s.shards[i]
+	for i := range t.shards {
+		sh := &t.shards[i]
 		for k, fp := range sh.slots {
 			if fp != 0 {
-				all[fp] = sh.standing[k]
+				all[fp] = 0
+				if sh.standing != nil {
+					all[fp] = sh.standing[k]
+				}
 			}
 		}
 	}
