@@ -46,6 +46,11 @@ func (p *Parser) readText(cut int) {
 		p.title.add(text)
 		return
 	}
+	p.addText(text)
+}
+
+// addText adds text to all that is gathered from it where the Parser stands.
+func (p *Parser) addText(text []byte) {
 	if p.state.inA {
 		p.anchor.add(text)
 	}
@@ -57,9 +62,8 @@ func (p *Parser) readText(cut int) {
 	}
 }
 
-func (p *Parser) endTag(raw []byte) {
+func (p *Parser) endTag(t tag) {
 	p.state.raw = tagOther
-	t := tagOf(tagName(raw, len("</")))
 	if p.state.template > 0 && t != tagTemplate {
 		return
 	}
@@ -80,18 +84,17 @@ func (p *Parser) endTag(raw []byte) {
 	}
 }
 
-func (p *Parser) startTag(raw []byte, selfClosing bool) {
+func (p *Parser) startTag(t tag, raw []byte, selfClosing bool) {
 	p.state.raw = tagOther
 	p.state.stale = p.state.stale || hasManyAttrs(raw)
-	t := tagOf(tagName(raw, len("<")))
-	switch t {
-	case tagInline:
+	switch {
+	case t == tagInline:
 		return
-	case tagIframe, tagNoembed, tagPlaintext, tagScript, tagStyle, tagTextarea, tagTitle, tagXmp:
-		p.state.raw = t
-	case tagNoscript, tagNoframes:
+	case t == tagNoscript || t == tagNoframes:
 		p.z.NextIsNotRawText()
-	case tagTemplate:
+	case t.startsRaw():
+		p.state.raw = t
+	case t == tagTemplate:
 		p.state.template++
 	}
 	if p.state.template > 0 {

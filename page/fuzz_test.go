@@ -16,6 +16,8 @@ func FuzzParse(f *testing.F) {
 		`<a href="b?x=1&amp;y=2&z=3&copy" rel="nofollow x">A<img src=i srcset="j 1x, k 2x" alt=I></a><area href=http://[ alt=x>`,
 		"<noscript><a href='java\nscript:x'>\xff\x00</a></noscript><template><svg><title>x</template><script><!--<script></script>",
 		"\xff\xfe<\x00a\x00 \x00h\x00r\x00e\x00f\x00=\x00b\x00>\x00",
+		"a<b>c</b>&amp;&lt&#65;&notit;&#x;& &ampx;<p>x<y < z<<i>&NotEqualTilde;</i></P1><H1>&nbsp;x</h1><!-- > --><a title='>'>b</a ><br/>x</",
+		"<script>if (a > b) c</script>x<style>p > q</style>y<noscript>z</noscript><textarea>&lt;</textarea><plaintext>x<a href=y>",
 		"\xef\xbb\xbf<body background=x><form action=y><object data=z><input type=image src=w>",
 	} {
 		f.Add([]byte(body), "text/html", `</a>; rel="next"; x, <b>; rel=preload`, "pawl: none")
@@ -43,6 +45,14 @@ func FuzzParse(f *testing.F) {
 		}
 		if diff := cmp.Diff(fresh, page); diff != "" {
 			t.Errorf("the page depends on those read before (-fresh +used)\n%s", diff)
+		}
+		slow := New(sp, "pawl")
+		slow.slow = true
+		if page, err = slow.Parse(in); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(page, fresh); diff != "" {
+			t.Errorf("the Tokenizer alone reads something else (-slow +fast)\n%s", diff)
 		}
 		MediaType(contentType)
 		IsHTML(contentType, body)

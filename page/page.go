@@ -104,21 +104,22 @@ type Parser struct {
 	description, robots     gather
 	language                gather
 
-	links  linkSet
-	attrs  attrs
-	reader bytes.Reader
+	links linkSet
+	attrs attrs
+	feed  feed
+	slow  bool // leaves all to the Tokenizer; tests compare the two ways
 
 	// What follows is about the page at hand.
-	page    *Page
-	body    []byte // in UTF-8
-	z       *html.Tokenizer
-	end     int // of the current token in body
-	read    int // bytes of body that Tokenizers took in; more than its length when some were read again
-	base    *weburl.Base
-	query   queryEncoder
-	words   wordCount
-	state   state
-	baseSet bool
+	page       *Page
+	body       []byte // in UTF-8
+	z          *html.Tokenizer
+	tokenizers int // that the page has taken
+	end        int // of the current token in body
+	base       *weburl.Base
+	query      queryEncoder
+	words      wordCount
+	state      state
+	baseSet    bool
 }
 
 // state is where in the document the Parser stands, as far as that matters.
@@ -177,12 +178,11 @@ func (p *Parser) finish(in Input) *Page {
 	p.endAnchor()
 	p.setLanguage(in.ContentLanguage, languageHeader)
 	page := p.page
-	p.read += int(p.reader.Size()) - p.reader.Len()
 	page.WordCount = p.words.n
 	p.links.export(page, p.title.buf, p.h1.buf, p.description.buf, p.robots.buf, p.language.buf)
 	p.links.reset()
 	p.page, p.body, p.z, p.base, p.query = nil, nil, nil, nil, queryEncoder{}
-	p.reader.Reset(nil)
+	p.feed.body = nil
 	if cap(p.attrs.decoded) > keepScratch {
 		p.attrs.decoded = nil
 	}
@@ -192,10 +192,12 @@ func (p *Parser) finish(in Input) *Page {
 
 // readBody goes through the tokens of the body.
 func (p *Parser) readBody() {
-	p.read = 0
-	p.reader.Reset(nil)
+	p.feed = feed{body: p.body}
+	p.tokenizers = 0
 	p.restart(0)
 	for {
+		p.readPlain()
+		p.feed.token(p.state.raw != tagOther)
 		token := p.z.Next()
 		raw := p.z.Raw()
 		p.end += len(raw)
@@ -211,11 +213,11 @@ func (p *Parser) readBody() {
 		case html.TextToken:
 			p.readText(0)
 		case html.StartTagToken:
-			p.startTag(raw, false)
+			p.startTag(tagOf(tagName(raw, len("<"))), raw, false)
 		case html.SelfClosingTagToken:
-			p.startTag(raw, true)
+			p.startTag(tagOf(tagName(raw, len("<"))), raw, true)
 		case html.EndTagToken:
-			p.endTag(raw)
+			p.endTag(tagOf(tagName(raw, len("</"))))
 		}
 		if p.state.stale && p.state.raw == tagOther {
 			p.restart(p.end)
@@ -226,12 +228,12 @@ func (p *Parser) readBody() {
 // restart reads on at an offset in the body with a new Tokenizer.
 func (p *Parser) restart(offset int) {
 	p.end = offset
-	p.read += int(p.reader.Size()) - p.reader.Len()
+	p.feed.next = offset
 	p.state.raw = tagOther
 	p.state.stale = false
-	p.reader.Reset(p.body[offset:])
-	p.z = html.NewTokenizer(&p.reader)
+	p.z = html.NewTokenizer(&p.feed)
 	p.z.SetMaxBuf(maxToken)
+	p.tokenizers++
 }
 
 // oversize goes on after a token that is longer than maxToken and of which raw is the beginning. It returns false if that

@@ -49,6 +49,15 @@ const (
 	tagXmp
 )
 
+// startsRaw reports whether the Tokenizer takes what follows a start tag for raw text.
+func (t tag) startsRaw() bool {
+	switch t {
+	case tagIframe, tagNoembed, tagNoframes, tagNoscript, tagPlaintext, tagScript, tagStyle, tagTextarea, tagTitle, tagXmp:
+		return true
+	}
+	return false
+}
+
 // maxName is longer than any name of a tag or an attribute that means something here.
 const maxName = 16
 
