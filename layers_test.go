@@ -25,6 +25,7 @@ var layers = map[string][]string{
 	"pawl/weburl":                 {},
 	"pawl/internal/fakeweb":       {},
 	"pawl/internal/fakeweb/serve": {"pawl/internal/fakeweb"},
+	"pawl/internal/scale":         {"pawl/cli", "pawl/crawl", "pawl/export", "pawl/frontier", "pawl/page", "pawl/storage"},
 }
 
 // owners are the libraries that one package alone may import.
