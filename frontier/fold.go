@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
 	"time"
 
 	"pawl/storage"
@@ -184,32 +183,26 @@ func (f *Frontier) foldRetry(seq uint64, event []byte) error {
 	}
 	f.asked(h, &r.Ask)
 	f.counts.LastTime = max(f.counts.LastTime, r.Time)
-	now := retry{
-		attempt: r.Attempt, hops: r.Hops,
-		due: r.Due * int64(time.Millisecond), raw: r.Raw, event: seq,
-	}
-	if old := f.retries[r.Job]; old != nil {
-		now.place = old.place
+	waiting := &h.inTrouble().retries
+	t := f.retries[r.Job]
+	if t != nil {
+		waiting.remove(t)
 	} else {
 		// From here on it is not in the queue but among the retries.
-		now.place, err = h.queue.find(r.Job.Ord)
+		at, err := h.queue.find(r.Job.Ord)
 		if err != nil {
 			return err
 		}
 		if err := h.queue.finish(r.Job.Ord); err != nil {
 			return err
 		}
+		t = &retry{place: at, ord: r.Job.Ord}
+		f.retries[r.Job] = t
 	}
-	f.retries[r.Job] = &now
-	f.scheduleRetry(h, r.Job)
+	t.attempt, t.hops, t.raw, t.event = r.Attempt, r.Hops, r.Raw, seq
+	t.due = r.Due * int64(time.Millisecond)
+	waiting.push(t)
 	return nil
-}
-
-func (f *Frontier) scheduleRetry(h *host, id storage.JobID) {
-	h.retries = slices.DeleteFunc(h.retries, func(x storage.JobID) bool { return x == id })
-	due := f.retries[id].due
-	i := sort.Search(len(h.retries), func(i int) bool { return f.retries[h.retries[i]].due > due })
-	h.retries = slices.Insert(h.retries, i, id)
 }
 
 func (f *Frontier) foldHost(seq uint64, event []byte) error {
@@ -225,7 +218,9 @@ func (f *Frontier) foldHost(seq uint64, event []byte) error {
 	}
 	f.asked(asked, &e.Ask)
 	if e.GiveUp != storage.NoClass {
-		h.gaveUp, h.gaveUpUntil, h.gaveUpBy, h.pardoned = e.GiveUp, e.Expires*int64(time.Millisecond), seq, false
+		h.gaveUp, h.pardoned = e.GiveUp, false
+		t := h.inTrouble()
+		t.gaveUpUntil, t.gaveUpBy = e.Expires*int64(time.Millisecond), seq
 	}
 	https := u.Scheme() == "https"
 	ord := storage.OrdRobotsHTTP
@@ -239,7 +234,7 @@ func (f *Frontier) foldHost(seq uint64, event []byte) error {
 	}
 	if o.state == storage.RobotsRetry || o.state == storage.RobotsRedirect {
 		// This event came of the errand that the last one made.
-		f.dropErrand(f.hosts.intern(weburl.URL(o.url(u)).Host()), job)
+		f.dropErrand(f.hosts.intern(weburl.URL(h.robotsURL(https, u)).Host()), job)
 	}
 	switch e.State {
 	case storage.RobotsRules:
@@ -250,43 +245,47 @@ func (f *Frontier) foldHost(seq uint64, event []byte) error {
 	case storage.RobotsAllow:
 		o.copy, o.delay = 0, 0
 	case storage.RobotsGivenUp:
-		o.class, o.until, o.by, o.pardoned = e.Class, e.Expires*int64(time.Millisecond), seq, false
-		o.state, o.busy, o.attempt, o.hops, o.due, o.next = e.State, false, 0, 0, 0, ""
+		o.state, o.busy, o.pardoned = e.State, false, false
+		h.inTrouble().robots[index(https)] = unsettled{class: e.Class, until: e.Expires * int64(time.Millisecond), by: seq}
 		return nil
 	case storage.RobotsRetry, storage.RobotsRedirect:
-		o.attempt, o.hops, o.next = e.Attempt, e.Hops, e.Next
-		o.due = e.Due * int64(time.Millisecond)
 		o.state, o.busy = e.State, true
+		due := e.Due * int64(time.Millisecond)
+		h.inTrouble().robots[index(https)] = unsettled{attempt: e.Attempt, hops: e.Hops, next: e.Next, due: due}
 		at := u
 		if e.Next != "" {
 			at = weburl.URL(e.Next)
 		}
-		f.addErrand(f.hosts.intern(at.Host()), errand{id: job, url: o.url(u), due: o.due})
+		f.addErrand(f.hosts.intern(at.Host()), errand{id: job, url: h.robotsURL(https, u), due: due})
 		return nil
 	default:
 		return errors.New("a robots.txt state that this pawl does not know")
 	}
-	o.state, o.busy, o.attempt, o.hops, o.due, o.next = e.State, false, 0, 0, 0, ""
+	h.settleRobots(https)
+	o.state, o.busy = e.State, false
 	o.expires = e.Expires * int64(time.Millisecond)
 	o.fresh = !f.loading
 	return nil
 }
 
-// url is where the origin's robots.txt is to be asked for.
-func (o *origin) url(root weburl.URL) string {
-	if o.next != "" {
-		return o.next
+// robotsURL is where an origin's robots.txt is to be asked for.
+func (h *host) robotsURL(https bool, root weburl.URL) string {
+	if next := h.unsettled(https).next; next != "" {
+		return next
 	}
 	return root.Origin() + "/robots.txt"
 }
 
 func (f *Frontier) addErrand(h *host, e errand) {
 	f.dropErrand(h, e.id)
-	h.errands = append(h.errands, e)
+	t := h.inTrouble()
+	t.errands = append(t.errands, e)
 }
 
 func (f *Frontier) dropErrand(h *host, id storage.JobID) {
-	h.errands = slices.DeleteFunc(h.errands, func(x errand) bool { return x.id == id })
+	if t := h.trouble; t != nil {
+		t.errands = slices.DeleteFunc(t.errands, func(x errand) bool { return x.id == id })
+	}
 }
 
 func (f *Frontier) foldEdit(seq uint64, event []byte) error {
@@ -325,9 +324,11 @@ func (f *Frontier) finish(id storage.JobID) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.retries[id] != nil {
+	if t := f.retries[id]; t != nil {
 		delete(f.retries, id)
-		h.retries = slices.DeleteFunc(h.retries, func(x storage.JobID) bool { return x == id })
+		if h.trouble != nil {
+			h.trouble.retries.remove(t)
+		}
 	} else if err := h.queue.finish(id.Ord); err != nil {
 		return nil, err
 	}

@@ -86,16 +86,7 @@ type Job struct {
 	TellSent bool
 
 	asked uint32 // number of the host that is asked
-}
-
-// retry is a job that waits for another attempt, or is out for one.
-type retry struct {
-	place
-	attempt uint8
-	hops    uint8
-	due     int64
-	raw     string
-	event   uint64 // seq of the Retry that tells of it
+	start uint32 // with TellSent: names this handing out
 }
 
 // Frontier: see the package comment.
@@ -122,6 +113,7 @@ type Frontier struct {
 
 	// Of this run.
 	ready    hostHeap
+	starts   uint32 // the last start
 	out      map[storage.JobID]*storage.Mark
 	suspects map[storage.JobID]storage.Mark
 	careful  int
@@ -222,9 +214,6 @@ func (f *Frontier) Start(now time.Time, pid, window int) (unclean bool) {
 	}
 	at := now.UnixNano()
 	f.patience = at + int64(patience)
-	for _, r := range f.retries {
-		r.due = min(r.due, at+int64(maxHold))
-	}
 	for h := range f.hosts.all() {
 		h.capWaits(at)
 		h.pardon(at)
@@ -241,10 +230,10 @@ func (f *Frontier) Start(now time.Time, pid, window int) (unclean bool) {
 // would last for as long as it went.
 func (f *Frontier) ClockMoved(by time.Duration) {
 	d := int64(by)
-	back := min(d, 0)
+	back := max(-d, 0)
 	f.patience += d
 	for _, r := range f.retries {
-		r.due += back
+		r.due -= back
 	}
 	for h := range f.hosts.all() {
 		if h.sent != 0 {
@@ -253,19 +242,7 @@ func (f *Frontier) ClockMoved(by time.Duration) {
 		if h.slot != 0 {
 			h.slot += d
 		}
-		h.hold, h.throttleSince = h.hold+back, h.throttleSince+back
-		for i := range h.errands {
-			h.errands[i].due += back
-		}
-		if h.origins != nil {
-			for i := range h.origins {
-				o := &h.origins[i]
-				o.due += back
-				if o.expires != 0 {
-					o.expires += back
-				}
-			}
-		}
+		h.moveWaits(back)
 		f.wake(h)
 	}
 }

@@ -9,60 +9,71 @@ import (
 )
 
 // host is everything that is known of one host: a name with its port, when
-// that is not the default. Its queue, retries and the fields marked "folded"
-// follow from the log; the others are of this run.
+// that is not the default. The fields marked "folded" follow from the log, and
+// so do its retries and errands but for those that are out; the others are of
+// this run. There may be very many hosts, most of them idle: what few need at
+// a time is behind pointers.
 //
 // Times are Unix nanoseconds of the crawl's own clock.
 type host struct {
-	id      uint32 // folded
-	name    string
-	queue   queue           // folded
-	origins *[2]origin      // folded; http and https; nil: nothing known
-	retries []storage.JobID // by due time, those that are not out; see Frontier.retries
-	errands []errand        // robots.txt files to ask this host for
+	name    string    // folded
+	queue   queue     // folded
+	trouble *trouble  // nil: none
+	origins [2]origin // folded; http and https
 
-	lastSent      int64         // folded; when the last request went out
-	hold          int64         // folded; not to be asked before
-	throttleSince int64         // folded; first of the throttled answers running
-	left          uint32        // folded; unfinished jobs
-	took          uint32        // folded; milliseconds the last answer took
-	fetched       uint32        // folded; jobs with outcome fetched
-	throttles     uint16        // folded; throttled answers running
-	good          uint16        // folded; other answers running
-	penalty       uint8         // folded; how many times the gap is doubled
-	gaveUp        storage.Class // folded
-	gaveUpUntil   int64         // folded
-	gaveUpBy      uint64        // folded; seq of the event that says why
-	alive         bool          // folded; it has answered at least once
-	pardoned      bool          // that was over when this run began
-
-	sent     int64 // when the last request went out, or may have before an unclean end
-	slot     int64 // when a job was handed out that may be sending, 0: none
-	heap     int32 // place in the heap, -1: not in it
-	out      uint16
-	outPages uint16 // jobs that may become fetched pages: out, or over and not finished
-	// A request was handed out and is not known to have gone out yet.
-	starting   storage.JobID
-	isStarting bool
+	lastSent  int64         // folded; when the last request went out
+	sent      int64         // when the last request went out, or may have before an unclean end
+	slot      int64         // when a job was handed out that may be sending, 0: none
+	id        uint32        // folded
+	left      uint32        // folded; unfinished jobs
+	took      uint32        // folded; milliseconds the last answer took
+	fetched   uint32        // folded; jobs with outcome fetched
+	heap      int32         // place in the heap, -1: not in it
+	starting  uint32        // start of the job that was handed out and is not known to be sent yet, 0: none
+	out       uint16        // jobs handed out and not released
+	outPages  uint16        // jobs that may become fetched pages: out, or over and not finished
+	throttles uint16        // folded; throttled answers running
+	good      uint16        // folded; other answers running
+	penalty   uint8         // folded; how many times the gap is doubled
+	gaveUp    storage.Class // folded; see also trouble
+	alive     bool          // folded; it has answered at least once
+	pardoned  bool          // that it was given up was over when this run began
 }
 
 // origin is what is known of the robots.txt of one scheme of a host.
 type origin struct {
-	state   storage.RobotsState
-	busy    bool // an errand is under way: nothing else is handed out
-	fresh   bool // of this run: learned, and no job has used it yet
-	attempt uint8
-	hops    uint8
-	class   storage.Class // with RobotsGivenUp
-	until   int64         // with RobotsGivenUp
-	by      uint64        // with RobotsGivenUp; seq of the event that says why
-	// pardoned: given up, but that was over when this run began.
-	pardoned bool
-	copy     uint64 // seq of the event with the last text, 0: none
-	expires  int64
-	delay    uint32 // Crawl-delay in milliseconds
-	due      int64
-	next     string // where it stands instead
+	copy     uint64              // folded; seq of the event with the last text, 0: none
+	expires  int64               // folded
+	delay    uint32              // folded; Crawl-delay in milliseconds
+	state    storage.RobotsState // folded; see also unsettled
+	busy     bool                // an errand is under way: nothing else is handed out
+	fresh    bool                // of this run: learned, and no job has used it yet
+	pardoned bool                // given up, but that was over when this run began
+}
+
+// trouble is what a host needs only while something waits to be asked again,
+// or when it asked for a pause or was given up.
+type trouble struct {
+	retries retries  // those that wait; not those that are out or put off
+	errands []errand // robots.txt files to ask this host for
+
+	hold          int64        // folded; not to be asked before
+	throttleSince int64        // folded; first of the throttled answers running
+	gaveUpUntil   int64        // folded; with gaveUp
+	gaveUpBy      uint64       // folded; with gaveUp: seq of the event that says why
+	robots        [2]unsettled // folded; http and https
+}
+
+// unsettled is what is known of a robots.txt that is to be asked for again, or
+// is given up.
+type unsettled struct {
+	due     int64         // folded
+	next    string        // folded; where it stands instead
+	attempt uint8         // folded
+	hops    uint8         // folded
+	class   storage.Class // folded; with RobotsGivenUp
+	until   int64         // folded; with RobotsGivenUp
+	by      uint64        // folded; with RobotsGivenUp: seq of the event that says why
 }
 
 // errand is a robots.txt to ask for, on behalf of an origin that may be of
@@ -73,11 +84,68 @@ type errand struct {
 	due int64
 }
 
-func (h *host) origin(https bool) *origin {
-	if h.origins == nil {
-		h.origins = new([2]origin)
+func (h *host) origin(https bool) *origin { return &h.origins[index(https)] }
+
+// inTrouble gives the host's trouble to be changed.
+func (h *host) inTrouble() *trouble {
+	if h.trouble == nil {
+		h.trouble = new(trouble)
 	}
-	return &h.origins[index(https)]
+	return h.trouble
+}
+
+// calm forgets the host's trouble when it is over.
+func (h *host) calm() {
+	t := h.trouble
+	if t != nil && len(t.retries) == 0 && len(t.errands) == 0 && t.robots == [2]unsettled{} &&
+		t.hold == 0 && t.throttleSince == 0 && t.gaveUpUntil == 0 && t.gaveUpBy == 0 {
+		h.trouble = nil
+	}
+}
+
+func (h *host) errands() []errand {
+	if h.trouble == nil {
+		return nil
+	}
+	return h.trouble.errands
+}
+
+// nextRetry is the one that is due first of those that wait, nil: none.
+func (h *host) nextRetry() *retry {
+	if h.trouble == nil || len(h.trouble.retries) == 0 {
+		return nil
+	}
+	return h.trouble.retries[0]
+}
+
+// hold is when the host allows to be asked, 0: it has not said so.
+func (h *host) hold() int64 {
+	if h.trouble == nil {
+		return 0
+	}
+	return h.trouble.hold
+}
+
+func (h *host) unsettled(https bool) unsettled {
+	if h.trouble == nil {
+		return unsettled{}
+	}
+	return h.trouble.robots[index(https)]
+}
+
+// settleRobots ends what was to be done about a robots.txt.
+func (h *host) settleRobots(https bool) {
+	if h.trouble != nil {
+		h.trouble.robots[index(https)] = unsettled{}
+	}
+}
+
+// gaveUpBy is the seq of the event that says why the host is given up.
+func (h *host) gaveUpBy() uint64 {
+	if h.trouble == nil {
+		return 0
+	}
+	return h.trouble.gaveUpBy
 }
 
 // GivenUpFor is how long a host that is given up is not asked again by later
@@ -101,20 +169,18 @@ func (o *origin) isKnown() bool {
 
 // pardon lets the host be asked again when it was given up long ago.
 func (h *host) pardon(at int64) {
-	h.pardoned = h.gaveUpUntil <= at
-	if h.origins != nil {
-		for i := range h.origins {
-			h.origins[i].pardoned = h.origins[i].until <= at
-		}
+	h.pardoned = h.trouble == nil || h.trouble.gaveUpUntil <= at
+	for i := range h.origins {
+		h.origins[i].pardoned = h.trouble == nil || h.trouble.robots[i].until <= at
 	}
 }
 
 // gaveUp is the class with which the jobs of an origin finish whose robots.txt
 // could not be had. That its address is private is not the host's failing, and
 // is said as it is.
-func (o *origin) gaveUp() storage.Class {
-	if o.class == storage.PrivateAddress {
-		return o.class
+func (u *unsettled) gaveUp() storage.Class {
+	if u.class == storage.PrivateAddress {
+		return u.class
 	}
 	return storage.Robots
 }
@@ -152,7 +218,7 @@ func (h *host) gap(o *Options) time.Duration {
 	if o.Adaptive {
 		gap = min(max(time.Duration(h.took)*time.Millisecond, minAdaptive), maxAdaptive)
 	}
-	if h.origins != nil && !o.IgnoreRobots {
+	if !o.IgnoreRobots {
 		delay := max(h.origins[0].delay, h.origins[1].delay)
 		gap = max(gap, time.Duration(delay)*time.Millisecond)
 	}
@@ -168,23 +234,55 @@ func (h *host) gap(o *Options) time.Duration {
 // gate is when politeness lets the next request go out. The gap is that of
 // now: what was learned since the last request counts as well.
 func (h *host) gate(o *Options) int64 {
-	return max(max(h.sent, h.slot)+int64(h.gap(o)), h.hold)
+	return max(max(h.sent, h.slot)+int64(h.gap(o)), h.hold())
 }
 
 // capWaits shortens stored waits that a jump of the clock has made too long.
 func (h *host) capWaits(at int64) {
 	latest := at + int64(maxHold)
-	h.hold = min(h.hold, latest)
-	h.gaveUpUntil = min(h.gaveUpUntil, latest)
-	h.throttleSince = min(h.throttleSince, at)
-	for i := range h.errands {
-		h.errands[i].due = min(h.errands[i].due, latest)
+	for i := range h.origins {
+		h.origins[i].expires = min(h.origins[i].expires, latest)
 	}
-	if h.origins != nil {
-		for i := range h.origins {
-			o := &h.origins[i]
-			o.expires, o.due, o.until = min(o.expires, latest), min(o.due, latest), min(o.until, latest)
+	t := h.trouble
+	if t == nil {
+		return
+	}
+	t.hold = min(t.hold, latest)
+	t.gaveUpUntil = min(t.gaveUpUntil, latest)
+	t.throttleSince = min(t.throttleSince, at)
+	for i := range t.errands {
+		t.errands[i].due = min(t.errands[i].due, latest)
+	}
+	for i := range t.robots {
+		t.robots[i].due, t.robots[i].until = min(t.robots[i].due, latest), min(t.robots[i].until, latest)
+	}
+	for _, r := range t.retries {
+		r.due = min(r.due, latest)
+	}
+	heap.Init(&t.retries)
+}
+
+// moveWaits moves stored waits when the clock was set back by so much.
+func (h *host) moveWaits(back int64) {
+	move := func(at *int64) {
+		if *at != 0 {
+			*at -= back
 		}
+	}
+	for i := range h.origins {
+		move(&h.origins[i].expires)
+	}
+	t := h.trouble
+	if t == nil {
+		return
+	}
+	move(&t.hold)
+	move(&t.throttleSince)
+	for i := range t.errands {
+		move(&t.errands[i].due)
+	}
+	for i := range t.robots {
+		move(&t.robots[i].due)
 	}
 }
 
@@ -196,12 +294,15 @@ func (h *host) answered(a *storage.Ask) {
 	// Stored in whole milliseconds: round up, so as never to be early.
 	h.lastSent = max(h.lastSent, (a.Time+1)*int64(time.Millisecond))
 	h.took = a.Took
-	h.hold = max(h.hold, a.Hold*int64(time.Millisecond))
+	if a.Hold > 0 {
+		t := h.inTrouble()
+		t.hold = max(t.hold, a.Hold*int64(time.Millisecond))
+	}
 	h.penalty = min(a.Penalty, maxPenalty)
 	h.alive = h.alive || !a.Unreachable
 	if a.Throttled || a.Unreachable {
 		if h.throttles == 0 {
-			h.throttleSince = a.Time * int64(time.Millisecond)
+			h.inTrouble().throttleSince = a.Time * int64(time.Millisecond)
 		}
 		h.throttles = min(h.throttles+1, math.MaxUint16-1)
 		h.good = 0
@@ -236,8 +337,14 @@ func (h *host) judge(a *storage.Ask, retryAfter time.Duration, o *Options) (give
 	}
 	wait := min(max(retryAfter, h.gap(o), time.Second<<min(h.throttles, 6)), maxHold)
 	a.Hold = a.Time + int64(a.Took) + wait.Milliseconds()
-	since := h.throttleSince / int64(time.Millisecond)
-	return h.throttles+1 >= throttlesToGiveUp && a.Time-since >= throttledFor.Milliseconds()
+	if h.throttles+1 < throttlesToGiveUp {
+		return false
+	}
+	var since int64
+	if h.trouble != nil {
+		since = h.trouble.throttleSince / int64(time.Millisecond)
+	}
+	return a.Time-since >= throttledFor.Milliseconds()
 }
 
 // turn is when a host may be asked again.

@@ -83,7 +83,7 @@ func TestJudge(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			// Times count from the first throttled answer of the run of them.
 			const since = 1_700_000_000_000
-			c.h.throttleSince = since * int64(time.Millisecond)
+			c.h.inTrouble().throttleSince = since * int64(time.Millisecond)
 			c.a.Time += since
 			c.a.Took = 500
 			giveUp := c.h.judge(&c.a, c.retryAfter, &Options{PerHost: 1})

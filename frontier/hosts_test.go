@@ -111,7 +111,7 @@ func heapInUse() uint64 {
 
 func TestIdleHostIsSmall(t *testing.T) {
 	const n = 100_000
-	const most = 600
+	const most = 200
 	o := Defaults()
 	o.PerHost = 2
 	r := newRig(t, o)

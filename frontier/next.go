@@ -13,6 +13,7 @@ const never = int64(1<<63 - 1)
 
 // wake puts the host where it belongs in the heap.
 func (f *Frontier) wake(h *host) {
+	h.calm()
 	f.ready.set(h, f.when(h))
 }
 
@@ -23,22 +24,22 @@ func (f *Frontier) when(h *host) int64 {
 	ord, queued := h.queue.peek()
 	if h.lost() != storage.NoClass {
 		// Its jobs need no request.
-		if queued || len(h.retries) > 0 || len(h.errands) > 0 {
+		if queued || h.nextRetry() != nil || len(h.errands()) > 0 {
 			return 0
 		}
 		return never
 	}
-	if int(h.out) >= f.options.PerHost || h.isStarting {
+	if int(h.out) >= f.options.PerHost || h.starting != 0 {
 		return never
 	}
-	for i := range h.errands {
-		at = min(at, max(gate, f.due(&h.errands[i])))
+	errands := h.errands()
+	for i := range errands {
+		at = min(at, max(gate, f.due(&errands[i])))
 	}
 	if !f.pagesLeft(h) {
 		return at
 	}
-	if len(h.retries) > 0 {
-		r := f.retries[h.retries[0]]
+	if r := h.nextRetry(); r != nil {
 		at = min(at, f.originGate(h, r.https, max(gate, r.due)))
 	}
 	if queued {
@@ -57,10 +58,10 @@ func (f *Frontier) pagesLeft(h *host) bool {
 // originGate is when a job of the origin may be handed out, given when its
 // host allows it.
 func (f *Frontier) originGate(h *host, https bool, gate int64) int64 {
-	if f.options.IgnoreRobots || h.origins == nil {
+	if f.options.IgnoreRobots {
 		return gate
 	}
-	o := &h.origins[index(https)]
+	o := h.origin(https)
 	switch {
 	case o.busy:
 		return never // its commit wakes the host
@@ -99,20 +100,20 @@ func (f *Frontier) Next(now time.Time, r *storage.Reader) (j Job, ok bool, err e
 // host must be asked for first and that belongs to a later time.
 func (f *Frontier) pick(h *host, at int64, r *storage.Reader, j *Job) (bool, error) {
 	gate := h.gate(&f.options)
-	for i := range h.errands {
-		if max(gate, f.due(&h.errands[i])) <= at || h.lost() != storage.NoClass {
+	errands := h.errands()
+	for i := range errands {
+		if max(gate, f.due(&errands[i])) <= at || h.lost() != storage.NoClass {
 			f.handErrand(h, i, at, j)
 			return true, nil
 		}
 	}
-	if len(h.retries) > 0 && f.pagesLeft(h) {
-		id := h.retries[0]
-		t := f.retries[id]
+	if t := h.nextRetry(); t != nil && f.pagesLeft(h) {
+		id := storage.JobID{Host: h.id, Ord: t.ord}
 		if f.originGate(h, t.https, max(gate, t.due)) <= at || h.lost() != storage.NoClass {
 			if f.needsRobots(h, t.https, at) {
 				return false, nil
 			}
-			h.retries = h.retries[1:]
+			h.trouble.retries.remove(t)
 			if f.putOff(h, id, t.place, at) {
 				return false, nil
 			}
@@ -166,15 +167,16 @@ func (f *Frontier) needsRobots(h *host, https bool, at int64) bool {
 	if https {
 		id.Ord, scheme = storage.OrdRobotsHTTPS, "https://"
 	}
-	f.addErrand(h, errand{id: id, url: o.url(weburl.URL(scheme + h.name + "/"))})
+	f.addErrand(h, errand{id: id, url: h.robotsURL(https, weburl.URL(scheme+h.name+"/"))})
 	return true
 }
 
 func (f *Frontier) handErrand(h *host, i int, at int64, j *Job) {
-	e := h.errands[i]
-	h.errands = slices.Delete(h.errands, i, i+1)
+	t := h.trouble
+	e := t.errands[i]
+	t.errands = slices.Delete(t.errands, i, i+1)
 	owner := f.hosts.at(e.id.Host)
-	o := owner.origin(e.id.Ord == storage.OrdRobotsHTTPS)
+	o := owner.unsettled(e.id.Ord == storage.OrdRobotsHTTPS)
 	*j = Job{
 		ID: e.id, Robots: true, Host: owner.name, Asked: h.name, asked: h.id,
 		Attempt: o.attempt + 1, Hops: o.hops, Found: storage.Found{URL: e.url}, GaveUp: h.lost(),
@@ -191,13 +193,14 @@ func (f *Frontier) hand(h *host, id storage.JobID, p place, at int64, r *storage
 	hops := j.Hops
 	*j = Job{
 		ID: id, Host: h.name, Asked: h.name, asked: id.Host, Raw: j.Raw, Attempt: j.Attempt,
-		Hops: max(found.Hops, hops), Found: found, GaveUp: h.lost(), GaveUpBy: h.gaveUpBy,
+		Hops: max(found.Hops, hops), Found: found, GaveUp: h.lost(), GaveUpBy: h.gaveUpBy(),
 	}
 	if !f.options.IgnoreRobots && j.GaveUp == storage.NoClass {
 		o := h.origin(p.https)
 		j.Rules, o.fresh = o.copy, false
 		if o.isGivenUp() {
-			j.GaveUp, j.GaveUpBy = o.gaveUp(), o.by
+			u := h.unsettled(p.https)
+			j.GaveUp, j.GaveUpBy = u.gaveUp(), u.by
 		}
 	}
 	f.handOut(h, at, j)
@@ -229,15 +232,16 @@ func (f *Frontier) handOut(h *host, at int64, j *Job) {
 	if f.options.PerHost > 1 && h.gap(&f.options) > 0 {
 		// The next one may start while this one still runs: its gap counts
 		// from when this one is really sent.
-		h.starting, h.isStarting, j.TellSent = j.ID, true, true
+		f.starts = max(f.starts+1, 1)
+		h.starting, j.start, j.TellSent = f.starts, f.starts, true
 	}
 }
 
 // Sent tells that the request of a job with TellSent has gone out.
 func (f *Frontier) Sent(j *Job, at time.Time) {
 	h := f.hosts.at(j.asked)
-	if h.isStarting && h.starting == j.ID {
-		h.isStarting = false
+	if j.start == h.starting {
+		h.starting = 0
 	}
 	h.sent = max(h.sent, at.UnixNano())
 	f.wake(h)
@@ -265,9 +269,9 @@ func (f *Frontier) Arrival(j *Job, sent time.Time, answered time.Duration) time.
 func (f *Frontier) Release(j *Job, sent time.Time) {
 	h := f.hosts.at(j.asked)
 	h.out--
-	isLatest := h.isStarting && h.starting == j.ID
+	isLatest := h.starting != 0 && j.start == h.starting
 	if isLatest {
-		h.isStarting = false
+		h.starting = 0
 	}
 	switch {
 	case !sent.IsZero():
@@ -316,7 +320,7 @@ func (f *Frontier) leastLeft(at int64) {
 	for ; f.leftNext < end; f.leftNext++ {
 		h := f.hosts.at(uint32(f.leftNext))
 		if h.left > 0 && h.lost() == storage.NoClass {
-			hold := time.Duration(max(h.hold-at, 0))
+			hold := time.Duration(max(h.hold()-at, 0))
 			f.leftLongest = max(f.leftLongest, hold+time.Duration(h.left)*h.gap(&f.options))
 		}
 	}

@@ -960,8 +960,8 @@ func (s *sim) finishAll() {
 		s.fail("at the end: %s", d)
 	}
 	for h := range s.f.hosts.all() {
-		if h.queue.open != nil || h.left > 0 || len(h.retries) > 0 || h.out > 0 || h.outPages > 0 {
-			s.fail("%s keeps %d groups, %d left, %d retries, %d out, %d pages", h.name, len(h.queue.groups()), h.left, len(h.retries), h.out, h.outPages)
+		if h.queue.open != nil || h.left > 0 || h.nextRetry() != nil || h.out > 0 || h.outPages > 0 {
+			s.fail("%s keeps %d groups, %d left, retry %v, %d out, %d pages", h.name, len(h.queue.groups()), h.left, h.nextRetry(), h.out, h.outPages)
 		}
 	}
 }

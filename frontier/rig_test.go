@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"testing"
 	"time"
@@ -198,22 +199,22 @@ func folded(f *Frontier) string {
 	line("seen %v", contents(&f.seen))
 	line("prefixes %v", f.prefixes.contents())
 	for h := range f.hosts.all() {
-		q := &h.queue
-		line("host %d %s left %d took %d fetched %d sent %d hold %d throttles %d since %d good %d penalty %d gave up %v",
-			h.id, h.name, h.left, h.took, h.fetched, h.lastSent, h.hold, h.throttles, h.throttleSince, h.good, h.penalty, h.gaveUp)
+		q, t := &h.queue, h.trouble
+		if t == nil {
+			t = new(trouble)
+		}
+		line("host %d %s left %d took %d fetched %d sent %d hold %d throttles %d since %d good %d penalty %d gave up %v until %d by %d alive %v",
+			h.id, h.name, h.left, h.took, h.fetched, h.lastSent, t.hold, h.throttles, t.throttleSince, h.good, h.penalty, h.gaveUp, t.gaveUpUntil, t.gaveUpBy, h.alive)
 		line("  queue total %d base %d groups %v", q.total, q.base, q.groups())
 		for ord := q.base; ord < q.total; ord++ {
 			if q.isDone(ord) {
 				line("  done %d", ord)
 			}
 		}
-		var origins [2]origin
-		if h.origins != nil {
-			origins = *h.origins
-		}
-		for _, o := range origins {
-			line("  robots %v attempt %d hops %d class %v copy %d delay %d next %q expires %d due %d",
-				o.state, o.attempt, o.hops, o.class, o.copy, o.delay, o.next, o.expires, o.due)
+		for i := range h.origins {
+			o, u := &h.origins[i], &t.robots[i]
+			line("  robots %v attempt %d hops %d class %v copy %d delay %d next %q expires %d due %d until %d by %d",
+				o.state, u.attempt, u.hops, u.class, o.copy, o.delay, u.next, o.expires, u.due, u.until, u.by)
 		}
 		var waiting []storage.JobID
 		for id := range f.retries {
@@ -223,9 +224,17 @@ func folded(f *Frontier) string {
 		}
 		slices.SortFunc(waiting, func(a, b storage.JobID) int { return int(a.Ord) - int(b.Ord) })
 		for _, id := range waiting {
-			line("  retry %v %+v", id, *f.retries[id])
+			t := *f.retries[id]
+			t.heap = 0
+			line("  retry %v %+v", id, t)
 		}
-		line("  waits %v", h.retries)
+		var order []uint32
+		waits := slices.Clone(t.retries)
+		sort.Slice(waits, waits.Less)
+		for _, t := range waits {
+			order = append(order, t.ord)
+		}
+		line("  waits %v", order)
 	}
 	return b.String()
 }
@@ -258,14 +267,13 @@ func (r *rig) isPure() {
 	r.tb.Helper()
 	cold, err := Load(r.file, r.o)
 	r.ok(err)
-	for h := range cold.hosts.all() {
+	for id, t := range cold.retries {
 		// What is out waits nowhere.
-		h.retries = slices.DeleteFunc(h.retries, func(id storage.JobID) bool {
-			return r.f.out[id] != nil || slices.Contains(r.f.deferred, id)
-		})
-		if h.origins == nil {
-			continue
+		if r.f.out[id] != nil || slices.Contains(r.f.deferred, id) {
+			cold.hosts.at(id.Host).trouble.retries.remove(t)
 		}
+	}
+	for h := range cold.hosts.all() {
 		for k := range h.origins {
 			if o := h.origins[k]; (o.state == storage.RobotsRetry || o.state == storage.RobotsRedirect) != cold.hasErrand(h.id, k) {
 				r.tb.Fatalf("%s: robots.txt in state %v, an errand waits: %v", h.name, o.state, cold.hasErrand(h.id, k))
@@ -282,7 +290,7 @@ func (r *rig) isPure() {
 func (f *Frontier) hasErrand(number uint32, scheme int) bool {
 	id := storage.JobID{Host: number, Ord: storage.OrdRobotsHTTP + uint32(scheme)}
 	for h := range f.hosts.all() {
-		if slices.ContainsFunc(h.errands, func(e errand) bool { return e.id == id }) {
+		if slices.ContainsFunc(h.errands(), func(e errand) bool { return e.id == id }) {
 			return true
 		}
 	}

@@ -104,7 +104,7 @@ func (f *Frontier) deferredAt(id storage.JobID) int64 {
 	switch {
 	case h.lost() != storage.NoClass:
 		return 0
-	case int(h.out) >= f.options.PerHost, h.isStarting, !f.pagesLeft(h),
+	case int(h.out) >= f.options.PerHost, h.starting != 0, !f.pagesLeft(h),
 		!f.options.IgnoreRobots && h.origin(f.deferredPlace(id).https).busy:
 		return never
 	case f.originGaveUp(h, f.deferredPlace(id).https):
