@@ -61,7 +61,10 @@ type Checkpoint struct {
 	Seen       uint64 `json:"seen"`  // number of pieces
 	Queue      uint64 `json:"queue"` // likewise
 	Heads      uint32 `json:"heads"` // likewise
-	Known      uint64 `json:"known"` // fingerprints, so that room can be made for them
+	// Fingerprints in it, so that room can be made for them, and how many of them
+	// are not admitted.
+	Known   uint64 `json:"known"`
+	Refused uint64 `json:"refused"`
 }
 
 // putPieces writes pieces, and the checkpoint that they complete, nil when

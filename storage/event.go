@@ -214,6 +214,7 @@ const (
 	EditSettings EditKind = 1 + iota // Settings are in force from here on
 	EditReview                       // skipped links up to Upto are judged again
 	EditReviewed                     // the review has come to Upto
+	EditWaits                        // the clock was set back by Upto milliseconds: waits are, too, and none ends more than a day after Time
 )
 
 // Edit is a change by the user, or a step in carrying one out.

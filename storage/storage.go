@@ -451,6 +451,9 @@ func (r *Reader) plausible(value []byte) []byte {
 	return value
 }
 
+// Size is the size of the file in bytes.
+func (r *Reader) Size() int64 { return r.size }
+
 // Last is the highest seq in the log, 0 when it is empty.
 func (r *Reader) Last() uint64 {
 	r.ours = true
