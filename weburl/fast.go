@@ -121,8 +121,9 @@ func hostFast(dst, ref []byte) ([]byte, bool) {
 		port := n + 1
 		for n++; n < len(ref) && '0' <= ref[n] && ref[n] <= '9'; n++ {
 		}
-		// A default port would have to go, as would leading zeros; five digits may be out of range.
-		if digits := ref[port:n]; len(digits) < 3 || len(digits) > 4 || digits[0] == '0' || string(digits) == "443" {
+		// A default port would have to go, as would leading zeros.
+		digits := ref[port:n]
+		if len(digits) < 3 || len(digits) > 5 || digits[0] == '0' || string(digits) == "443" || len(digits) == 5 && string(digits) > "65535" {
 			return dst, false
 		}
 	}
@@ -142,8 +143,8 @@ func hostFast(dst, ref []byte) ([]byte, bool) {
 	}
 }
 
-// plainHost reports whether a host made of bytes allowed in the place is its own canonical form: a DNS name without empty
-// or encoded labels that cannot be taken for an IPv4 address.
+// plainHost reports whether a host made of bytes allowed in the place is its own canonical form: an IPv4 address as it is
+// written, or a DNS name without empty or encoded labels that cannot be taken for one.
 func plainHost(host []byte) bool {
 	label := 0
 	for i, c := range host {
@@ -156,7 +157,26 @@ func plainHost(host []byte) bool {
 			return false
 		}
 	}
-	return label < len(host) && 'a' <= host[label] && host[label] <= 'z'
+	return label < len(host) && 'a' <= host[label] && host[label] <= 'z' || plainIPv4(host)
+}
+
+// plainIPv4 reports whether a host is four numbers from 0 to 255 without leading zeros.
+func plainIPv4(host []byte) bool {
+	for part := 1; ; part++ {
+		i, n := 0, 0
+		for ; i < len(host) && i < 3 && '0' <= host[i] && host[i] <= '9'; i++ {
+			n = 10*n + int(host[i]-'0')
+		}
+		switch {
+		case i == 0 || i > 1 && host[0] == '0' || n > 255:
+			return false
+		case part == 4:
+			return i == len(host)
+		case i == len(host) || host[i] != '.':
+			return false
+		}
+		host = host[i+1:]
+	}
 }
 
 // pathFast appends the segments of a path. dst ends with a slash; the path starts at dst[root].

@@ -31,6 +31,7 @@ var plainLinks = []string{
 	"http://example.org", "https://example.org/", "https://www.example-shop.co.uk/a/b?x=1#y", "http://a/b", "http://a.b.c.d.e/",
 	"https://example.org:8080/a", "http://localhost:3000", "http://3com.com/x", "https://a--b.org/", "https://example.org/../a",
 	"https://example.org/?u=https://example.net/?v", "http://example.org/a:b/c:d",
+	"http://1.2.3.4/", "http://127.0.0.1:41235/x", "http://255.255.255.255:65535", "http://0.0.0.0/", "http://h:12345/",
 }
 
 // doubtfulLinks are those that would come out wrong if the fast way took them.
@@ -39,9 +40,10 @@ var doubtfulLinks = []string{
 	"/\xff", "mailto:a@b", "javascript:void(0)", "a:b", "http:", "http:a", "http:/a", "https:a", "HTTP://example.org/", "Http://a/",
 	"http://", "https:///a", "///a", "//", "//?", "//#", "/\\a", "http://\\a", "http:\\\\a",
 	"http://Example.org/", "http://ex_ample.org/", "http://xn--a/", "http://a.xn--mnchen-3ya.de/", "http://münchen.de/", "http://a%62c/",
-	"http://example.org./", "http://.example.org/", "http://a..b/", "http://.", "http://1.2.3.4/", "http://127.1/", "http://1/", "http://0x7f/",
+	"http://example.org./", "http://.example.org/", "http://a..b/", "http://.", "http://1.2.3.256/", "http://01.2.3.4/", "http://1.2.3.04/", "http://1.2.3.4.5/", "http://1.2.3.4./", "http://1.2.3./",
+	"http://1.2..4/", "http://1.2.3.4a/", "http://1.2.3.1000/", "http://1.2.3.0x4/", "http://1.2.3/", "http://127.1/", "http://1/", "http://0x7f/",
 	"http://a.1/", "http://a.0x1/", "http://a.-1/", "http://-1/", "http://[::1]/", "http://u@h/", "http://u:1@h/", "http://u:p@h/", "http://@h/",
-	"http://h:/", "http://h:80/", "https://h:443/", "http://h:0/", "http://h:0080/", "http://h:65536/", "http://h:12345/", "http://h:a/",
+	"http://h:/", "http://h:80/", "https://h:443/", "http://h:0/", "http://h:0080/", "http://h:65536/", "http://h:99999/", "http://h:100000/", "http://h:08080/", "http://h:a/",
 	"http://h:808a/", "http://h;a/", "http://h,a", "http://h\\a", "//h:8080\\a", "//h:8080:1/", "//h:8080x",
 }
 
