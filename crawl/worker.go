@@ -73,6 +73,7 @@ type worker struct {
 	sent     chan<- sending
 	buffer   fetch.Buffer
 	parser   *page.Parser
+	address  []byte // of a link, to be hashed
 }
 
 // sending is the news that a request has gone out.
@@ -304,11 +305,12 @@ func (w *worker) parse(url string, r *fetch.Response, res *result) {
 		if !w.settings.followed(l.Kind) {
 			continue
 		}
+		w.address = append(w.address[:0], l.URL...)
 		res.links = append(res.links, frontier.Candidate{
 			Link: storage.Link{
 				URL: string(l.URL), Kind: uint8(l.Kind), NoFollow: l.NoFollow || p.NoFollow, Anchor: l.Anchor,
 			},
-			FP: w.hash([]byte(l.URL)),
+			FP: w.hash(w.address),
 		})
 	}
 }
