@@ -84,7 +84,9 @@ type sending struct {
 
 func (w *worker) run(ctx context.Context, tasks <-chan *task, results chan<- *result) {
 	for t := range tasks {
-		results <- w.do(ctx, t)
+		r := w.do(ctx, t)
+		w.buffer.Release()
+		results <- r
 	}
 }
 

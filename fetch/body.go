@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"slices"
+	"sync"
 )
 
 const (
@@ -19,6 +21,9 @@ const (
 	// wireSlack and an eighth of the limit is what a body may be larger on
 	// the wire than decoded.
 	wireSlack = 64 << 10
+	// maxAhead is what is received of an encoded body before the first byte is
+	// decoded.
+	maxAhead = 64 << 10
 	// maxEmptyReads is how often a body may give neither a byte nor an end.
 	maxEmptyReads = 100
 )
@@ -28,20 +33,48 @@ var errWireLimit = errors.New("encoded body is far larger than its content")
 // Buffer is the memory of one worker: bodies are read into it, and the small
 // things of an exchange are used again. The zero Buffer is ready. It serves
 // one Fetch at a time.
+//
+// While a worker waits for a host it has no memory for a body: that is taken
+// when the header of an answer has come, and goes back to all workers of the
+// Fetcher with Release, or with the next Fetch.
 type Buffer struct {
 	body  []byte
+	kept  *[]byte    // for body when it goes back; nil: it has no memory
+	from  *sync.Pool // where it goes
 	wire  wire
 	trace *trace // of an exchange that is over, if it can be used again
 	addr  netip.Addr
 	ip    string // addr as text
 }
 
-// begin forgets the last body.
-func (b *Buffer) begin() {
-	if cap(b.body) > keepBuffer {
-		b.body = nil
+// Release gives the memory of the last body back, which is not valid from now
+// on. A worker that waits for something else should have called it.
+func (b *Buffer) Release() {
+	if b.kept == nil {
+		return
 	}
-	b.body = b.body[:0]
+	if cap(b.body) <= keepBuffer {
+		*b.kept = b.body
+		b.from.Put(b.kept)
+	}
+	b.body, b.kept, b.from = nil, nil, nil
+}
+
+// take gets memory for a body.
+func (b *Buffer) take(from *sync.Pool) {
+	b.kept, b.from = borrow(from), from
+	b.body = *b.kept
+}
+
+// borrow takes an empty slice from a pool, that holds pointers so as not to
+// allocate when one is given back.
+func borrow(from *sync.Pool) *[]byte {
+	m, ok := from.Get().(*[]byte)
+	if !ok {
+		m = new([]byte)
+	}
+	*m = (*m)[:0]
+	return m
 }
 
 // readBody reads the body of an answer into the buffer, decodes it, and
@@ -55,9 +88,15 @@ func (f *Fetcher) readBody(answer *http.Response, limit int64, buf *Buffer, cloc
 	defer answer.Body.Close()
 	w := &buf.wire
 	*w = wire{body: answer.Body, clock: clock, limit: limit + limit/8 + wireSlack}
-	defer func() { *w = wire{} }()
+	defer func() {
+		if w.kept != nil {
+			f.wires.Put(w.kept)
+		}
+		*w = wire{}
+	}()
 
 	err := f.decode(answer.Header, w, func(r io.Reader) (n int, err error) {
+		buf.take(&f.bodies)
 		buf.body, err = readUpTo(buf.body, r, limit+1, answer.ContentLength)
 		return len(buf.body), err
 	})
@@ -119,20 +158,40 @@ type wire struct {
 	clock *clock
 	count int64
 	limit int64
-	empty int   // reads in a row that gave nothing
-	err   error // why it ended; io.EOF at the end of the body
+	ahead []byte  // received, and still to be read
+	kept  *[]byte // the memory of ahead; nil: it has none
+	last  error   // what comes after ahead, nil: more
+	empty int     // receptions in a row that gave nothing
+	err   error   // why it ended; io.EOF at the end of the body
 }
 
 func (w *wire) Read(p []byte) (int, error) {
 	if w.err == nil && w.count >= w.limit {
 		w.err = errWireLimit
 	}
+	if w.err == nil && len(w.ahead) == 0 {
+		w.err = w.last
+	}
 	if w.err != nil {
 		return 0, w.err
 	}
-	w.clock.reading()
-	n, err := w.body.Read(p[:min(int64(len(p)), w.limit-w.count)])
+	p = p[:min(int64(len(p)), w.limit-w.count)]
+	if len(w.ahead) > 0 {
+		n := copy(p, w.ahead)
+		w.ahead = w.ahead[n:]
+		w.count += int64(n)
+		return n, nil
+	}
+	n, err := w.receive(p)
 	w.count += int64(n)
+	w.err = err
+	return n, err
+}
+
+// receive waits for bytes of the body.
+func (w *wire) receive(p []byte) (int, error) {
+	w.clock.reading()
+	n, err := w.body.Read(p)
 	w.empty++
 	if n > 0 {
 		w.empty = 0
@@ -140,8 +199,24 @@ func (w *wire) Read(p []byte) (int, error) {
 	if err == nil && w.empty > maxEmptyReads {
 		err = io.ErrNoProgress
 	}
-	w.err = err
 	return n, err
+}
+
+// readAhead receives the whole body, or its first maxAhead bytes, before the
+// first Read, into memory of the pool. That is kept until the wire is not read
+// any more.
+func (w *wire) readAhead(from *sync.Pool) {
+	w.kept = borrow(from)
+	b := *w.kept
+	for len(b) < maxAhead && w.last == nil {
+		if len(b) == cap(b) {
+			b = slices.Grow(b, firstRead)
+		}
+		var n int
+		n, w.last = w.receive(b[len(b):min(cap(b), maxAhead)])
+		b = b[:len(b)+n]
+	}
+	w.ahead, *w.kept = b, b
 }
 
 // broken returns the error of the wire, nil if it has none of its own.

@@ -58,6 +58,9 @@ func (f *Fetcher) decode(h http.Header, w *wire, read func(io.Reader) (int, erro
 		_, err := read(w)
 		return err
 	}
+	// Decoder and decoded body take ten times the memory of what comes: they
+	// shall not wait for it.
+	w.readAhead(&f.wires)
 	var src io.Reader = w
 	var used [maxCodings]decoder
 	for i := len(names) - 1; i >= 0; i-- { // the last one was applied last

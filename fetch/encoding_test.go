@@ -9,7 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +123,45 @@ func TestEncodings(t *testing.T) {
 			if len(res.Err) > maxErr {
 				t.Errorf("%s%s: error has %d bytes", c.name, how, len(res.Err))
 			}
+		}
+	}
+}
+
+// What is received ahead and what is read after it make one body.
+func TestLongEncodedBodies(t *testing.T) {
+	noise := rand.New(rand.NewPCG(1, 2))
+	text := make([]byte, 5*maxAhead)
+	for i := range text {
+		text[i] = byte(noise.Uint32())
+	}
+	s := server(t, func(w http.ResponseWriter, r *http.Request) {
+		var size, sent int
+		fmt.Sscanf(r.URL.Path, "/%d/%d", &size, &sent)
+		body := encode("gzip", string(text[:size]))
+		w.Header().Set("Content-Encoding", "gzip")
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		io.WriteString(w, body[:min(len(body), sent)])
+	})
+	f, buf := fetcher(t, options()), new(Buffer)
+	const all = 1 << 30
+	for _, c := range []struct{ size, sent int }{
+		{1, all},
+		{firstRead, all},
+		{maxAhead - 100, all},
+		{maxAhead, all},
+		{4 * maxAhead, all},
+		{maxAhead, maxAhead / 2},
+		{4 * maxAhead, maxAhead},
+		{4 * maxAhead, 2*maxAhead + 1},
+	} {
+		res := f.Fetch(t.Context(), Request{URL: fmt.Sprintf("%s/%d/%d", s.URL, c.size, c.sent)}, buf)
+		switch wire := len(encode("gzip", string(text[:c.size]))); {
+		case !bytes.HasPrefix(text[:c.size], res.Body):
+			t.Errorf("%+v: another body of %d bytes", c, len(res.Body))
+		case c.sent == all && (res.Class != None || len(res.Body) != c.size || res.Transferred != int64(wire)):
+			t.Errorf("%+v: %d of %d bytes of %d, class %q (%s)", c, res.Transferred, wire, len(res.Body), res.Class, res.Err)
+		case c.sent != all && (res.Class != Reset || res.Transferred != int64(c.sent) || len(res.Body) < c.sent-maxAhead):
+			t.Errorf("%+v: %d bytes of %d, class %q (%s)", c, res.Transferred, len(res.Body), res.Class, res.Err)
 		}
 	}
 }

@@ -372,6 +372,13 @@ func TestBufferGivesMemoryBack(t *testing.T) {
 	if cap(buf.body) > keepBuffer {
 		t.Errorf("%d bytes kept for an empty page", cap(buf.body))
 	}
+	if buf.Release(); buf.body != nil {
+		t.Error("still holds memory for a body after Release")
+	}
+	buf.Release() // once more does nothing
+	if res := f.Fetch(t.Context(), Request{URL: s.URL + "/large"}, buf); len(res.Body) != 5<<20 {
+		t.Errorf("%d bytes after Release", len(res.Body))
+	}
 }
 
 // memory is a web without a network: what testing/synctest can hold.

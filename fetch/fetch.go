@@ -34,6 +34,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -133,6 +134,8 @@ type Fetcher struct {
 	plain     http.Header // what every request says; never written to
 	secret    http.Header // the same with what only some hosts may see
 	codecs    codecs
+	bodies    sync.Pool // of *[]byte, decoded
+	wires     sync.Pool // of *[]byte, as they came
 }
 
 // Request is one address to ask for, with GET.
@@ -177,7 +180,8 @@ type Response struct {
 	RetryAfter time.Duration
 
 	// Body is the decoded body. It is valid until the next Fetch with the
-	// same Buffer. After a failure it is what had come by then.
+	// same Buffer, or its Release. After a failure it is what had come by
+	// then.
 	Body []byte
 	// Transferred is the size of the body on the wire, before decoding.
 	Transferred int64
@@ -320,7 +324,7 @@ func (f *Fetcher) Fetch(ctx context.Context, req Request, buf *Buffer) Response 
 }
 
 func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, res *Response) {
-	buf.begin()
+	buf.Release()
 	to, err := target(req.URL)
 	if err != nil {
 		res.Class, res.Err = Protocol, err.Error()

@@ -12,8 +12,11 @@ const (
 	// maxHeader bounds the header of an answer, in bytes; net/http would
 	// take ten megabytes.
 	maxHeader = 256 << 10
-	// readBuffer is what each connection reads into, in bytes.
-	readBuffer = 16 << 10
+	// readBuffer and writeBuffer are what each connection has, in bytes, also
+	// while it waits. Of a body larger than the rest of it, most is read past
+	// it; a request that is larger goes out in two pieces.
+	readBuffer  = 4 << 10
+	writeBuffer = 2 << 10
 	// tlsSessions is how many hosts are remembered for a short handshake.
 	tlsSessions = 256
 )
@@ -65,6 +68,7 @@ func newTransport(o Options, names *net.Resolver) *http.Transport {
 		ResponseHeaderTimeout:  headerTimeout,
 		MaxResponseHeaderBytes: maxHeader,
 		ReadBufferSize:         readBuffer,
+		WriteBufferSize:        writeBuffer,
 	}
 }
 
