@@ -499,3 +499,22 @@ func TestLeastLeft(t *testing.T) {
 	}
 	seals(1, 0)
 }
+
+// BenchmarkAsleep counts the hosts that are asleep when few are: all that are
+// not are looked at.
+func BenchmarkAsleep(b *testing.B) {
+	const n = 100_000
+	var q hostHeap
+	hosts := make([]host, n)
+	for i := range hosts {
+		hosts[i].heap = -1
+		q.set(&hosts[i], int64(i*7919%n))
+	}
+	f := &Frontier{ready: q}
+	b.ReportAllocs()
+	for b.Loop() {
+		if got := f.Asleep(time.Unix(0, n-11)); got != 10 {
+			b.Fatal(got)
+		}
+	}
+}

@@ -35,6 +35,9 @@ func (f *Frontier) when(h *host) int64 {
 	errands := h.errands()
 	for i := range errands {
 		at = min(at, max(gate, f.due(&errands[i])))
+		if at == gate {
+			break // not sooner; there may be very many
+		}
 	}
 	if !f.pagesLeft(h) {
 		return at

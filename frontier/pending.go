@@ -19,6 +19,9 @@ type Pending struct {
 func (f *Frontier) Pending(file *storage.File) iter.Seq2[Pending, error] {
 	return func(yield func(Pending, error) bool) {
 		for h := range f.hosts.all() {
+			if h.left == 0 {
+				continue
+			}
 			for ord := uint32(0); ord < h.queue.total; {
 				var rows []Pending
 				err := file.View(func(r *storage.Reader) (err error) {
