@@ -102,10 +102,10 @@ func resume(path string) (m finding, err error) {
 }
 
 const (
-	// goOn completes so many pages, made in small portions: what a portion
-	// takes counts as memory of the crawler.
-	goOnPages   = 100_000
-	goOnPortion = 512
+	// goOn completes so many pages, and looks at the memory after each part.
+	// They are made one at a time, for they count as memory of the crawler.
+	goOnPages = 100_000
+	goOnPart  = 512
 )
 
 // goOn goes on with a crawl for a while.
@@ -121,13 +121,12 @@ func goOn(path string) (m finding, err error) {
 	if err := d.start(); err != nil {
 		return m, err
 	}
-	var p portion
-	for n := 0; n < goOnPages; n += goOnPortion {
-		w.fill(&p, goOnPortion, d.hash, false)
-		if err := d.complete(&p, false); err != nil {
+	take := func(host uint32) *answer { return w.take(host, d.hash) }
+	for n := 0; n < goOnPages; n += goOnPart {
+		if err := d.complete(goOnPart, take); err != nil {
 			return m, err
 		}
-		w.served(&p)
+		w.asked = w.asked[:0]
 		m.see()
 	}
 	return m, d.close()
@@ -173,6 +172,6 @@ func loadWeb(path string) (*web, error) {
 	if err := json.Unmarshal(text, w); err != nil {
 		return nil, err
 	}
-	w.reseed(uint64(len(text)))
+	w.begin(uint64(len(text)))
 	return w, nil
 }

@@ -79,7 +79,9 @@ func open(path string) (*driver, error) {
 
 // start begins a run, which the file must say before the first job goes out.
 func (d *driver) start() error {
-	d.f.Start(d.now, os.Getpid(), workers+commitEvents)
+	if _, err := d.f.Start(d.now, os.Getpid(), workers+commitEvents); err != nil {
+		return err
+	}
 	go func() {
 		pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), crawling))
 		for b := range d.sealed {
@@ -128,7 +130,7 @@ func (d *driver) seed(w *web) error {
 	if err := d.f.Remember(settings, d.now); err != nil {
 		return err
 	}
-	return w.seedLinks(d.hash, func(links []frontier.Candidate) error {
+	return w.seeds(d.hash, func(links []frontier.Candidate) error {
 		if _, err := d.f.AddSeeds(links, nil, d.now); err != nil {
 			return err
 		}
@@ -140,10 +142,10 @@ func (d *driver) seed(w *web) error {
 	})
 }
 
-// complete takes the pages of a portion through the crawl until the last of
-// them is committed and nothing is out. With rehash the links are hashed here.
-func (d *driver) complete(p *portion, rehash bool) error {
-	left := len(p.pages) // to be handed out
+// complete takes n jobs through the crawl until the last of them is committed
+// and nothing is out.
+func (d *driver) complete(n int, take source) error {
+	left := n // to be handed out
 	for left > 0 || len(d.out) > 0 || d.committing || d.f.Waiting() > 0 {
 		select {
 		case c := <-d.done:
@@ -167,7 +169,7 @@ func (d *driver) complete(p *portion, rehash bool) error {
 			back = 0
 		}
 		for i := range d.out[:back] {
-			if err := d.finish(&d.out[i], p, rehash); err != nil {
+			if err := d.finish(&d.out[i], take(d.out[i].ID.Host)); err != nil {
 				return err
 			}
 		}
@@ -204,14 +206,7 @@ func (d *driver) handOut(left *int) error {
 	})
 }
 
-func (d *driver) finish(j *frontier.Job, p *portion, rehash bool) error {
-	a := p.take(j.ID.Host)
-	if rehash {
-		for i := range a.links {
-			c := &a.links[i]
-			c.FP = d.hash(unsafe.Slice(unsafe.StringData(c.URL), len(c.URL)))
-		}
-	}
+func (d *driver) finish(j *frontier.Job, a *answer) error {
 	d.f.Release(j, d.f.Arrival(j, d.now, 0))
 	for i := range a.links {
 		// Which of them the scope has to judge.
@@ -222,7 +217,10 @@ func (d *driver) finish(j *frontier.Job, p *portion, rehash bool) error {
 	return d.f.Finish(j, &a.visit, a.links, 0)
 }
 
-// part is a portion that was measured.
+// source gives what comes of a job on a host.
+type source func(host uint32) *answer
+
+// part is a number of completions that were measured.
 type part struct {
 	pages  int
 	known  uint64 // after it
@@ -233,16 +231,31 @@ type part struct {
 
 func (p *part) rate() float64 { return float64(p.pages) / p.took.Seconds() }
 
-// run takes a portion through the crawl and measures that.
-func (d *driver) run(ctx context.Context, p *portion, rehash bool) (part, error) {
+// run completes n jobs and measures that.
+func (d *driver) run(ctx context.Context, n int, take source) (part, error) {
 	if err := ctx.Err(); err != nil {
 		return part{}, err
 	}
-	m := part{pages: len(p.pages), rehash: rehash}
+	m := part{pages: n}
 	cpu, began := cpuTime(), time.Now()
 	var err error
-	pprof.Do(ctx, crawling, func(context.Context) { err = d.complete(p, rehash) })
+	pprof.Do(ctx, crawling, func(context.Context) { err = d.complete(n, take) })
 	m.took, m.cpu = time.Since(began), cpuTime()-cpu
 	m.known = d.f.Counts().Known
 	return m, err
+}
+
+// rehashed is a source that hashes as many addresses as a page has links. They
+// are its new ones, again and again: a worker hashes what it has just written,
+// and which it is does not matter for the cost.
+func (d *driver) rehashed(take source) source {
+	return func(host uint32) *answer {
+		a := take(host)
+		fresh := a.links[pageLinks-newLinks:]
+		for i := range pageLinks {
+			c := &fresh[i%newLinks]
+			c.FP = d.hash(unsafe.Slice(unsafe.StringData(c.URL), len(c.URL)))
+		}
+		return a
+	}
 }

@@ -204,7 +204,7 @@ func report(w io.Writer, rows []row) error {
 	})
 	for _, r := range rows {
 		if r.missed > r.completed/100 {
-			fmt.Fprintf(&t, "\n%d hosts, %d known: %d of %d pages were used for a job of another host than the one they were made for.\n",
+			fmt.Fprintf(&t, "\n%d hosts, %d known: %d of %d pages had to be made while the clock ran.\n",
 				r.hosts, r.known, r.missed, r.completed)
 		}
 	}

@@ -88,7 +88,6 @@ type growth struct {
 	*bench
 	path  string
 	web   *web
-	p     portion
 	phase int
 	parts []part // of the last leg, those that count
 }
@@ -134,21 +133,33 @@ func (g *growth) grow(ctx context.Context, mark uint64) (r row, err error) {
 		}
 	}
 	d.commits = nil
-	r = row{hosts: len(g.web.Counts)}
+	r = row{hosts: len(g.web.Own)}
 	start, size, wrote := d.f.Counts(), d.file.Size(), written()
+	take := func(host uint32) *answer { return g.web.take(host, d.hash) }
 	var parts []part
 	for d.f.Counts().Known < mark || len(parts) < 2 {
-		// One portion is hashed by the crawler, the next is not.
+		// One part hashes the links, the next does not.
 		rehash := (len(parts)+g.phase)%2 == 1
-		g.web.fill(&g.p, g.portion, d.hash, rehash)
-		m, err := d.run(ctx, &g.p, rehash)
+		ahead := g.portion + g.portion/8
+		if g.web.Completed == 0 {
+			// In which order hosts have their first turn, nothing tells.
+			ahead += len(g.web.Turns)
+		}
+		g.web.prepare(ahead, d.hash)
+		g.web.missed = 0
+		from := take
+		if rehash {
+			from = d.rehashed(take)
+		}
+		m, err := d.run(ctx, g.portion, from)
 		if err != nil {
 			return r, err
 		}
-		g.web.served(&g.p)
+		g.web.served()
+		m.rehash = rehash
 		parts = append(parts, m)
-		r.completed += len(g.p.pages)
-		r.missed += g.p.missed
+		r.completed += g.portion
+		r.missed += g.web.missed
 	}
 	c := d.f.Counts()
 	if c.Known != g.web.known() || c.Admitted != c.Known {
@@ -181,11 +192,10 @@ func (g *growth) drain(ctx context.Context, d *driver) error {
 		if c.Pending <= keep {
 			return nil
 		}
-		g.web.fillEmpty(&g.p, int(min(uint64(g.portion), c.Pending-keep)))
-		if _, err := d.run(ctx, &g.p, false); err != nil {
+		if _, err := d.run(ctx, int(min(uint64(g.portion), c.Pending-keep)), g.web.takeBare); err != nil {
 			return err
 		}
-		g.web.served(&g.p)
+		g.web.served()
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"unsafe"
 
@@ -23,36 +24,84 @@ const (
 	knownAny     = 6
 	pageLinks    = newLinks + navigation + knownOwn + knownAny
 
-	// seeds is how many addresses a crawl begins with, when it has not more
+	// leastSeeds is how many addresses a crawl begins with, when it has not more
 	// hosts than that.
-	seeds = 5000
+	leastSeeds = 5000
 )
 
 // web is an endless web of some hosts. The address of the n-th page of a host
-// follows from the two numbers, so all that is kept is how many pages of each
-// host have been linked to.
+// follows from the two numbers, so all that is kept is how many there are.
 type web struct {
-	Counts []uint32 // by host
-	Turns  []uint32 // the hosts, the one that was asked longest ago first
-	rand   *rand.Rand
-	text   []byte
-	before []uint32 // Counts when the portion was begun
+	// By host: pages that the crawl has met on the host itself (known links go
+	// to these), and pages that other hosts link to.
+	Own, Foreign []uint32
+	Completed    uint64   // pages taken, each of which brought one foreign page
+	Turns        []uint32 // the hosts, the one that was asked longest ago first
+
+	rand *rand.Rand
+	text []byte
+	// Pages made before they are needed, so that making them does not count as
+	// the crawler's work: of each host, and those that are used.
+	made   []uint32 // by host: as Own, but with those that the pages bring
+	ahead  []pages
+	spare  pages
+	asked  []uint32 // hosts whose pages were taken, in order
+	missed int      // pages that had to be made when they were needed
+}
+
+// answer is what came of a job.
+type answer struct {
+	visit storage.Visit
+	links []frontier.Candidate
+	next  *answer
+}
+
+// pages is a queue of them.
+type pages struct {
+	first, last *answer
+	n           int
+}
+
+func (q *pages) push(a *answer) {
+	a.next = nil
+	if q.first == nil {
+		q.first = a
+	} else {
+		q.last.next = a
+	}
+	q.last = a
+	q.n++
+}
+
+func (q *pages) pop() *answer {
+	a := q.first
+	if a != nil {
+		q.first = a.next
+		q.n--
+	}
+	return a
 }
 
 func newWeb(hosts int, seed uint64) *web {
-	w := &web{Counts: make([]uint32, hosts), Turns: make([]uint32, hosts)}
+	w := &web{Own: make([]uint32, hosts), Foreign: make([]uint32, hosts), Turns: make([]uint32, hosts)}
 	for h := range w.Turns {
 		w.Turns[h] = uint32(h)
 	}
-	w.reseed(seed)
+	w.begin(seed)
 	return w
 }
 
-func (w *web) reseed(seed uint64) { w.rand = rand.New(rand.NewPCG(seed, uint64(len(w.Counts)))) }
+// begin makes the web of what is exported.
+func (w *web) begin(seed uint64) {
+	w.rand = rand.New(rand.NewPCG(seed, uint64(len(w.Own))))
+	w.made = slices.Clone(w.Own)
+	w.ahead = make([]pages, len(w.Own))
+}
 
-// known is how many addresses have been linked to.
-func (w *web) known() (n uint64) {
-	for _, c := range w.Counts {
+// known is how many addresses the crawl has met.
+func (w *web) known() uint64 {
+	n := w.Completed * newElsewhere
+	for _, c := range w.Own {
 		n += uint64(c)
 	}
 	return n
@@ -90,10 +139,11 @@ func appendNumber(b []byte, n uint32, width int) []byte {
 }
 
 // appendURL appends the address of the n-th page of a host, 70 bytes or so.
+// Even numbers are the host's own pages, odd ones those that others link to.
 // Pages that were linked to together mostly stand in one folder.
 func appendURL(b []byte, host, n uint32) []byte {
 	b = appendHost(append(b, "https://"...), host)
-	folder := scramble(uint64(host)<<32 | uint64(n/newOwn))
+	folder := scramble(uint64(host)<<32 | uint64(n/(2*newOwn)))
 	b = append(append(b, '/'), sections[folder%uint64(len(sections))]...)
 	b = append(append(b, '/'), topics[folder>>16%uint64(len(topics))]...)
 	x := scramble(uint64(n)<<32 | uint64(host))
@@ -103,123 +153,82 @@ func appendURL(b []byte, host, n uint32) []byte {
 	return append(b, ".html"...)
 }
 
-// portion is pages that were made before they are needed, so that making them
-// does not count as the crawler's work.
-type portion struct {
-	pages  []answer
-	first  int      // the pages before are used
-	hosts  []uint32 // that the pages are for; used, when the page is
-	asked  []uint32 // the hosts of the jobs, in order
-	missed int      // pages that were used for a job of another host
-	links  []frontier.Candidate
-}
-
-// answer is what came of a job.
-type answer struct {
-	visit storage.Visit
-	links []frontier.Candidate
-}
-
-const (
-	used = ^uint32(0)
-	// A page is looked for among so many.
-	lookAhead = 512
-)
-
-// take gives the answer for a job of the host.
-func (p *portion) take(host uint32) *answer {
-	p.asked = append(p.asked, host)
-	for p.hosts[p.first] == used {
-		p.first++
-	}
-	i := p.first
-	for k, h := range p.hosts[i:min(i+lookAhead, len(p.hosts))] {
-		if h == host {
-			i += k
-			break
-		}
-	}
-	if p.hosts[i] != host {
-		p.missed++
-	}
-	p.hosts[i] = used
-	return &p.pages[i]
-}
-
-func (p *portion) reset(n int) {
-	if cap(p.pages) < n {
-		p.pages, p.hosts, p.asked = make([]answer, n), make([]uint32, n), make([]uint32, 0, n)
-	}
-	p.pages, p.hosts, p.asked = p.pages[:n], p.hosts[:n], p.asked[:0]
-	p.first, p.missed = 0, 0
-}
-
-// fill makes the next n pages. With allText the links that are known have
-// their text too, which nobody looks at but who hashes them anew.
-func (w *web) fill(p *portion, n int, hash func([]byte) uint64, allText bool) {
-	p.reset(n)
-	if cap(p.links) < n*pageLinks {
-		p.links = make([]frontier.Candidate, n*pageLinks)
-	}
-	// Not used again: the crawler may keep a part of an address.
-	size := newLinks
-	if allText {
-		size = pageLinks
-	}
-	w.text = make([]byte, 0, n*size*100)
-	// What a page of the portion brings is not known to the others, for they may
-	// be used in another order.
-	w.before = append(w.before[:0], w.Counts...)
-	for i := range p.pages {
+// prepare makes pages ahead, so that the hosts of the next n turns have theirs.
+func (w *web) prepare(n int, hash func([]byte) uint64) {
+	want := make(map[uint32]int, min(n, len(w.Turns)))
+	for i := range n {
 		h := w.Turns[i%len(w.Turns)]
-		p.hosts[i] = h
-		p.pages[i].visit = w.visit(h)
-		links := p.links[i*pageLinks : i*pageLinks : (i+1)*pageLinks]
-		link := func(host, n uint32, withText bool) {
-			at := len(w.text)
-			w.text = appendURL(w.text, host, n)
-			url := w.text[at:len(w.text):len(w.text)]
-			c := frontier.Candidate{FP: hash(url)}
-			c.Kind = uint8(page.KindA)
-			if withText {
-				c.URL = unsafe.String(&url[0], len(url)) // written once
-				c.Anchor = words[n%uint32(len(words))]
-			} else {
-				w.text = w.text[:at]
-			}
-			links = append(links, c)
+		want[h]++
+		if w.ahead[h].n < want[h] {
+			w.ahead[h].push(w.page(h, hash))
 		}
-		for k := range uint32(navigation) {
-			link(h, k%w.before[h], allText)
-		}
-		for range knownOwn {
-			link(h, w.rand.Uint32N(w.before[h]), allText)
-		}
-		for range knownAny {
-			g := w.rand.Uint32N(uint32(len(w.Counts)))
-			link(g, w.rand.Uint32N(w.before[g]), allText)
-		}
-		for range newOwn {
-			link(h, w.Counts[h], true)
-			w.Counts[h]++
-		}
-		for range newElsewhere {
-			g := w.rand.Uint32N(uint32(len(w.Counts)))
-			link(g, w.Counts[g], true)
-			w.Counts[g]++
-		}
-		p.pages[i].links = links
 	}
 }
 
-// fillEmpty makes pages without links.
-func (w *web) fillEmpty(p *portion, n int) {
-	p.reset(n)
-	for i := range p.pages {
-		h := w.Turns[i%len(w.Turns)]
-		p.hosts[i] = h
-		p.pages[i] = answer{visit: w.visit(h)}
+// take gives what comes of a job on the host. It is valid until the next call.
+func (w *web) take(host uint32, hash func([]byte) uint64) *answer {
+	a := w.ahead[host].pop()
+	if a == nil {
+		w.missed++
+		a = w.page(host, hash)
 	}
+	w.spare.push(a)
+	w.asked = append(w.asked, host)
+	w.Own[host] += newOwn
+	w.Completed++
+	return a
+}
+
+// takeBare gives a page without links.
+func (w *web) takeBare(host uint32) *answer {
+	w.asked = append(w.asked, host)
+	return &answer{visit: w.visit(host)}
+}
+
+// page makes a page. Links that are known have no text: nobody looks at it.
+func (w *web) page(h uint32, hash func([]byte) uint64) *answer {
+	a := w.spare.pop()
+	if a == nil {
+		a = &answer{links: make([]frontier.Candidate, 0, pageLinks)}
+	}
+	a.visit, a.links = w.visit(h), a.links[:0]
+	link := func(host, n uint32, isNew bool) {
+		const longest = 120
+		if cap(w.text)-len(w.text) < longest {
+			// Not used again: the crawler may keep a part of an address.
+			w.text = make([]byte, 0, 64<<10)
+		}
+		at := len(w.text)
+		text := appendURL(w.text, host, n)[at:]
+		c := frontier.Candidate{FP: hash(text)}
+		c.Kind = uint8(page.KindA)
+		if isNew {
+			w.text = w.text[:at+len(text)]
+			c.URL = unsafe.String(&text[0], len(text)) // never written to again
+			c.Anchor = words[n%uint32(len(words))]
+		}
+		a.links = append(a.links, c)
+	}
+	for k := range uint32(navigation) {
+		link(h, k%w.Own[h]*2, false)
+	}
+	for range knownOwn {
+		link(h, w.rand.Uint32N(w.Own[h])*2, false)
+	}
+	for range knownAny {
+		g := w.rand.Uint32N(uint32(len(w.Own)))
+		link(g, w.rand.Uint32N(w.Own[g])*2, false)
+	}
+	for range newOwn {
+		link(h, w.made[h]*2, true)
+		w.made[h]++
+	}
+	for range newElsewhere {
+		g := w.rand.Uint32N(uint32(len(w.Own)))
+		link(g, w.Foreign[g]*2+1, true)
+		w.Foreign[g]++
+	}
+	return a
 }
 
 // visit is what a page of a host says beside its links, some 240 bytes.
@@ -245,11 +254,10 @@ func (w *web) visit(host uint32) storage.Visit {
 	}
 }
 
-// served notes in which order hosts were asked, which is the order of their
-// next turns.
-func (w *web) served(p *portion) {
-	last := make(map[uint32]int, len(p.asked))
-	for i, h := range p.asked {
+// served orders the turns by which hosts were asked since it was last called.
+func (w *web) served() {
+	last := make(map[uint32]int, min(len(w.asked), len(w.Turns)))
+	for i, h := range w.asked {
 		last[h] = i
 	}
 	waiting := w.Turns[:0]
@@ -258,35 +266,35 @@ func (w *web) served(p *portion) {
 			waiting = append(waiting, h)
 		}
 	}
-	for i, h := range p.asked {
+	for i, h := range w.asked {
 		if last[h] == i {
 			waiting = append(waiting, h)
 		}
 	}
-	w.Turns = waiting
+	w.Turns, w.asked = waiting, w.asked[:0]
 }
 
-// seedLinks gives the seeds of each host in turn.
-func (w *web) seedLinks(hash func([]byte) uint64, yield func([]frontier.Candidate) error) error {
-	each := max(1, seeds/len(w.Counts))
+// seeds gives the seeds of each host in turn.
+func (w *web) seeds(hash func([]byte) uint64, add func([]frontier.Candidate) error) error {
+	each := max(1, leastSeeds/len(w.Own))
 	var links []frontier.Candidate
-	for h := range w.Counts {
+	for h := range w.Own {
 		for range each {
-			url := appendURL(nil, uint32(h), w.Counts[h])
-			w.Counts[h]++
+			url := appendURL(nil, uint32(h), w.Own[h]*2)
+			w.Own[h]++
 			c := frontier.Candidate{FP: hash(url)}
 			c.URL, c.Kind = string(url), uint8(page.KindSeed)
 			links = append(links, c)
 		}
-		if len(links) >= storage.MaxLinks || h == len(w.Counts)-1 {
-			for len(links) > 0 {
-				n := min(len(links), storage.MaxLinks)
-				if err := yield(links[:n]); err != nil {
+		if len(links) >= storage.MaxLinks || h == len(w.Own)-1 {
+			for part := range slices.Chunk(links, storage.MaxLinks) {
+				if err := add(part); err != nil {
 					return fmt.Errorf("seeds: %w", err)
 				}
-				links = links[n:]
 			}
+			links = links[:0]
 		}
 	}
+	copy(w.made, w.Own)
 	return nil
 }
