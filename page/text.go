@@ -77,8 +77,11 @@ func (w *wordCount) space() { w.open = 0 }
 
 func (w *wordCount) add(text []byte) {
 	for len(text) > 0 {
-		text = text[w.addASCII(text):]
-		text = text[w.addRunes(text):]
+		n := w.addASCII(text)
+		if n == 0 {
+			n = w.addRunes(text)
+		}
+		text = text[n:]
 	}
 }
 
@@ -103,8 +106,8 @@ func (w *wordCount) addASCII(text []byte) int {
 		alpha := (folded + (0x80-'a')*ones) &^ (folded + (0x7f-'z')*ones)
 		digit := (b + (0x80-'0')*ones) &^ (b + (0x7f-'9')*ones)
 		blank := ^(b + (0x7f-' ')*ones) | (b + ones) // a space, a control character below it or 0x7f
-		letters |= gatherBits(alpha|digit) << n
-		blanks |= gatherBits(blank) << n
+		letters |= gatherBits(alpha|digit) << (n & 63)
+		blanks |= gatherBits(blank) << (n & 63)
 	}
 	if n == 0 {
 		return 0
@@ -127,25 +130,26 @@ func gatherBits(b uint64) uint64 { return (b & high >> 7) * 0x0102040810204080 >
 
 // addRunes takes in some text, character by character, and returns how many bytes it was.
 func (w *wordCount) addRunes(text []byte) int {
-	const some = 32
-	i := 0
-	for i < min(some, len(text)) {
-		size, class := 1, uint8(0)
-		switch c := text[i]; {
-		case c < utf8.RuneSelf:
+	const some = 64
+	i, n, open := 0, w.n, w.open
+	for ; i < len(text) && i < some; i++ {
+		c := text[i]
+		var class uint8
+		if c < utf8.RuneSelf {
 			class = asciiClass[c]
-		case w.open != 0 && c != 0xC2 && c != 0xE1 && c != 0xE2 && c != 0xE3:
-			// No white space is encoded with this byte in front.
-		default:
-			var r rune
-			r, size = utf8.DecodeRune(text[i:])
+		} else {
+			if open != 0 && c != 0xC2 && c != 0xE1 && c != 0xE2 && c != 0xE3 {
+				continue // no white space is encoded with this byte in front
+			}
+			r, size := utf8.DecodeRune(text[i:])
+			i += size - 1
 			class = runeClass(r)
 		}
-		i += size
 		// No branch, which would be guessed wrong once a word.
-		w.n += int(class & letter &^ w.open)
-		w.open = (w.open | class&letter) &^ (class >> 1)
+		n += int(class & letter &^ open)
+		open = (open | class&letter) &^ (class >> 1)
 	}
+	w.n, w.open = n, open
 	return i
 }
 

@@ -45,6 +45,7 @@ func BenchmarkWordCount(b *testing.B) {
 	for name, text := range map[string]string{
 		"ASCII":    "The committee met on Tuesday to talk about the plan, which had been put off twice; no decision was made. ",
 		"Cyrillic": "Комитет собрался во вторник, чтобы обсудить план, который дважды откладывался; решение не принято. ",
+		"long":     strings.Repeat("The committee met on Tuesday to talk about the plan, which had been put off twice; no decision was made. ", 5),
 		"short":    "no decision was made ",
 	} {
 		b.Run(name, func(b *testing.B) {
