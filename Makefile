@@ -70,8 +70,32 @@ fuzz: ## run each fuzz target for a minute
 		done; \
 	done
 
-bench: ## run the benchmarks
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+PKG       ?= ./...
+BENCH     ?= .
+BENCHTIME ?= 100ms
+GOBENCH    = $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -timeout 10m
+bench: ## run the Go benchmarks, briefly: two minutes (PKG=./page BENCH=Parse BENCHTIME=2s)
+	$(GOBENCH) $(PKG)
+
+.PHONY: bench-scale bench-compare
+# SCALE="-quick" for half a minute; go run ./internal/scale -h tells the rest.
+SCALE ?=
+bench-scale: ## grow crawls of 1, 1,000 and 100,000 hosts to ten million URLs, and print what they cost
+	@$(GO) run ./internal/scale $(SCALE)
+
+BENCHSTAT := $(GO) run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+BASE      ?=
+COUNT     ?= 6
+bench-compare: ## compare the benchmarks with those of the commit BASE=... (PKG= and BENCH= select, COUNT=6 times in turns)
+	@[ -n "$(BASE)" ] || { echo "which commit? make bench-compare BASE=HEAD~3 PKG=./page BENCH=Parse" >&2; exit 2; }
+	@set -e; dir=$$(mktemp -d); \
+	trap 'git worktree remove --force "$$dir/base" 2>/dev/null || :; rm -rf "$$dir"; git worktree prune' EXIT; trap 'exit 130' INT TERM; \
+	git worktree add -q --detach "$$dir/base" "$(BASE)"; \
+	run() { (cd "$$1" && $(GOBENCH) $(PKG)) >"$$dir/out" || { cat "$$dir/out" >&2; exit 1; }; cat "$$dir/out" >>"$$dir/$$2.txt"; }; \
+	n=0; while [ $$n -lt $(COUNT) ]; do n=$$((n+1)); echo "round $$n of $(COUNT)" >&2; \
+		run "$$dir/base" base; run . tree; \
+	done; \
+	$(BENCHSTAT) "$(BASE)=$$dir/base.txt" "working tree=$$dir/tree.txt"
 
 generate: ## make generated code anew
 	$(GO) generate ./...

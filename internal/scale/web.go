@@ -45,15 +45,17 @@ type web struct {
 	made   []uint32 // by host: as Own, but with those that the pages bring
 	ahead  []pages
 	spare  pages
+	left   []int    // by host: pages met and not taken
 	asked  []uint32 // hosts whose pages were taken, in order
 	missed int      // pages that had to be made when they were needed
 }
 
 // answer is what came of a job.
 type answer struct {
-	visit storage.Visit
-	links []frontier.Candidate
-	next  *answer
+	visit   storage.Visit
+	links   []frontier.Candidate
+	foreign uint32 // the other host that it links to
+	next    *answer
 }
 
 // pages is a queue of them.
@@ -96,6 +98,7 @@ func (w *web) begin(seed uint64) {
 	w.rand = rand.New(rand.NewPCG(seed, uint64(len(w.Own))))
 	w.made = slices.Clone(w.Own)
 	w.ahead = make([]pages, len(w.Own))
+	w.left = make([]int, len(w.Own))
 }
 
 // known is how many addresses the crawl has met.
@@ -156,11 +159,16 @@ func appendURL(b []byte, host, n uint32) []byte {
 // prepare makes pages ahead, so that the hosts of the next n turns have theirs.
 func (w *web) prepare(n int, hash func([]byte) uint64) {
 	want := make(map[uint32]int, min(n, len(w.Turns)))
-	for i := range n {
+	most := n + len(w.Turns)
+	for i := 0; n > 0 && i < most; i++ {
 		h := w.Turns[i%len(w.Turns)]
 		want[h]++
 		if w.ahead[h].n < want[h] {
 			w.ahead[h].push(w.page(h, hash))
+		}
+		// Others come before their turn, as soon as they are linked to.
+		if w.left[h] > 0 {
+			n--
 		}
 	}
 }
@@ -176,12 +184,15 @@ func (w *web) take(host uint32, hash func([]byte) uint64) *answer {
 	w.asked = append(w.asked, host)
 	w.Own[host] += newOwn
 	w.Completed++
+	w.left[host] += newOwn - 1
+	w.left[a.foreign]++
 	return a
 }
 
 // takeBare gives a page without links.
 func (w *web) takeBare(host uint32) *answer {
 	w.asked = append(w.asked, host)
+	w.left[host]--
 	return &answer{visit: w.visit(host)}
 }
 
@@ -227,6 +238,7 @@ func (w *web) page(h uint32, hash func([]byte) uint64) *answer {
 		g := w.rand.Uint32N(uint32(len(w.Own)))
 		link(g, w.Foreign[g]*2+1, true)
 		w.Foreign[g]++
+		a.foreign = g
 	}
 	return a
 }
@@ -282,6 +294,7 @@ func (w *web) seeds(hash func([]byte) uint64, add func([]frontier.Candidate) err
 		for range each {
 			url := appendURL(nil, uint32(h), w.Own[h]*2)
 			w.Own[h]++
+			w.left[h]++
 			c := frontier.Candidate{FP: hash(url)}
 			c.URL, c.Kind = string(url), uint8(page.KindSeed)
 			links = append(links, c)
