@@ -89,11 +89,11 @@ COUNT     ?= 6
 bench-compare: ## compare the benchmarks with those of the commit BASE=... (PKG= and BENCH= select, COUNT=6 times in turns)
 	@[ -n "$(BASE)" ] || { echo "which commit? make bench-compare BASE=HEAD~3 PKG=./page BENCH=Parse" >&2; exit 2; }
 	@set -e; dir=$$(mktemp -d); \
-	trap 'git worktree remove --force "$$dir/base" 2>/dev/null || :; rm -rf "$$dir"; git worktree prune' EXIT; trap 'exit 130' INT TERM; \
+	trap 'git worktree remove --force "$$dir/base" 2>/dev/null || :; rm -rf "$$dir"' EXIT; trap 'exit 130' INT TERM; \
 	git worktree add -q --detach "$$dir/base" "$(BASE)"; \
 	run() { (cd "$$1" && $(GOBENCH) $(PKG)) >"$$dir/out" || { cat "$$dir/out" >&2; exit 1; }; cat "$$dir/out" >>"$$dir/$$2.txt"; }; \
 	n=0; while [ $$n -lt $(COUNT) ]; do n=$$((n+1)); echo "round $$n of $(COUNT)" >&2; \
-		run "$$dir/base" base; run . tree; \
+		if [ $$((n%2)) = 1 ]; then run "$$dir/base" base; run . tree; else run . tree; run "$$dir/base" base; fi; \
 	done; \
 	$(BENCHSTAT) "$(BASE)=$$dir/base.txt" "working tree=$$dir/tree.txt"
 
