@@ -175,9 +175,11 @@ func (g *growth) grow(ctx context.Context, mark uint64) (r row, err error) {
 	}
 	g.parts = slices.DeleteFunc(parts, func(m part) bool { return m.known < mark/2 })
 	g.parts = g.parts[max(0, len(g.parts)-partsAtMark):]
+	g.say("%d hosts, %d known, %d pending", r.hosts, r.known, c.Pending)
 	if err := g.drain(ctx, d); err != nil {
 		return r, err
 	}
+	g.say("%d hosts, %d known, %d pending", r.hosts, r.known, d.f.Counts().Pending)
 	r.size = d.file.Size()
 	err = d.close()
 	d = nil
@@ -192,7 +194,10 @@ func (g *growth) drain(ctx context.Context, d *driver) error {
 		if c.Pending <= keep {
 			return nil
 		}
-		if _, err := d.run(ctx, int(min(uint64(g.portion), c.Pending-keep)), g.web.takeBare); err != nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := d.complete(int(min(uint64(g.portion), c.Pending-keep)), g.web.takeBare); err != nil {
 			return err
 		}
 		g.web.served()
