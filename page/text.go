@@ -90,14 +90,13 @@ const (
 	high = 0x80 * ones
 )
 
-// addASCII takes in up to 64 bytes of text, eight at a time, and returns how many: none that come after the first eight
-// bytes not all ASCII, nor what is left of fewer than eight. All text goes through here, and a look at each byte would cost
-// three times as much.
+// addASCII takes in up to 64 bytes of text, eight at a time, and returns how many: none from the first eight on that are not
+// all ASCII. Most text goes through here, and a look at each byte would cost twice as much.
 func (w *wordCount) addASCII(text []byte) int {
 	var letters, blanks uint64 // a bit for each byte
 	n := 0
-	for ; n < 64 && n+8 <= len(text); n += 8 {
-		b := binary.LittleEndian.Uint64(text[n:])
+	for n < 64 && n < len(text) {
+		b, size := firstBytes(text[n:])
 		if b&high != 0 {
 			break
 		}
@@ -108,6 +107,7 @@ func (w *wordCount) addASCII(text []byte) int {
 		blank := ^(b + (0x7f-' ')*ones) | (b + ones) // a space, a control character below it or 0x7f
 		letters |= gatherBits(alpha|digit) << (n & 63)
 		blanks |= gatherBits(blank) << (n & 63)
+		n += size
 	}
 	if n == 0 {
 		return 0
@@ -125,12 +125,23 @@ func (w *wordCount) addASCII(text []byte) int {
 	return n
 }
 
+// firstBytes returns up to eight bytes that text starts with, the first one lowest, and how many they are.
+func firstBytes(text []byte) (b uint64, size int) {
+	if len(text) >= 8 {
+		return binary.LittleEndian.Uint64(text), 8
+	}
+	for i, c := range text {
+		b |= uint64(c) << (8 * i & 63)
+	}
+	return b, len(text)
+}
+
 // gatherBits returns the high bits of the bytes of b.
 func gatherBits(b uint64) uint64 { return (b & high >> 7) * 0x0102040810204080 >> 56 }
 
 // addRunes takes in some text, character by character, and returns how many bytes it was.
 func (w *wordCount) addRunes(text []byte) int {
-	const some = 64
+	const some = 16
 	i, n, open := 0, w.n, w.open
 	for ; i < len(text) && i < some; i++ {
 		c := text[i]
