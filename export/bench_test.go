@@ -14,19 +14,23 @@ func benchFile(b *testing.B, n int) *storage.File {
 	b.Helper()
 	c := newCrawl(b)
 	for i := range n {
-		v := samplePage(i)
-		for j := range 8 {
-			v.Links = append(v.Links, storage.Link{
-				URL: fmt.Sprintf("https://example.org/section-%d/article-%d.html", i%40, i*8+j), Kind: 4, Anchor: "Read more about it",
-			})
-		}
-		c.add(v)
+		c.add(benchPage(i))
 		if c.batch.Len() == 256 {
 			c.commit()
 		}
 	}
 	c.commit()
 	return c.file
+}
+
+func benchPage(i int) *storage.Visit {
+	v := samplePage(i)
+	for j := range 8 {
+		v.Links = append(v.Links, storage.Link{
+			URL: fmt.Sprintf("https://example.org/section-%d/article-%d.html", i%40, i*8+j), Kind: 4, Anchor: "Read more about it",
+		})
+	}
+	return v
 }
 
 func BenchmarkPages(b *testing.B) {

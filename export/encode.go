@@ -29,6 +29,9 @@ func (t *table[R]) encoder(o Options) (*encoder[R], error) {
 	if o.Format >= formats {
 		return nil, fmt.Errorf("unknown %v", o.Format)
 	}
+	if !(o.Rest >= 0 && o.Rest <= maxRest) { // nor is it NaN
+		return nil, fmt.Errorf("a rest of %v, must be from 0 to %d", o.Rest, maxRest)
+	}
 	columns, err := t.choose(o.Columns)
 	if err != nil {
 		return nil, err

@@ -177,7 +177,7 @@ func pages(w io.Writer, f *storage.File, o Options, only storage.Outcome) (int, 
 		return 0, err
 	}
 	var row pageRow
-	err = walk(f, last, func(seq uint64, event []byte) (bool, error) {
+	err = walk(f, last, o.Rest, func(seq uint64, event []byte) (bool, error) {
 		kind := storage.KindOf(event)
 		if kind != storage.KindVisit {
 			return true, known(kind)

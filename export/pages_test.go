@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -263,6 +264,11 @@ func TestRefusedColumns(t *testing.T) {
 	}
 	if CheckPages(Options{Format: formats}) == nil {
 		t.Error("an unknown format is accepted")
+	}
+	for _, rest := range []float64{-1, math.NaN(), math.Inf(1), maxRest + 1} {
+		if CheckPages(Options{Rest: rest}) == nil {
+			t.Errorf("a rest of %v is accepted", rest)
+		}
 	}
 }
 

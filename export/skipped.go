@@ -77,7 +77,7 @@ func Skipped(w io.Writer, f *storage.File, o Options, still func(url []byte) boo
 	if err != nil {
 		return 0, err
 	}
-	again, err := skippedAgain(f, last)
+	again, err := skippedAgain(f, last, o.Rest)
 	if err != nil {
 		return 0, err
 	}
@@ -87,7 +87,7 @@ func Skipped(w io.Writer, f *storage.File, o Options, still func(url []byte) boo
 	}
 	held := heldRows{out: &out, still: still}
 	var row skipRow
-	err = eachSkip(f, last, func(skip uint64, h *storage.LinksHead) bool {
+	err = eachSkip(f, last, o.Rest, func(skip uint64, h *storage.LinksHead) bool {
 		l := &h.Links.Link
 		if counts, ok := again.last[again.fingerprint(l.URL)]; ok && counts != skip {
 			return true
@@ -105,9 +105,9 @@ func Skipped(w io.Writer, f *storage.File, o Options, still func(url []byte) boo
 
 // eachSkip calls do for every skipped link up to the event last, numbered from
 // 0. do returns false to have the transaction end after the event.
-func eachSkip(f *storage.File, last uint64, do func(skip uint64, h *storage.LinksHead) bool, flush func() error) error {
+func eachSkip(f *storage.File, last uint64, rest float64, do func(skip uint64, h *storage.LinksHead) bool, flush func() error) error {
 	var skip uint64
-	return walk(f, last, func(_ uint64, event []byte) (bool, error) {
+	return walk(f, last, rest, func(_ uint64, event []byte) (bool, error) {
 		kind := storage.KindOf(event)
 		if kind != storage.KindSkip {
 			return true, known(kind)
@@ -135,7 +135,7 @@ type repeats struct {
 
 // skippedAgain finds the addresses that were skipped more than once. Those that
 // the filter wrongly takes for such do no harm: their only skip is their last.
-func skippedAgain(f *storage.File, last uint64) (*repeats, error) {
+func skippedAgain(f *storage.File, last uint64, rest float64) (*repeats, error) {
 	var known uint64
 	err := f.View(func(r *storage.Reader) error {
 		s, err := r.State()
@@ -154,7 +154,7 @@ func skippedAgain(f *storage.File, last uint64) (*repeats, error) {
 		met:  make([]uint64, 1<<bits.Len64(max(min(known, uint64(f.Size())/16, 1<<26), 1<<10)/8)),
 		last: map[uint64]uint64{},
 	}
-	err = eachSkip(f, last, func(skip uint64, h *storage.LinksHead) bool {
+	err = eachSkip(f, last, rest, func(skip uint64, h *storage.LinksHead) bool {
 		if fp := r.fingerprint(h.Links.Link.URL); r.meet(fp) {
 			r.last[fp] = skip
 		}
