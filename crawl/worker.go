@@ -214,7 +214,9 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 		page.IsHTML(r.Header.Get("Content-Type"), r.Body):
 		w.parse(url, &r, res)
 	}
-	w.log.Debug("asked", "url", url, "status", r.Status, "class", r.Class, "took", r.Total.Round(time.Millisecond), "bytes", r.Transferred)
+	if w.log.Enabled(ctx, slog.LevelDebug) { // for the arguments alone cost memory
+		w.log.Debug("asked", "url", url, "status", r.Status, "class", r.Class, "took", r.Total.Round(time.Millisecond), "bytes", r.Transferred)
+	}
 	return res
 }
 
