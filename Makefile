@@ -73,7 +73,7 @@ fuzz: ## run each fuzz target for a minute
 PKG       ?= ./...
 BENCH     ?= .
 BENCHTIME ?= 100ms
-GOBENCH    = $(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -timeout 10m
+GOBENCH    = $(GO) test -short -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) -timeout 10m
 bench: ## run the Go benchmarks, briefly: two minutes (PKG=./page BENCH=Parse BENCHTIME=2s)
 	$(GOBENCH) $(PKG)
 
