@@ -114,25 +114,41 @@ func New(file *storage.File, o Options) (*Crawl, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: rules of spelling: %w", storage.ErrTooNew, err)
 	}
-	f, err := frontier.Load(file, o.frontierOptions())
-	if err != nil {
-		return nil, err
-	}
-	c := &Crawl{
-		file: file, frontier: f, settings: o.Settings, input: o.Input, log: o.Log, transport: o.Transport,
-		speller: speller, hash: f.Hasher(),
-	}
+	c := &Crawl{file: file, settings: o.Settings, input: o.Input, log: o.Log, transport: o.Transport, speller: speller}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
+	}
+	if err := c.load(); err != nil {
+		return nil, err
 	}
 	text, err := json.Marshal(c.settings)
 	if err != nil {
 		return nil, err
 	}
-	c.changed = string(text) != string(f.Settings())
-	c.source, c.sourceKnown = f.Source(c.settings.SeedsFile)
-	c.progress.Store(&Progress{Counts: f.Counts()})
+	c.changed = string(text) != string(c.frontier.Settings())
+	c.source, c.sourceKnown = c.frontier.Source(c.settings.SeedsFile)
+	c.progress.Store(&Progress{Counts: c.frontier.Counts()})
 	return c, nil
+}
+
+// load brings the frontier to where the log ends.
+func (c *Crawl) load() error {
+	f, damage, err := frontier.Restore(c.file, c.settings.frontierOptions())
+	if err != nil {
+		return err
+	}
+	var last uint64
+	if err := c.file.View(func(r *storage.Reader) error { last = r.Last(); return nil }); err != nil {
+		return err
+	}
+	switch behind := last - f.Seq(); {
+	case damage != nil:
+		c.log.Warn("the checkpoint cannot be used; it is made anew from the log", "events", behind, "error", damage)
+	case behind > worthTelling && f.Seq() == 0:
+		c.log.Warn("there is no checkpoint; it is made from the log", "events", behind)
+	}
+	c.frontier, c.hash = f, f.Hasher()
+	return f.CatchUp(c.file)
 }
 
 // Counts are the totals that the crawl starts from. Not to be called while Run
@@ -209,6 +225,8 @@ const (
 	// From here on it is said what a host asks for.
 	longWait  = 10 * time.Second
 	longDelay = 2 * time.Second
+	// worthTelling is from how many events on it takes a while to read them.
+	worthTelling = 500_000
 	// reviewSlice is how many events, or links in them, a review of skipped links
 	// takes at once.
 	reviewSlice = 2000
@@ -322,23 +340,28 @@ func (l *loop) at(t time.Time) time.Time {
 
 // followClock sets the crawl's clock by the machine's when the two part: a
 // machine that slept has not counted the time, and a user may set its clock.
-func (l *loop) followClock() {
+func (l *loop) followClock() error {
 	by := time.Now().Round(0).Sub(l.now())
 	if by.Abs() < time.Second {
-		return
+		return nil
 	}
 	l.log.Info("the machine slept or its clock was set", "by", by.Round(time.Second))
 	l.start = l.start.Add(by)
 	if !l.oldest.IsZero() {
 		l.oldest = l.oldest.Add(by)
 	}
-	l.frontier.ClockMoved(by)
+	l.touch()
+	return l.frontier.ClockMoved(by, l.now())
 }
 
 func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 	l.onDisk = l.frontier.Seq()
 	l.summary.Before = l.frontier.Counts()
-	l.summary.Unclean = l.frontier.Start(l.now(), os.Getpid(), l.settings.Workers+commitEvents)
+	var err error
+	l.summary.Unclean, err = l.frontier.Start(l.now(), os.Getpid(), l.settings.Workers+commitEvents)
+	if err != nil {
+		return err
+	}
 	if l.changed {
 		if err := l.remember(); err != nil {
 			return err
@@ -426,7 +449,9 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 			l.summary.BadSeeds += st.bad
 			l.summary.SeedsErr = st.err
 		case <-ticker.C:
-			l.followClock()
+			if err := l.followClock(); err != nil {
+				return err
+			}
 			l.publish(feeding)
 		case <-timer.C:
 		case <-deadline:
@@ -995,9 +1020,11 @@ func (l *loop) over(feeding bool) (bool, error) {
 func (l *loop) finish() error {
 	l.frontier.Stop()
 	l.seal()
-	err := l.committed(<-l.done)
+	if err := l.committed(<-l.done); err != nil {
+		return err
+	}
 	l.publish(false)
-	return err
+	return l.frontier.Rest(l.file)
 }
 
 func (l *loop) publish(feeding bool) {

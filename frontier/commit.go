@@ -23,6 +23,7 @@ func (f *Frontier) Seal(now time.Time) *storage.Batch {
 	at := now.UnixNano()
 	f.leastLeft(at)
 	b.State = storage.State{Counts: f.Counts(), Run: f.run, Out: f.marks(at)}
+	f.checkpoint(b)
 	f.batch, f.spare = f.spare, nil
 	f.batch.Reset(f.seq + 1)
 	f.sealed, f.staged = f.staged, f.sealed[:0]
@@ -50,15 +51,18 @@ func (f *Frontier) marks(at int64) []storage.Mark {
 			marks = append(marks, m)
 		}
 	}
-	slices.SortFunc(marks, func(a, b storage.Mark) int {
-		return cmp.Or(cmp.Compare(a.Job.Host, b.Job.Host), cmp.Compare(a.Job.Ord, b.Job.Ord))
-	})
+	slices.SortFunc(marks, func(a, b storage.Mark) int { return compareJobs(a.Job, b.Job) })
 	return marks
+}
+
+func compareJobs(a, b storage.JobID) int {
+	return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Ord, b.Ord))
 }
 
 // Committed tells that the sealed batch is on disk: the jobs it brought may be
 // handed out from now on.
 func (f *Frontier) Committed() {
+	f.spare.Written()
 	for _, p := range f.sealed {
 		h := f.hosts.at(p.host)
 		h.queue.push(p.place, p.count)

@@ -3,6 +3,7 @@ package frontier
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 // changes folded state, while loading as well as while crawling.
 func (f *Frontier) fold(seq uint64, event []byte) error {
 	f.seq = seq
+	f.journal.weight += eventWeight
 	err := f.foldEvent(seq, event)
 	if err != nil && !errors.Is(err, storage.ErrDamaged) {
 		err = fmt.Errorf("%w: %w", storage.ErrDamaged, err)
@@ -108,7 +110,9 @@ func (f *Frontier) admit(seq uint64, links *storage.LinkBlock, seeds bool) error
 	}
 	for i := 0; links.Next(); i++ {
 		u := links.Link.URL
-		f.seen.put(f.hash(u), admitted)
+		fp := f.hash(u)
+		f.seen.put(fp, admitted)
+		f.journal.sawAddress(fp)
 		f.counts.Admitted++
 		f.counts.Pending++
 		if seeds {
@@ -138,6 +142,7 @@ func (f *Frontier) push(p push) {
 		f.counts.Hosts++
 	}
 	h.left += uint32(p.count)
+	f.journal.pushed(p)
 	if f.loading {
 		h.queue.push(p.place, p.count)
 		return
@@ -168,6 +173,7 @@ func (f *Frontier) foldSkip(seq uint64, event []byte) error {
 			now = min(now, st)
 		}
 		f.seen.put(fp, now)
+		f.journal.sawAddress(fp)
 	}
 	return s.Links.Err()
 }
@@ -305,10 +311,24 @@ func (f *Frontier) foldEdit(seq uint64, event []byte) error {
 		if e.Upto >= f.review.upto {
 			f.review = review{}
 		}
+	case storage.EditWaits:
+		f.foldWaits(e.Time*int64(time.Millisecond), e.Upto)
 	default:
 		return errors.New("an edit that this pawl does not know")
 	}
 	return nil
+}
+
+// foldWaits moves and shortens all stored waits after a jump of the clock.
+func (f *Frontier) foldWaits(at int64, backMilliseconds uint64) {
+	back := int64(min(backMilliseconds, math.MaxInt64/uint64(time.Millisecond))) * int64(time.Millisecond)
+	for _, r := range f.retries {
+		r.due = min(r.due-back, at+int64(maxHold))
+	}
+	for h := range f.hosts.all() {
+		h.moveWaits(back)
+		h.capWaits(at)
+	}
 }
 
 func (f *Frontier) host(id storage.JobID) (*host, error) {

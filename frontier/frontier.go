@@ -35,6 +35,10 @@ type Options struct {
 	Adaptive        bool          // the gap is as long as the last answer took, within 100 ms and 10 s; Delay is not used
 	IgnoreRobots    bool
 	MaxPagesPerHost int // 0: no limit
+
+	// CheckpointEvery is after how many events and links a checkpoint is due at
+	// the earliest, an event counting for four; 0: after some 45,000 pages.
+	CheckpointEvery int
 }
 
 // Defaults are the options of a polite crawl: one connection a host, adaptive
@@ -49,6 +53,8 @@ func (o *Options) validate() error {
 		return errors.New("the number of connections per host must be at most 10000")
 	case o.Delay < 0 || o.Delay > maxDelay:
 		return fmt.Errorf("the delay must be from 0 to %v", maxDelay)
+	case o.CheckpointEvery < 0:
+		return errors.New("the events between checkpoints must not be negative")
 	case o.MaxPagesPerHost < 0:
 		return errors.New("the number of pages per host must not be negative")
 	}
@@ -127,6 +133,8 @@ type Frontier struct {
 	// Origins whose robots.txt is known by the same batches.
 	stagedRobots, sealedRobots []storage.JobID
 	loading                    bool
+	journal                    journal
+	check                      checkpointer
 	run                        storage.Run
 	// How far leastLeft has come round, and the longest so far.
 	leftNext    int
@@ -148,8 +156,53 @@ type review struct {
 	done uint64 // looked at up to here
 }
 
-// Load folds the whole log of a crawl file.
+// Load gives the frontier where the log of a crawl file ends, from its newest
+// checkpoint and the events after it. It is Restore and CatchUp.
 func Load(file *storage.File, o Options) (*Frontier, error) {
+	f, _, err := Restore(file, o)
+	if err != nil {
+		return nil, err
+	}
+	return f, f.CatchUp(file)
+}
+
+// Fold gives the same from the log alone, as if there was no checkpoint.
+func Fold(file *storage.File, o Options) (*Frontier, error) {
+	f, err := newFrontier(file, o)
+	if err != nil {
+		return nil, err
+	}
+	return f, f.foldLog(file, false)
+}
+
+// Restore gives the frontier as of the newest checkpoint of a crawl file. To be
+// used it must be brought to the end of the log by CatchUp. When there is none
+// that makes sense it is empty, and damage, which is ErrDamaged, says what was
+// wrong with the checkpoint; nil: there was none.
+func Restore(file *storage.File, o Options) (f *Frontier, damage, err error) {
+	f, err = newFrontier(file, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	damage = f.restore(file)
+	if damage == nil {
+		return f, nil, nil
+	}
+	if !errors.Is(damage, storage.ErrDamaged) {
+		return nil, nil, damage
+	}
+	f, err = newFrontier(file, o)
+	if err == nil && !file.IsReadOnly() {
+		err = file.DropCheckpoint()
+	}
+	return f, damage, err
+}
+
+// CatchUp folds the events that have come after the checkpoint. When these are
+// very many and the file is open for writing, it writes checkpoints on the way.
+func (f *Frontier) CatchUp(file *storage.File) error { return f.foldLog(file, !file.IsReadOnly()) }
+
+func newFrontier(file *storage.File, o Options) (*Frontier, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
@@ -165,6 +218,16 @@ func Load(file *storage.File, o Options) (*Frontier, error) {
 		suspects: map[storage.JobID]storage.Mark{},
 		loading:  true,
 	}
+	f.check.every = checkpointWeight
+	if o.CheckpointEvery > 0 {
+		f.check.every = o.CheckpointEvery
+	}
+	return f, nil
+}
+
+// foldLog folds the log from where the frontier stands to its end, and makes it
+// ready for a run.
+func (f *Frontier) foldLog(file *storage.File, keep bool) error {
 	var last uint64
 	var state storage.State
 	err := file.View(func(r *storage.Reader) (err error) {
@@ -173,16 +236,25 @@ func Load(file *storage.File, o Options) (*Frontier, error) {
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = file.Walk(1, last, func(seq uint64, event []byte) error {
-		if seq != f.seq+1 {
-			return fmt.Errorf("%w: event %d follows event %d", storage.ErrDamaged, seq, f.seq)
+	f.journal.on = keep
+	for f.seq < last {
+		err := file.Walk(f.seq+1, min(last, f.seq+catchUpEvents), func(seq uint64, event []byte) error {
+			if seq != f.seq+1 {
+				return fmt.Errorf("%w: event %d follows event %d", storage.ErrDamaged, seq, f.seq)
+			}
+			return f.fold(seq, event)
+		})
+		if err != nil {
+			return err
 		}
-		return f.fold(seq, event)
-	})
-	if err != nil {
-		return nil, err
+		if keep && f.journal.weight > 4*f.interval() {
+			f.freeze()
+			if err := f.write(file); err != nil {
+				return err
+			}
+		}
 	}
 	f.loading = false
 	f.run = state.Run
@@ -194,14 +266,15 @@ func Load(file *storage.File, o Options) (*Frontier, error) {
 	f.counts.LeastLeft = state.Counts.LeastLeft
 	f.batch = &storage.Batch{First: f.seq + 1}
 	f.spare = new(storage.Batch)
-	return f, nil
+	return nil
 }
 
 // Start begins a run at the given time. After an unclean end no host is asked
 // before its gap has passed since then, because a request may have gone out
 // that the file does not know of; and the first window jobs, like those that
-// were out, are handed out as Careful.
-func (f *Frontier) Start(now time.Time, pid, window int) (unclean bool) {
+// were out, are handed out as Careful. What it appends, if anything, belongs
+// into the first commit of the run.
+func (f *Frontier) Start(now time.Time, pid, window int) (unclean bool, err error) {
 	unclean = f.run.Running
 	f.run = storage.Run{
 		Number: f.run.Number + 1, Running: true, PID: pid, Started: now.UnixMilli(), Unclean: f.run.Unclean,
@@ -214,27 +287,28 @@ func (f *Frontier) Start(now time.Time, pid, window int) (unclean bool) {
 	}
 	at := now.UnixNano()
 	f.patience = at + int64(patience)
+	if f.waitsTooLong(now) {
+		// A jump of the clock has made them so.
+		if err := f.append(&storage.Edit{Edit: storage.EditWaits, Time: now.UnixMilli()}); err != nil {
+			return unclean, err
+		}
+	}
 	for h := range f.hosts.all() {
-		h.capWaits(at)
 		h.pardon(at)
 		h.sent = min(max(h.lastSent, f.run.Unclean*int64(time.Millisecond)), at)
 		f.wake(h)
 	}
-	return unclean
+	return unclean, nil
 }
 
-// ClockMoved tells that the crawl's clock was set to another time: forward
-// after the machine slept, or as the user set it. Gaps begin anew with the new
-// time, so that nothing is asked too soon. Waits that were stored as times pass
-// with it when it goes forward; when it goes back they are moved along, or they
-// would last for as long as it went.
-func (f *Frontier) ClockMoved(by time.Duration) {
+// ClockMoved tells that the crawl's clock was set to another time, which is
+// now: forward after the machine slept, or as the user set it. Gaps begin anew
+// with the new time, so that nothing is asked too soon. Waits that were stored
+// as times pass with it when it goes forward; when it goes back they are moved
+// along, or they would last for as long as it went, and that is appended.
+func (f *Frontier) ClockMoved(by time.Duration, now time.Time) error {
 	d := int64(by)
-	back := max(-d, 0)
 	f.patience += d
-	for _, r := range f.retries {
-		r.due -= back
-	}
 	for h := range f.hosts.all() {
 		if h.sent != 0 {
 			h.sent += d
@@ -242,9 +316,15 @@ func (f *Frontier) ClockMoved(by time.Duration) {
 		if h.slot != 0 {
 			h.slot += d
 		}
-		h.moveWaits(back)
+	}
+	var err error
+	if back := -by.Milliseconds(); back > 0 {
+		err = f.append(&storage.Edit{Edit: storage.EditWaits, Time: now.UnixMilli(), Upto: uint64(back)})
+	}
+	for h := range f.hosts.all() {
 		f.wake(h)
 	}
+	return err
 }
 
 // Stop marks the run as cleanly ended; the next commit stores it.

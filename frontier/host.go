@@ -237,6 +237,30 @@ func (h *host) gate(o *Options) int64 {
 	return max(max(h.sent, h.slot)+int64(h.gap(o)), h.hold())
 }
 
+// waitsTooLong tells whether a stored wait ends more than maxHold from now, as
+// none can unless the clock has jumped.
+func (f *Frontier) waitsTooLong(now time.Time) bool {
+	at := now.UnixMilli() * int64(time.Millisecond)
+	latest := at + int64(maxHold)
+	for _, r := range f.retries {
+		if r.due > latest {
+			return true
+		}
+	}
+	for h := range f.hosts.all() {
+		if max(h.origins[0].expires, h.origins[1].expires) > latest {
+			return true
+		}
+		if t := h.trouble; t != nil {
+			most := max(t.hold, t.gaveUpUntil, t.robots[0].due, t.robots[0].until, t.robots[1].due, t.robots[1].until)
+			if most > latest || t.throttleSince > at {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // capWaits shortens stored waits that a jump of the clock has made too long.
 func (h *host) capWaits(at int64) {
 	latest := at + int64(maxHold)
@@ -256,10 +280,7 @@ func (h *host) capWaits(at int64) {
 	for i := range t.robots {
 		t.robots[i].due, t.robots[i].until = min(t.robots[i].due, latest), min(t.robots[i].until, latest)
 	}
-	for _, r := range t.retries {
-		r.due = min(r.due, latest)
-	}
-	heap.Init(&t.retries)
+	heap.Init(&t.retries) // they have changed before
 }
 
 // moveWaits moves stored waits when the clock was set back by so much.

@@ -97,8 +97,9 @@ func (r *rig) hostBytes(n int) float64 {
 	for i := range shards {
 		seen += 8*uint64(cap(r.f.seen.admitted.shards[i].slots)) + 9*uint64(cap(r.f.seen.refused.shards[i].slots))
 	}
-	// Neither are buffers that do not grow with the number of hosts.
-	buffers := []any{r.f.batch, r.f.spare, r.f.staged, r.f.sealed, r.f.stagedRobots, r.f.sealedRobots}
+	// Neither are buffers that do not grow with the number of hosts, and what the
+	// next checkpoint is to hold.
+	buffers := []any{r.f.journal, r.f.batch, r.f.spare, r.f.staged, r.f.sealed, r.f.stagedRobots, r.f.sealedRobots}
 	r.f = nil
 	defer runtime.KeepAlive(buffers)
 	return float64(with-heapInUse()-seen) / float64(n)

@@ -63,7 +63,7 @@ func TestClockIsSetBack(t *testing.T) {
 	r.fetched(r.want("http://a.test/1"))
 	r.again(r.want("http://b.test/1"), 2*time.Minute)
 	r.pass(-8 * time.Hour)
-	r.f.ClockMoved(-8 * time.Hour)
+	r.ok(r.f.ClockMoved(-8*time.Hour, r.now))
 	r.wakes(time.Minute)
 	r.pass(time.Minute)
 	r.fetched(r.want("http://a.test/2"))
@@ -80,7 +80,7 @@ func TestClockGoesForward(t *testing.T) {
 	r.fetched(r.want("http://a.test/1"))
 	r.again(r.want("http://b.test/1"), 2*time.Hour)
 	r.pass(3 * time.Hour)
-	r.f.ClockMoved(3 * time.Hour)
+	r.ok(r.f.ClockMoved(3*time.Hour, r.now))
 	r.none()
 	r.pass(time.Minute)
 	if jobs := r.take(); len(jobs) != 2 {

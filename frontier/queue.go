@@ -33,6 +33,14 @@ type group struct {
 
 const httpsBit = 1 << 15
 
+func newGroup(at place, ord uint32, count int) group {
+	g := group{seq: at.seq, ord: ord, first: at.index, count: uint16(count)}
+	if at.https {
+		g.count |= httpsBit
+	}
+	return g
+}
+
 func (g *group) size() uint32 { return uint32(g.count &^ httpsBit) }
 
 // place is where a job's address stands in the log.
@@ -44,14 +52,10 @@ type place struct {
 
 // push appends count jobs.
 func (q *queue) push(at place, count int) {
-	c := uint16(count)
-	if at.https {
-		c |= httpsBit
-	}
 	if q.open == nil {
 		q.open = &backlog{next: q.base}
 	}
-	q.open.groups = append(q.open.groups, group{seq: at.seq, ord: q.total, first: at.index, count: c})
+	q.open.groups = append(q.open.groups, newGroup(at, q.total, count))
 	q.total += uint32(count)
 }
 
@@ -83,6 +87,20 @@ func (q *queue) isDone(ord uint32) bool {
 	}
 	i := ord - q.base&^63
 	return int(i/64) < len(q.open.done) && q.open.done[i/64]>>(i%64)&1 != 0
+}
+
+// doneBits are the bits of the finished jobs from base on, as short as can be.
+// Bits below base say nothing.
+func (q *queue) doneBits() []uint64 {
+	if q.open == nil || len(q.open.done) == 0 {
+		return nil
+	}
+	bits := slices.Clone(q.open.done)
+	bits[0] = bits[0] >> (q.base % 64) << (q.base % 64)
+	for len(bits) > 0 && bits[len(bits)-1] == 0 {
+		bits = bits[:len(bits)-1]
+	}
+	return bits
 }
 
 // finish marks a job as finished. It fails when the job is not an unfinished

@@ -100,6 +100,7 @@ func (s *sim) options() Options {
 	if s.chance(10) {
 		o.MaxPagesPerHost = 1 + s.rng.IntN(40)
 	}
+	o.CheckpointEvery = 1 + s.rng.IntN(600)
 	return o
 }
 
@@ -870,6 +871,9 @@ func (s *sim) stopCleanly() {
 		s.fail("a clean stop leaves %+v", b.State)
 	}
 	s.ok(s.file.Commit(b))
+	if s.chance(70) {
+		s.ok(s.f.Rest(s.file))
+	}
 	s.m.marks = nil
 	s.durable = s.m.clone()
 	s.log("stopped")

@@ -22,6 +22,8 @@ type rig struct {
 	f    *Frontier
 	o    Options
 	now  time.Time
+	// committed, if any, sees each batch after it is on disk.
+	committed func(*storage.Batch)
 }
 
 // window is how many jobs are Careful after an unclean end.
@@ -51,7 +53,8 @@ func (r *rig) load() {
 	f, err := Load(r.file, r.o)
 	r.ok(err)
 	r.f = f
-	f.Start(r.now, 1, window)
+	_, err = f.Start(r.now, 1, window)
+	r.ok(err)
 }
 
 // reopen is a new process: whatever was not committed is gone.
@@ -69,12 +72,17 @@ func (r *rig) stop() {
 	r.tb.Helper()
 	r.f.Stop()
 	r.commit()
+	r.ok(r.f.Rest(r.file))
 	r.reopen()
 }
 
 func (r *rig) commit() {
 	r.tb.Helper()
-	r.ok(r.file.Commit(r.f.Seal(r.now)))
+	b := r.f.Seal(r.now)
+	r.ok(r.file.Commit(b))
+	if r.committed != nil {
+		r.committed(b)
+	}
 	r.f.Committed()
 }
 
@@ -261,12 +269,27 @@ func (t *table) contents() map[uint64]standing {
 	return all
 }
 
-// isPure checks that a frontier folded from the file anew is what the crawl
-// has in memory. Everything must be committed.
+// isPure checks that a frontier made from the file anew is what the crawl has
+// in memory, by the newest checkpoint as well as by the whole log. Everything
+// must be committed.
 func (r *rig) isPure() {
 	r.tb.Helper()
-	cold, err := Load(r.file, r.o)
+	cold, damage, err := Restore(r.file, r.o)
 	r.ok(err)
+	r.ok(damage)
+	cold.journal.on = false
+	r.ok(cold.foldLog(r.file, false))
+	r.isSame("file", cold)
+	whole, err := Fold(r.file, r.o)
+	r.ok(err)
+	r.isSame("log", whole)
+	if a, b := cold.Digest(), whole.Digest(); a != b {
+		r.tb.Fatalf("the checkpoint comes to %+v, the log to %+v", a, b)
+	}
+}
+
+func (r *rig) isSame(name string, cold *Frontier) {
+	r.tb.Helper()
 	for id, t := range cold.retries {
 		// What is out waits nowhere.
 		if r.f.out[id] != nil || slices.Contains(r.f.deferred, id) {
@@ -281,7 +304,7 @@ func (r *rig) isPure() {
 		}
 	}
 	if live, cold := folded(r.f), folded(cold); live != cold {
-		r.tb.Fatalf("the frontier in memory is not that of the file:\n%s", difference(live, cold))
+		r.tb.Fatalf("the frontier in memory is not that of the %s:\n%s", name, difference(live, cold))
 	}
 }
 

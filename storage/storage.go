@@ -621,6 +621,12 @@ func (b *Batch) Reset(first uint64) {
 	b.buf = b.buf[:0]
 	b.ends = b.ends[:0]
 	b.State = State{}
+	b.Written()
+}
+
+// Written lets go of the pieces of a checkpoint, which may be large, as soon as
+// they are committed.
+func (b *Batch) Written() {
 	clear(b.Pieces)
 	b.Pieces, b.Checkpoint = b.Pieces[:0], nil
 }

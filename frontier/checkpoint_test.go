@@ -1,0 +1,300 @@
+package frontier
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"pawl/storage"
+)
+
+// crawlSome fetches pages that bring new links on several hosts, and leaves
+// something of everything behind: waiting retries, skipped links, a robots.txt
+// that is to be asked for again, a host that was given up.
+func (r *rig) crawlSome(pages int) {
+	r.tb.Helper()
+	for n := range pages {
+		j, ok := r.next()
+		if !ok {
+			r.commit() // what it brings may be waited for
+			if at, waits := r.f.Wake(); waits && at.After(r.now) {
+				r.now = at
+			}
+			continue
+		}
+		r.pass(time.Millisecond)
+		r.f.Release(&j, r.now)
+		switch {
+		case j.Robots && n%5 == 3:
+			r.ok(r.f.Robots(&j, &storage.Host{
+				Ask: storage.Ask{Asked: true, Time: r.now.UnixMilli(), Throttled: n%2 == 0}, State: storage.RobotsRetry,
+				Attempt: j.Attempt, Due: r.now.Add(time.Second).UnixMilli(),
+			}, 0))
+		case j.Robots:
+			r.ok(r.f.Robots(&j, &storage.Host{
+				Ask: storage.Ask{Asked: true, Time: r.now.UnixMilli()}, State: storage.RobotsRules, Text: "User-agent: *\nDisallow: /x\n",
+				Delay: 5, Expires: r.now.Add(time.Hour).UnixMilli(),
+			}, 0))
+		case n%7 == 5 && j.Attempt < 3:
+			r.ok(r.f.Retry(&j, &storage.Retry{
+				Ask: storage.Ask{Asked: true, Time: r.now.UnixMilli(), Throttled: true}, Attempt: j.Attempt,
+				Due: r.now.Add(time.Minute).UnixMilli(), Raw: j.URL + "?raw", Class: storage.Throttled,
+			}, time.Second))
+		default:
+			links := r.candidates(
+				fmt.Sprintf("https://h%d.test/%d/a", n%50, n), fmt.Sprintf("https://h%d.test/%d/b", n%50, n),
+				fmt.Sprintf("http://h%d.test/%d", n%13, n), fmt.Sprintf("http://new%d.test/", n))
+			links = append(links, r.refused(storage.OutOfScope, fmt.Sprintf("http://other.test/%d", n%40))...)
+			r.ok(r.f.Finish(&j, r.answer(storage.Fetched), links, 0))
+		}
+		if n%16 == 0 {
+			r.commit()
+		}
+	}
+	r.commit()
+}
+
+// checkpointRig is a crawl with plenty in it.
+func checkpointRig(tb testing.TB, every int) *rig {
+	o := Defaults()
+	o.Adaptive, o.PerHost, o.CheckpointEvery = false, 3, every
+	r := newRig(tb, o)
+	_, err := r.f.AddSeeds(r.candidates("http://a.test/x/", "https://b.test/"), &storage.Source{Path: "/seeds", Size: 9, MTime: 5, Offset: 9}, r.now)
+	r.ok(err)
+	r.ok(r.f.Remember([]byte(`{"a":1}`), r.now))
+	r.commit()
+	return r
+}
+
+// stands gives the newest complete checkpoint of the file.
+func (r *rig) stands() (c storage.Checkpoint) {
+	r.tb.Helper()
+	r.ok(r.file.View(func(reader *storage.Reader) (err error) {
+		c, _, err = reader.Checkpoint()
+		return err
+	}))
+	return c
+}
+
+func TestStartReadsTheCheckpointAndWhatCameAfter(t *testing.T) {
+	r := checkpointRig(t, 1<<40)
+	r.crawlSome(800)
+	r.f.Stop()
+	r.commit()
+	if c := r.stands(); c.Seq != 0 {
+		t.Fatalf("a checkpoint that nobody asked for: %+v", c)
+	}
+	r.f.check.every = 1 // this is not a small crawl
+	r.ok(r.f.Rest(r.file))
+	last := r.f.Seq()
+	f, damage, err := Restore(r.file, r.o)
+	if err != nil || damage != nil || f.Seq() != last {
+		t.Fatalf("restored up to event %d of %d: %v, %v", f.Seq(), last, damage, err)
+	}
+	r.isPure()
+	r.reopen()
+	r.isPure()
+	r.crawlSome(300)
+	r.isPure()
+	if c := r.stands(); c.Seq != last {
+		t.Errorf("the checkpoint is that of event %d, want %d", c.Seq, last)
+	}
+	// A file that is only read gets none.
+	r.ok(r.file.Close())
+	file, err := storage.Open(r.path, true)
+	r.ok(err)
+	r.file = file
+	f, err = Load(file, r.o)
+	r.ok(err)
+	if f.Seq() <= last || r.stands().Seq != last {
+		t.Errorf("event %d, checkpoint %d", f.Seq(), r.stands().Seq)
+	}
+}
+
+// A checkpoint goes out a few pieces a commit, and whenever the process dies on
+// the way the file is what the log says.
+func TestCheckpointIsSpreadOverCommits(t *testing.T) {
+	r := checkpointRig(t, 4000)
+	// Heads of a few hundred KB, so that one takes several commits.
+	var urls []string
+	for i := range 4000 {
+		urls = append(urls, fmt.Sprintf("http://a-host-with-a-rather-long-name-%04d.seeds.test/", i))
+	}
+	_, err := r.f.AddSeeds(r.candidates(urls...), nil, r.now)
+	r.ok(err)
+	commits, completed, deaths, coming := 0, 0, 0, false
+	r.committed = func(b *storage.Batch) {
+		size := 0
+		for i := range b.Pieces {
+			size += b.Pieces[i].Size()
+		}
+		if size > piecesABatch+2*storage.PieceSize {
+			t.Fatalf("%d bytes of a checkpoint in one commit", size)
+		}
+		if size > 0 {
+			commits++
+		}
+		coming = size > 0 && b.Checkpoint == nil
+		if b.Checkpoint != nil {
+			completed++
+		}
+	}
+	for completed < 4 {
+		r.crawlSome(16)
+		if coming && deaths < 2*(completed+1) {
+			deaths++
+			r.reopen()
+			r.isPure()
+		}
+	}
+	if deaths < 3 || commits < 2*completed {
+		t.Errorf("%d checkpoints were completed in %d commits with %d deaths on the way", completed, commits, deaths)
+	}
+	r.reopen()
+	r.isPure()
+	found, err := r.file.Check(3)
+	if err != nil || len(found) > 0 {
+		t.Errorf("%v, %v", found, err)
+	}
+}
+
+func TestDamagedCheckpointIsMadeAnewFromTheLog(t *testing.T) {
+	complete := func(r *rig, change func(*storage.Checkpoint)) {
+		c := r.stands()
+		change(&c)
+		r.ok(r.file.WriteCheckpoint(nil, &c))
+	}
+	overwrite := func(r *rig, part storage.Part, number uint64, value []byte) {
+		c := r.stands()
+		r.ok(r.file.WriteCheckpoint([]storage.Piece{storage.NewPiece(part, number, value)}, &c))
+	}
+	for _, c := range []struct {
+		name   string
+		damage func(*rig)
+	}{
+		{"a bit of the fingerprints is flipped", func(r *rig) { r.flip(storage.PartSeen, 0) }},
+		{"a bit of the queue is flipped", func(r *rig) { r.flip(storage.PartQueue, 0) }},
+		{"a bit of the heads is flipped", func(r *rig) { r.flip(storage.PartHeads, storage.HeadNumber(r.stands().Generation, 0)) }},
+		{"a piece of fingerprints is missing", func(r *rig) { complete(r, func(c *storage.Checkpoint) { c.Seen++ }) }},
+		{"a piece of fingerprints too few", func(r *rig) { complete(r, func(c *storage.Checkpoint) { c.Seen-- }) }},
+		{"a piece of the queue too few", func(r *rig) { complete(r, func(c *storage.Checkpoint) { c.Queue-- }) }},
+		{"heads of another generation", func(r *rig) { complete(r, func(c *storage.Checkpoint) { c.Generation++ }) }},
+		{"no heads", func(r *rig) { complete(r, func(c *storage.Checkpoint) { c.Heads = 0 }) }},
+		{"of another event", func(r *rig) { complete(r, func(c *storage.Checkpoint) { c.Seq-- }) }},
+		{"of an event to come", func(r *rig) { complete(r, func(c *storage.Checkpoint) { c.Seq += 5 }) }},
+		{"it says that it is huge", func(r *rig) { complete(r, func(c *storage.Checkpoint) { c.Known = 1 << 60 }) }},
+		{"pieces of nonsense", func(r *rig) { complete(r, func(c *storage.Checkpoint) { c.Seen = 1 << 50 }) }},
+		{"empty fingerprints", func(r *rig) { overwrite(r, storage.PartSeen, 0, nil) }},
+		{"fingerprints cut off", func(r *rig) { overwrite(r, storage.PartSeen, 0, []byte{9, 0, 0, 0, 1}) }},
+		{"groups cut off", func(r *rig) { overwrite(r, storage.PartQueue, 0, []byte{1, 0x80}) }},
+		{"groups of a host that is not there", func(r *rig) { overwrite(r, storage.PartQueue, 0, []byte{1, 0xFF, 0x7F, 0, 2}) }},
+		{"more jobs than the host has", func(r *rig) {
+			overwrite(r, storage.PartQueue, 0, bytes.Repeat([]byte{1, 0, 0, 0xFE, 3}, 500))
+		}},
+		{"heads of nonsense", func(r *rig) {
+			overwrite(r, storage.PartHeads, storage.HeadNumber(r.stands().Generation, 0), []byte("nonsense"))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := checkpointRig(t, 500)
+			r.crawlSome(600)
+			if r.stands().Generation < 2 {
+				t.Fatalf("checkpoint %+v", r.stands())
+			}
+			c.damage(r)
+			// One that only reads says so and leaves it.
+			r.ok(r.file.Close())
+			file, err := storage.Open(r.path, true)
+			r.ok(err)
+			r.file = file
+			f, damage, err := Restore(file, r.o)
+			if err != nil || !errors.Is(damage, storage.ErrDamaged) || f.Seq() != 0 {
+				t.Fatalf("restored up to event %d: %v, %v", f.Seq(), damage, err)
+			}
+			r.ok(f.CatchUp(file))
+			// The next run makes it anew.
+			r.reopen()
+			r.isPure()
+			r.crawlSome(400)
+			r.isPure()
+			if c := r.stands(); c.Seq == 0 {
+				t.Error("no new checkpoint came")
+			}
+			r.reopen()
+			r.isPure()
+		})
+	}
+}
+
+// flip changes a bit of a piece in the file.
+func (r *rig) flip(part storage.Part, number uint64) {
+	r.tb.Helper()
+	var value []byte
+	r.ok(r.file.View(func(reader *storage.Reader) error {
+		b, err := reader.Piece(part, number)
+		value = bytes.Clone(b)
+		return err
+	}))
+	r.ok(r.file.Close())
+	whole, err := os.ReadFile(r.path)
+	r.ok(err)
+	at := bytes.LastIndex(whole, value)
+	if at < 0 {
+		r.tb.Fatal("the piece is not in the file")
+	}
+	for ; at >= 0; at = bytes.LastIndex(whole, value) { // also where it stood before
+		whole[at+len(value)/2] ^= 0x10
+	}
+	r.ok(os.WriteFile(r.path, whole, 0o600))
+	r.file, err = storage.Open(r.path, false)
+	r.ok(err)
+}
+
+// A log without a checkpoint that is very long gets some while it is folded, so
+// that a process that dies of the wait does not begin anew.
+func TestLongLogGetsCheckpointsOnTheWay(t *testing.T) {
+	r := checkpointRig(t, 1<<40)
+	for range 3 * catchUpEvents / 1000 {
+		for range 1000 {
+			r.ok(r.f.Remember([]byte(`{}`), r.now))
+		}
+		r.commit()
+	}
+	r.crawlSome(100)
+	r.o.CheckpointEvery = 100
+	f, err := Load(r.file, r.o)
+	r.ok(err)
+	if c := r.stands(); c.Generation < 2 || c.Seq < catchUpEvents || f.Seq() != r.f.Seq() {
+		t.Errorf("checkpoint %+v, event %d", c, f.Seq())
+	}
+	r.isPure()
+}
+
+func TestClockSetBackIsFolded(t *testing.T) {
+	r := checkpointRig(t, 1<<40)
+	r.crawlSome(200)
+	r.pass(-30 * time.Minute)
+	before := r.f.Seq()
+	r.ok(r.f.ClockMoved(-30*time.Minute, r.now))
+	if r.f.Seq() != before+1 {
+		t.Error("the log does not say so")
+	}
+	r.commit()
+	r.isPure()
+	// A process that starts with a clock of last month finds waits of the future.
+	r.pass(-30 * 24 * time.Hour)
+	r.reopen()
+	r.commit()
+	r.isPure()
+	if r.f.waitsTooLong(r.now) {
+		t.Error("waits reach further than a day")
+	}
+	seq := r.f.Seq()
+	r.reopen()
+	if r.f.Seq() != seq {
+		t.Error("a start that changes nothing is in the log")
+	}
+}

@@ -1,0 +1,432 @@
+package frontier
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"pawl/storage"
+	"pawl/weburl"
+)
+
+// The heads of a checkpoint are records, each a byte that says what it is and
+// its fields; docs/format.md lists them. A record never goes over the end of a
+// piece.
+const (
+	headGeneral byte = 1 + iota
+	headRoot
+	headFolders
+	headSource
+	headHost
+	headRetry
+)
+
+// Bits of a host's record.
+const (
+	hostAlive byte = 1 << iota
+	hostHTTP       // what is known of its robots.txt for http follows
+	hostHTTPS
+	hostOpen // it has unfinished jobs in the queue
+	hostTrouble
+)
+
+// headWriter cuts records into pieces.
+type headWriter struct {
+	pieces [][]byte
+	b      []byte
+}
+
+// begin begins a record.
+func (w *headWriter) begin(kind byte) {
+	if len(w.b) >= storage.PieceSize {
+		w.cut()
+	}
+	if w.b == nil {
+		w.b = make([]byte, 0, storage.PieceSize+storage.PieceSize/8)
+	}
+	w.b = append(w.b, kind)
+}
+
+func (w *headWriter) cut() {
+	w.pieces = append(w.pieces, w.b)
+	w.b = nil
+}
+
+func (w *headWriter) uint(n uint64) { w.b = binary.AppendUvarint(w.b, n) }
+func (w *headWriter) byte(c byte)   { w.b = append(w.b, c) }
+
+// time writes nanoseconds that are whole milliseconds.
+func (w *headWriter) time(ns int64) { w.uint(uint64(ns / int64(time.Millisecond))) }
+
+func (w *headWriter) string(s string) {
+	w.uint(uint64(len(s)))
+	w.b = append(w.b, s...)
+}
+
+func (w *headWriter) job(id storage.JobID) {
+	w.uint(uint64(id.Host))
+	w.uint(uint64(id.Ord))
+}
+
+// heads gives everything that is folded but fingerprints and groups, as of the
+// last event: also the jobs that are not yet in their queues count.
+func (f *Frontier) heads() [][]byte {
+	w := &headWriter{}
+	w.begin(headGeneral)
+	w.uint(f.seq)
+	counts := f.counts
+	counts.LeastLeft = 0
+	text, err := json.Marshal(counts)
+	if err != nil {
+		panic("frontier: counts: " + err.Error())
+	}
+	w.string(string(text))
+	w.string(string(f.settings))
+	for _, n := range []uint64{f.review.upto, f.review.done, f.firstOutside, f.lastHost, f.lastFolder, f.lastReview} {
+		w.uint(n)
+	}
+	for _, name := range f.rootHosts {
+		w.begin(headRoot)
+		w.string(name)
+		w.byte(bit(f.roots[name], 1))
+	}
+	folders := make([]uint64, 0, f.prefixes.n)
+	for i := range f.prefixes.shards {
+		for _, fp := range f.prefixes.shards[i].slots {
+			if fp != 0 {
+				folders = append(folders, fp)
+			}
+		}
+	}
+	slices.Sort(folders)
+	for part := range slices.Chunk(folders, 1024) {
+		w.begin(headFolders)
+		w.uint(uint64(len(part)))
+		for _, fp := range part {
+			w.b = binary.LittleEndian.AppendUint64(w.b, fp)
+		}
+	}
+	paths := make([]string, 0, len(f.sources))
+	for path := range f.sources {
+		paths = append(paths, path)
+	}
+	slices.Sort(paths)
+	for _, path := range paths {
+		s := f.sources[path]
+		w.begin(headSource)
+		w.string(path)
+		w.uint(uint64(s.Size))
+		w.uint(uint64(s.MTime))
+		w.uint(uint64(s.Offset))
+	}
+	staged := map[uint32]stagedJobs{}
+	for _, p := range f.staged {
+		s := staged[p.host]
+		staged[p.host] = stagedJobs{groups: s.groups + 1, jobs: s.jobs + uint32(p.count)}
+	}
+	for h := range f.hosts.all() {
+		w.host(h, staged[h.id])
+	}
+	ids := make([]storage.JobID, 0, len(f.retries))
+	for id := range f.retries {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, compareJobs)
+	for _, id := range ids {
+		r := f.retries[id]
+		w.begin(headRetry)
+		w.job(id)
+		w.uint(r.seq)
+		w.uint(uint64(r.index))
+		w.byte(bit(r.https, 1))
+		w.byte(r.attempt)
+		w.byte(r.hops)
+		w.time(r.due)
+		w.string(r.raw)
+		w.uint(r.event)
+	}
+	w.cut()
+	return w.pieces
+}
+
+// stagedJobs are those that are folded, and not in their host's queue before
+// they are on disk.
+type stagedJobs struct {
+	groups int
+	jobs   uint32
+}
+
+func bit(on bool, b byte) byte {
+	if on {
+		return b
+	}
+	return 0
+}
+
+func (w *headWriter) host(h *host, staged stagedJobs) {
+	w.begin(headHost)
+	w.string(h.name)
+	q := &h.queue
+	groups := len(q.groups()) + staged.groups
+	flags := bit(h.alive, hostAlive) | bit(groups > 0, hostOpen)
+	flags |= bit(h.origins[0].isFolded(), hostHTTP) | bit(h.origins[1].isFolded(), hostHTTPS)
+	t := h.trouble
+	if t != nil && t.isFolded() {
+		flags |= hostTrouble
+	}
+	w.byte(flags)
+	for _, n := range []uint32{q.total + staged.jobs, q.base, h.left, h.took, h.fetched} {
+		w.uint(uint64(n))
+	}
+	w.uint(uint64(h.throttles))
+	w.byte(byte(h.good))
+	w.byte(h.penalty)
+	w.byte(byte(h.gaveUp))
+	w.time(h.lastSent)
+	if groups > 0 {
+		w.uint(uint64(groups))
+		done := q.doneBits()
+		w.uint(uint64(len(done)))
+		for _, bits := range done {
+			w.uint(bits)
+		}
+	}
+	for i, flag := range schemeFlags {
+		if o := &h.origins[i]; flags&flag != 0 {
+			w.byte(byte(o.state))
+			w.uint(o.copy)
+			w.time(o.expires)
+			w.uint(uint64(o.delay))
+		}
+	}
+	if flags&hostTrouble == 0 {
+		return
+	}
+	w.time(t.hold)
+	w.time(t.throttleSince)
+	w.time(t.gaveUpUntil)
+	w.uint(t.gaveUpBy)
+	for i := range t.robots {
+		u := &t.robots[i]
+		w.time(u.due)
+		w.string(u.next)
+		w.byte(u.attempt)
+		w.byte(u.hops)
+		w.byte(byte(u.class))
+		w.time(u.until)
+		w.uint(u.by)
+	}
+}
+
+var schemeFlags = [2]byte{hostHTTP, hostHTTPS}
+
+// isFolded tells whether anything is known of the robots.txt by the log.
+func (o *origin) isFolded() bool {
+	return o.state != storage.RobotsNone || o.copy != 0 || o.expires != 0 || o.delay != 0
+}
+
+// isFolded tells whether there is any trouble beside what follows from other
+// records.
+func (t *trouble) isFolded() bool {
+	return t.hold != 0 || t.throttleSince != 0 || t.gaveUpUntil != 0 || t.gaveUpBy != 0 || t.robots != [2]unsettled{}
+}
+
+// headReader takes heads over into a new frontier, and then the groups of jobs.
+type headReader struct {
+	*Frontier
+	decoder
+	general bool
+	// How much room is made for groups at the most: what the heads say of them
+	// may be a lie, and a group takes some bytes of the file.
+	limit  uint64
+	totals []uint32 // of hosts: jobs in the groups so far
+}
+
+func (d *headReader) time() int64 { return d.int() * int64(time.Millisecond) }
+
+func (d *headReader) job() storage.JobID {
+	return storage.JobID{Host: uint32(d.upTo(1<<32 - 1)), Ord: uint32(d.upTo(1<<32 - 1))}
+}
+
+func (d *headReader) uint32() uint32 { return uint32(d.upTo(1<<32 - 1)) }
+
+// read takes a piece of the heads over.
+func (d *headReader) read(b []byte) error {
+	d.decoder = decoder{b: b}
+	for len(d.b) > 0 {
+		var err error
+		switch d.byte() {
+		case headGeneral:
+			err = d.readGeneral()
+		case headRoot:
+			name := d.string()
+			d.roots[name] = d.byte()&1 != 0
+			d.rootHosts = append(d.rootHosts, name)
+		case headFolders:
+			for fps := d.take(8 * d.upTo(1<<20)); len(fps) > 0; fps = fps[8:] {
+				d.prefixes.put(binary.LittleEndian.Uint64(fps), 0)
+			}
+		case headSource:
+			s := storage.Source{Path: d.string()}
+			s.Size, s.MTime, s.Offset = d.int(), d.int(), d.int()
+			d.sources[s.Path] = s
+		case headHost:
+			err = d.readHost()
+		case headRetry:
+			err = d.readRetry()
+		default:
+			d.fail()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if d.failed {
+		return errPiece
+	}
+	return nil
+}
+
+func (d *headReader) readGeneral() error {
+	d.general = true
+	d.seq = d.uint()
+	if err := json.Unmarshal(d.bytes(), &d.counts); err != nil {
+		return err
+	}
+	if settings := d.bytes(); len(settings) > 0 {
+		d.settings = slices.Clone(settings)
+	}
+	for _, n := range []*uint64{&d.review.upto, &d.review.done, &d.firstOutside, &d.lastHost, &d.lastFolder, &d.lastReview} {
+		*n = d.uint()
+	}
+	return nil
+}
+
+func (d *headReader) readHost() error {
+	name := d.bytes()
+	if d.failed || d.hosts.find(string(name)) != nil {
+		return errors.New("a host that is there twice")
+	}
+	h := d.hosts.intern(string(name))
+	flags := d.byte()
+	q := &h.queue
+	for _, n := range []*uint32{&q.total, &q.base, &h.left, &h.took, &h.fetched} {
+		*n = d.uint32()
+	}
+	h.alive = flags&hostAlive != 0
+	h.throttles = uint16(d.upTo(1<<16 - 1))
+	h.good, h.penalty, h.gaveUp = uint16(d.byte()), d.byte(), storage.Class(d.byte())
+	h.lastSent = d.time()
+	if flags&hostOpen != 0 {
+		q.open = &backlog{next: q.base}
+		if n := d.upTo(d.limit); !d.failed {
+			d.limit -= n
+			q.open.groups = make([]group, 0, n)
+		}
+		for range d.upTo(uint64(len(d.b))) {
+			q.open.done = append(q.open.done, d.uint())
+		}
+	}
+	if q.base > q.total || (q.open == nil) != (q.base == q.total) {
+		return fmt.Errorf("host %s: %d of %d jobs are finished", h.name, q.base, q.total)
+	}
+	for i, flag := range schemeFlags {
+		if o := &h.origins[i]; flags&flag != 0 {
+			o.state = storage.RobotsState(d.byte())
+			o.copy, o.expires, o.delay = d.uint(), d.time(), d.uint32()
+		}
+	}
+	if flags&hostTrouble == 0 {
+		return nil
+	}
+	t := h.inTrouble()
+	t.hold, t.throttleSince, t.gaveUpUntil, t.gaveUpBy = d.time(), d.time(), d.time(), d.uint()
+	for i := range t.robots {
+		u := &t.robots[i]
+		u.due, u.next = d.time(), d.string()
+		u.attempt, u.hops, u.class = d.byte(), d.byte(), storage.Class(d.byte())
+		u.until, u.by = d.time(), d.uint()
+	}
+	return nil
+}
+
+func (d *headReader) readRetry() error {
+	id := d.job()
+	r := &retry{ord: id.Ord, heap: -1}
+	r.seq, r.index, r.https = d.uint(), uint16(d.upTo(storage.MaxLinks)), d.byte()&1 != 0
+	r.attempt, r.hops, r.due = d.byte(), d.byte(), d.time()
+	r.raw, r.event = d.string(), d.uint()
+	h, err := d.host(id)
+	if err != nil {
+		return err
+	}
+	if d.retries[id] != nil {
+		return fmt.Errorf("job %d of host %s waits twice", id.Ord, h.name)
+	}
+	d.retries[id] = r
+	h.inTrouble().retries.push(r)
+	return nil
+}
+
+// end checks that the heads are those of the event seq, and makes the errands
+// of robots.txt files that are under way.
+func (d *headReader) end(seq uint64) error {
+	if !d.general || d.seq != seq {
+		return fmt.Errorf("heads of event %d", d.seq)
+	}
+	known := d.hosts.n
+	for h := range d.hosts.all() {
+		for i := range h.origins {
+			if s := h.origins[i].state; s == storage.RobotsRetry || s == storage.RobotsRedirect {
+				d.resumeErrand(h, i == 1)
+			}
+		}
+	}
+	if d.hosts.n != known {
+		return errors.New("a robots.txt stands on a host that is not known")
+	}
+	d.totals = make([]uint32, known)
+	return nil
+}
+
+// resumeErrand has a robots.txt asked for again.
+func (d *headReader) resumeErrand(h *host, https bool) {
+	h.origin(https).busy = true
+	id, scheme := storage.JobID{Host: h.id, Ord: storage.OrdRobotsHTTP}, "http://"
+	if https {
+		id.Ord, scheme = storage.OrdRobotsHTTPS, "https://"
+	}
+	url := h.robotsURL(https, weburl.URL(scheme+h.name+"/"))
+	d.addErrand(d.hosts.intern(weburl.URL(url).Host()), errand{id: id, url: url, due: h.unsettled(https).due})
+}
+
+// group takes a group over when it has unfinished jobs.
+func (d *headReader) group(p push) error {
+	if int(p.host) >= len(d.totals) {
+		return fmt.Errorf("host %d is not known", p.host)
+	}
+	q := &d.hosts.at(p.host).queue
+	ord := d.totals[p.host]
+	end := ord + uint32(p.count)
+	if end < ord || end > q.total {
+		return fmt.Errorf("host %d has more than %d jobs", p.host, q.total)
+	}
+	d.totals[p.host] = end
+	if end > q.base {
+		q.open.groups = append(q.open.groups, newGroup(p.place, ord, p.count))
+	}
+	return nil
+}
+
+// endOfQueue checks that all groups were there.
+func (d *headReader) endOfQueue() error {
+	for h := range d.hosts.all() {
+		if n := d.totals[h.id]; n != h.queue.total {
+			return fmt.Errorf("host %s has %d jobs instead of %d", h.name, n, h.queue.total)
+		}
+	}
+	return nil
+}

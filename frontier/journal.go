@@ -1,0 +1,216 @@
+package frontier
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+
+	"pawl/storage"
+)
+
+// journal is what the fold has added since the last checkpoint to the parts of
+// it that only grow.
+type journal struct {
+	on     bool     // a checkpoint may be made of it
+	seen   []uint64 // fingerprints that got a standing, in the order of the log
+	queue  [][]byte // groups of jobs, as pieces; the last one is being filled
+	last   uint64   // seq of the last group in it
+	weight int      // how long it would take to fold all this from the log
+}
+
+// What an event and a link in it weigh: about what they cost when they are
+// folded.
+const (
+	eventWeight = 4
+	linkWeight  = 1
+)
+
+func (j *journal) sawAddress(fp uint64) {
+	if j.on {
+		j.seen = append(j.seen, fp)
+	}
+	j.weight += linkWeight
+}
+
+// groupBytes is more than a group ever takes, with the checksum of a piece.
+const groupBytes = 32
+
+// pushed notes a group of jobs: how much higher its seq is than that of the
+// group before in the piece, then host, index, and count with the scheme in the
+// lowest bit, each an unsigned varint.
+func (j *journal) pushed(p push) {
+	if !j.on {
+		return
+	}
+	n := len(j.queue) - 1
+	if n < 0 || len(j.queue[n]) > storage.PieceSize-groupBytes {
+		j.queue = append(j.queue, make([]byte, 0, storage.PieceSize))
+		j.last = 0
+		n++
+	}
+	b := binary.AppendUvarint(j.queue[n], p.place.seq-j.last)
+	b = binary.AppendUvarint(b, uint64(p.host))
+	b = binary.AppendUvarint(b, uint64(p.place.index))
+	count := uint64(p.count) << 1
+	if p.place.https {
+		count |= 1
+	}
+	j.queue[n] = binary.AppendUvarint(b, count)
+	j.last = p.place.seq
+}
+
+// reset empties the journal; its pieces belong to somebody else now.
+func (j *journal) reset() { *j = journal{on: j.on, seen: j.seen[:0]} }
+
+// A piece of fingerprints: their number (4 bytes, little-endian), the
+// fingerprints in rising order (8 bytes each, little-endian), a byte: 1 when
+// standings follow, else 0, and then a byte for each, its standing.
+const (
+	pieceFingerprints = storage.PieceSize / 8
+	seenHeader        = 4
+)
+
+// sortedSeen gives the journal's fingerprints in rising order, each once.
+func (j *journal) sortedSeen() []uint64 {
+	slices.Sort(j.seen)
+	return slices.Compact(j.seen)
+}
+
+// seenPieces gives the standings that the journal's fingerprints have now,
+// beginning with piece number first.
+func (j *journal) seenPieces(s *set, first uint64) (pieces []storage.Piece) {
+	for fps := range slices.Chunk(j.sortedSeen(), pieceFingerprints) {
+		pieces = append(pieces, storage.NewPiece(storage.PartSeen, first+uint64(len(pieces)), s.piece(fps)))
+	}
+	return pieces
+}
+
+func (s *set) piece(fps []uint64) []byte {
+	b := make([]byte, 0, seenHeader+9*len(fps)+8)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(fps)))
+	for _, fp := range fps {
+		b = binary.LittleEndian.AppendUint64(b, fp)
+	}
+	if s.refused.n == 0 {
+		return append(b, 0)
+	}
+	b = append(b, 1)
+	for _, fp := range fps {
+		st, _ := s.get(fp)
+		b = append(b, byte(st))
+	}
+	return b
+}
+
+var errPiece = errors.New("a piece that makes no sense")
+
+// putPiece puts what piece wrote.
+func (s *set) putPiece(b []byte) error {
+	if len(b) < seenHeader {
+		return errPiece
+	}
+	n := int(binary.LittleEndian.Uint32(b))
+	if b = b[seenHeader:]; n > len(b)/8 || len(b) <= 8*n {
+		return errPiece
+	}
+	fps, b := b[:8*n], b[8*n:]
+	standings := b[1:]
+	if b[0] > 1 || len(standings) != n*int(b[0]) {
+		return errPiece
+	}
+	if b[0] == 0 {
+		for i := 0; i < len(fps); i += 8 {
+			s.put(binary.LittleEndian.Uint64(fps[i:]), admitted)
+		}
+		return nil
+	}
+	for i := range n {
+		s.put(binary.LittleEndian.Uint64(fps[8*i:]), standing(standings[i]))
+	}
+	return nil
+}
+
+// queuePieces gives the groups of the journal, beginning with piece number
+// first.
+func (j *journal) queuePieces(first uint64) (pieces []storage.Piece) {
+	for i, b := range j.queue {
+		pieces = append(pieces, storage.NewPiece(storage.PartQueue, first+uint64(i), b))
+	}
+	return pieces
+}
+
+// readGroups calls do for each group that pushed wrote.
+func readGroups(b []byte, do func(push) error) error {
+	d := decoder{b: b}
+	seq := uint64(0)
+	for len(d.b) > 0 {
+		seq += d.uint()
+		p := push{host: uint32(d.upTo(1<<32 - 1)), place: place{seq: seq, index: uint16(d.upTo(storage.MaxLinks))}}
+		count := d.upTo(2*storage.MaxLinks + 1)
+		p.place.https, p.count = count&1 != 0, int(count>>1)
+		if d.failed {
+			return errPiece
+		}
+		if err := do(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decoder reads what the pieces of checkpoints are made of. After a failure it
+// gives zeros.
+type decoder struct {
+	b      []byte
+	failed bool
+}
+
+func (d *decoder) fail() {
+	d.b, d.failed = nil, true
+}
+
+func (d *decoder) uint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) upTo(limit uint64) uint64 {
+	v := d.uint()
+	if v > limit {
+		d.fail()
+		return 0
+	}
+	return v
+}
+
+func (d *decoder) int() int64 { return int64(d.uint()) }
+
+func (d *decoder) byte() byte {
+	if len(d.b) == 0 {
+		d.fail()
+		return 0
+	}
+	c := d.b[0]
+	d.b = d.b[1:]
+	return c
+}
+
+// bytes gives bytes of the piece itself.
+func (d *decoder) bytes() []byte { return d.take(d.uint()) }
+
+func (d *decoder) take(n uint64) []byte {
+	if n > uint64(len(d.b)) {
+		d.fail()
+		return nil
+	}
+	v := d.b[:n:n]
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) string() string { return string(d.bytes()) }
