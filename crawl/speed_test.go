@@ -38,6 +38,9 @@ import (
 //	go test ./crawl -run '^$' -bench Site
 //	go test ./crawl -run '^$' -bench Site -short                   a tenth of the pages, in seconds
 //	go test ./crawl -run '^$' -bench Site -speed.profile cpu.prof  writes the CPU profile of the last crawl of pawl
+//
+// The profile is split by go tool pprof -top -focus and -ignore: pawl/weburl is resolving, pawl/page without it parsing,
+// pawl/fetch and net/http fetching, pawl/storage and bbolt storing, pawl/frontier without those the queue.
 var (
 	speedPages   = flag.Int("speed.pages", 20_000, "pages of the site")
 	speedRounds  = flag.Int("speed.rounds", 3, "crawls of each kind")
