@@ -202,20 +202,6 @@ func runSpeed(b *testing.B, role, root string) (c speedCost) {
 	return c
 }
 
-// report turns the time of a benchmark in one process into pages a second and CPU a page.
-func report(b *testing.B, pages int, cpu time.Duration) {
-	b.Helper()
-	b.ReportMetric(float64(pages)*float64(b.N)/b.Elapsed().Seconds(), "pages/s")
-	b.ReportMetric(float64(cpu.Microseconds())/float64(pages)/float64(b.N), "cpu-µs/page")
-}
-
-// cpuTime is what this process has used, user and system.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // speedProcess is what a process does that the benchmark has started.
 func speedProcess(role string) error {
 	if role == "server" {
