@@ -683,26 +683,25 @@ func (l *loop) settle(r *result) error {
 	return l.frontier.Finish(j, v, r.links, r.retryAfter)
 }
 
-// judge fills in the reasons of the result's links, and lets the target of a
-// seed's redirect join the scope.
+// judge fills in the reasons of the result's links that are not known yet, and
+// lets the target of a seed's redirect join the scope.
 func (l *loop) judge(r *result) {
 	o := r.task.job.Found.Origin
+	var target weburl.URL // of a seed's redirect
+	if r.visit.Outcome == storage.Redirected && o.Seed && len(r.links) > 0 {
+		target = weburl.URL(r.links[0].URL)
+	}
+	r.links = l.frontier.Unknown(r.links)
 	for i := range r.links {
 		c := &r.links[i]
-		if _, isAdmitted := l.frontier.Knows(c.FP); isAdmitted {
-			continue
-		}
 		child := storage.Origin{Depth: o.Depth + 1}
 		if c.Redirect {
 			child = storage.Origin{Depth: o.Depth, Hops: o.Hops + 1, Seed: o.Seed}
 		}
 		c.Reason = l.scope.judge(weburl.URL(c.URL), child, page.Kind(c.Kind), c.NoFollow)
 	}
-	if r.visit.Outcome != storage.Redirected || !o.Seed || len(r.links) == 0 {
-		return
-	}
-	target := weburl.URL(r.links[0].URL)
-	if !l.frontier.IsRoot(target) && r.links[0].Reason == storage.NoReason {
+	passes := len(r.links) == 0 || r.links[0].Reason == storage.NoReason
+	if target != "" && passes && !l.frontier.IsRoot(target) {
 		r.visit.Join = string(target)
 		if host := target.Host(); !l.frontier.IsRootHost(host) {
 			l.log.Info("a seed redirects here, so this host joins the scope", "host", host, "seed", r.task.job.URL)

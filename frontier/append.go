@@ -50,11 +50,40 @@ func (f *Frontier) Finish(j *Job, v *storage.Visit, links []Candidate, retryAfte
 	return f.afterAnswer(j, giveUp, blame(&v.Ask, v.Class), at)
 }
 
+// Unknown gives those of the links that are not admitted yet, in their order.
+// It changes the slice. Most links of a page are known; asking for all of them
+// at once is much faster than one by one, for the answers come from all over the
+// memory.
+func (f *Frontier) Unknown(links []Candidate) []Candidate {
+	f.seen.touch(links)
+	left := links[:0]
+	for i := range links {
+		if !f.seen.admitted.has(links[i].FP) {
+			if len(left) != i {
+				links[len(left)] = links[i]
+			}
+			left = links[:len(left)+1]
+		}
+	}
+	return left
+}
+
+// sifted is memory that sift uses again.
+type sifted struct {
+	fresh   []storage.Link
+	sorted  []storage.Link
+	refused []storage.SkipLink
+	origins []string
+	groups  []int
+	order   []int
+}
+
 // sift parts links into those to admit, sorted by origin so that each origin's
-// stand together, and those to record as skipped. parent is nil for seeds.
-func (f *Frontier) sift(links []Candidate, parent *storage.Origin) (fresh []storage.Link, refused []storage.SkipLink) {
-	var origins []string
-	var groups []int
+// stand together, and those to record as skipped. parent is nil for seeds. Both
+// are valid until the next call.
+func (f *Frontier) sift(links []Candidate, parent *storage.Origin) ([]storage.Link, []storage.SkipLink) {
+	s := &f.sifted
+	s.fresh, s.refused, s.origins, s.groups = s.fresh[:0], s.refused[:0], s.origins[:0], s.groups[:0]
 	for i := range links {
 		c := &links[i]
 		st, known := f.seen.get(c.FP)
@@ -64,16 +93,8 @@ func (f *Frontier) sift(links []Candidate, parent *storage.Origin) (fresh []stor
 		if c.Reason == storage.NoReason {
 			// Twice in one list: the second time it is not new.
 			f.seen.put(c.FP, admitted)
-			o := weburl.URL(c.URL).Origin()
-			g := slices.Index(origins[max(0, len(origins)-8):], o)
-			if g < 0 {
-				origins = append(origins, o)
-				g = len(origins) - 1
-			} else {
-				g += max(0, len(origins)-8)
-			}
-			fresh = append(fresh, c.Link)
-			groups = append(groups, g)
+			s.groups = append(s.groups, s.group(weburl.URL(c.URL).Origin()))
+			s.fresh = append(s.fresh, c.Link)
 			continue
 		}
 		var depth uint32
@@ -85,22 +106,32 @@ func (f *Frontier) sift(links []Candidate, parent *storage.Origin) (fresh []stor
 		}
 		if now := refusedAt(depth, c.NoFollow); !known || now < st {
 			f.seen.put(c.FP, now)
-			refused = append(refused, storage.SkipLink{Link: c.Link, Reason: c.Reason})
+			s.refused = append(s.refused, storage.SkipLink{Link: c.Link, Reason: c.Reason})
 		}
 	}
-	if len(origins) > 1 {
-		order := make([]int, len(fresh))
-		for i := range order {
-			order[i] = i
-		}
-		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(groups[a], groups[b]) })
-		sorted := make([]storage.Link, len(fresh))
-		for i, k := range order {
-			sorted[i] = fresh[k]
-		}
-		fresh = sorted
+	if len(s.origins) < 2 {
+		return s.fresh, s.refused
 	}
-	return fresh, refused
+	s.order, s.sorted = s.order[:0], s.sorted[:0]
+	for i := range s.fresh {
+		s.order = append(s.order, i)
+	}
+	slices.SortStableFunc(s.order, func(a, b int) int { return cmp.Compare(s.groups[a], s.groups[b]) })
+	for _, k := range s.order {
+		s.sorted = append(s.sorted, s.fresh[k])
+	}
+	return s.sorted, s.refused
+}
+
+// group numbers origins. Only the last few are looked at: one that comes again
+// late gets another number, and no more is lost than a little order.
+func (s *sifted) group(origin string) int {
+	recent := max(0, len(s.origins)-8)
+	if g := slices.Index(s.origins[recent:], origin); g >= 0 {
+		return recent + g
+	}
+	s.origins = append(s.origins, origin)
+	return len(s.origins) - 1
 }
 
 func (f *Frontier) appendLinks(foundOn string, at int64, parent storage.Origin, links []storage.Link) error {

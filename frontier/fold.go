@@ -101,8 +101,9 @@ func (f *Frontier) asked(h *host, a *storage.Ask) {
 
 // admit pushes the links of an event on their hosts' queues.
 func (f *Frontier) admit(seq uint64, links *storage.LinkBlock, seeds bool) error {
+	links.Reuse(f.text)
+	origin := f.origin // scheme://host of the run
 	var run push
-	var origin []byte // scheme://host of the run
 	flush := func() {
 		if run.count > 0 {
 			f.push(run)
@@ -132,6 +133,7 @@ func (f *Frontier) admit(seq uint64, links *storage.LinkBlock, seeds bool) error
 		}
 	}
 	flush()
+	f.origin = origin[:0]
 	return links.Err()
 }
 

@@ -133,6 +133,9 @@ type Frontier struct {
 	// Origins whose robots.txt is known by the same batches.
 	stagedRobots, sealedRobots []storage.JobID
 	loading                    bool
+	sifted                     sifted
+	text                       []byte // that addresses are read into
+	origin                     []byte // empty; memory for one
 	journal                    journal
 	check                      checkpointer
 	run                        storage.Run
@@ -217,6 +220,7 @@ func newFrontier(file *storage.File, o Options) (*Frontier, error) {
 		out:      map[storage.JobID]*storage.Mark{},
 		suspects: map[storage.JobID]storage.Mark{},
 		loading:  true,
+		text:     make([]byte, 4<<10),
 	}
 	f.check.every = checkpointWeight
 	if o.CheckpointEvery > 0 {

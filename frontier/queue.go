@@ -21,6 +21,7 @@ type backlog struct {
 	done   []uint64 // folded; bit i: job base&^63+i is finished
 	head   uint32   // the groups before are finished altogether
 	next   uint32   // how far jobs were handed out; at least base
+	found  uint32   // the group that was found last
 }
 
 // group is a run of jobs whose addresses stand side by side in one event.
@@ -70,10 +71,21 @@ func (q *queue) groups() []group {
 // find gives the place of an unfinished job.
 func (q *queue) find(ord uint32) (place, error) {
 	live := q.groups()
-	i := sort.Search(len(live), func(i int) bool { return live[i].ord > ord }) - 1
+	// Mostly it is the next one after the last that was found.
+	i := -1
+	if q.open != nil {
+		i = int(q.open.found) - int(q.open.head)
+	}
+	if i >= 0 && i < len(live) && live[i].ord+live[i].size() == ord {
+		i++
+	}
+	if i < 0 || i >= len(live) || ord-live[i].ord >= live[i].size() {
+		i = sort.Search(len(live), func(i int) bool { return live[i].ord > ord }) - 1
+	}
 	if i < 0 || ord-live[i].ord >= live[i].size() {
 		return place{}, fmt.Errorf("job %d is not in its host's queue", ord)
 	}
+	q.open.found = uint32(i) + q.open.head
 	g := &live[i]
 	return place{seq: g.seq, index: g.first + uint16(ord-g.ord), https: g.count&httpsBit != 0}, nil
 }
@@ -137,7 +149,7 @@ func (b *backlog) forget(base uint32) {
 		b.head++
 	}
 	if b.head > 32 && int(b.head) > len(b.groups)/2 {
-		b.groups, b.head = slices.Clone(b.groups[b.head:]), 0
+		b.groups, b.head, b.found = slices.Clone(b.groups[b.head:]), 0, 0
 	}
 }
 

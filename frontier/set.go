@@ -9,7 +9,8 @@ package frontier
 // table of their own: its answer costs one look at memory.
 type set struct {
 	admitted table
-	refused  table // with standings
+	refused  table  // with standings
+	touched  uint64 // makes the compiler keep what touch does
 }
 
 // len is the number of fingerprints.
@@ -36,6 +37,20 @@ func (s *set) put(fp uint64, st standing) {
 	if from.n > 0 {
 		from.remove(fp)
 	}
+}
+
+// touch looks where the fingerprints belong. Nothing depends on what it finds
+// there, so the processor need not wait for one look to begin the next; has is
+// quick then.
+func (s *set) touch(links []Candidate) {
+	var sum uint64
+	for i := range links {
+		fp := links[i].FP
+		if sh := &s.admitted.shards[fp>>56]; len(sh.slots) > 0 {
+			sum ^= sh.slots[sh.home(fp)]
+		}
+	}
+	s.touched = sum
 }
 
 // standing says how an address is known.

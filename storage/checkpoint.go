@@ -160,15 +160,14 @@ func (r *Reader) Checkpoint() (c Checkpoint, ok bool, err error) {
 // Piece gives the value of a piece, which is valid until the transaction ends.
 // Errors are ErrDamaged, also when it is not there.
 func (r *Reader) Piece(part Part, number uint64) ([]byte, error) {
+	var value []byte
+	// Not in a defer: what panics here is damage, see guarded.
 	r.ours = true
-	defer func() { r.ours = false }()
-	bucket := r.tx.Bucket(partBuckets[part])
-	if bucket == nil {
-		return nil, damage("checkpoint: there is no bucket %s", partBuckets[part])
+	if bucket := r.tx.Bucket(partBuckets[part]); bucket != nil {
+		binary.BigEndian.PutUint64(r.key[:], number)
+		value = bucket.Get(r.key[:])
 	}
-	var key [8]byte
-	binary.BigEndian.PutUint64(key[:], number)
-	value := bucket.Get(key[:])
+	r.ours = false
 	if value == nil {
 		return nil, damage("checkpoint: piece %d of %s is missing", number, partBuckets[part])
 	}

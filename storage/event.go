@@ -397,6 +397,7 @@ type LinkBlock struct {
 	r      reader
 	left   uint64
 	skips  bool
+	base   []byte // what the first address shares with, nil when it is read
 	url    []byte
 	Link   FoundLink
 	parent Origin
@@ -427,11 +428,19 @@ func (b *LinkBlock) Next() bool {
 	b.left--
 	shared := b.r.uvarint()
 	suffix := b.r.bytes()
-	if shared > uint64(len(b.url)) {
+	previous := b.url
+	if b.base != nil {
+		previous = b.base
+	}
+	if shared > uint64(len(previous)) {
 		b.r.fail("a link shares more than there is")
 	}
 	if b.r.err != nil {
 		return false
+	}
+	if b.base != nil {
+		b.url = append(b.url, b.base[:shared]...)
+		b.base = nil
 	}
 	b.url = append(b.url[:shared], suffix...)
 	kind := b.r.byte()
@@ -450,6 +459,10 @@ func (b *LinkBlock) Next() bool {
 	}
 	return b.r.err == nil
 }
+
+// Reuse has the addresses made in the given memory, as far as it goes. To be
+// called before the first Next.
+func (b *LinkBlock) Reuse(buf []byte) { b.url = buf[:0] }
 
 // Redirect tells whether the current link is the target of a redirect.
 func (l *FoundLink) Redirect() bool { return l.redirect }
@@ -685,7 +698,7 @@ func linkBlock(r *reader, base []byte, parent Origin) LinkBlock {
 		r.fail("too many links in one event")
 		b.left = 0
 	}
-	b.url = append(make([]byte, 0, len(base)+64), base...)
+	b.base = base
 	b.r = *r
 	return b
 }
@@ -898,6 +911,8 @@ func DecodeFound(event []byte, index int) (Found, error) {
 	default:
 		return f, fmt.Errorf("%w: a job points at an event without links", ErrDamaged)
 	}
+	var buf [512]byte
+	block.Reuse(buf[:])
 	for i := 0; block.Next(); i++ {
 		if i == index {
 			l := &block.Link

@@ -262,7 +262,7 @@ func writable(path string) error {
 
 const (
 	minAlloc = 256 << 10
-	maxAlloc = 64 << 20
+	maxAlloc = 32 << 20
 )
 
 func (f *File) open(readOnly bool) error {
@@ -404,17 +404,23 @@ type Reader struct {
 	tx               *bolt.Tx
 	meta, log, state *bolt.Bucket
 	size             int64 // of the file
+	cursor           *bolt.Cursor
+	key              [8]byte
 }
 
 // Event gives the stored bytes of an event, nil when there is none. They are
 // valid until the transaction ends.
 func (r *Reader) Event(seq uint64) []byte {
-	var key [8]byte
-	binary.BigEndian.PutUint64(key[:], seq)
 	r.ours = true
-	value := r.log.Get(key[:])
-	if value != nil {
+	if r.cursor == nil {
+		r.cursor = r.log.Cursor() // with room of its own, which Get would make each time
+	}
+	binary.BigEndian.PutUint64(r.key[:], seq)
+	key, value := r.cursor.Seek(r.key[:])
+	if bytes.Equal(key, r.key[:]) {
 		value = r.verified(seq, value)
+	} else {
+		value = nil
 	}
 	r.ours = false
 	return value
@@ -435,11 +441,14 @@ const checksumSize = 4
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// checksum is the CRC-32C of an event's seq and its bytes.
+// checksum is the CRC-32C of an event's seq, big-endian, and its bytes.
 func checksum(seq uint64, event []byte) uint32 {
-	var key [8]byte
-	binary.BigEndian.PutUint64(key[:], seq)
-	return crc32.Update(crc32.Checksum(key[:], castagnoli), castagnoli, event)
+	// By hand, as an array that is given away would be allocated.
+	crc := ^uint32(0)
+	for shift := 56; shift >= 0; shift -= 8 {
+		crc = castagnoli[byte(crc)^byte(seq>>shift)] ^ crc>>8
+	}
+	return crc32.Update(^crc, castagnoli, event)
 }
 
 // plausible panics on a value with a damaged length, which can say 2 GB, before
@@ -666,7 +675,7 @@ var errOrder = errors.New("storage: the batch does not come after the end of the
 // allocSize grows the file in steps that fit its size: a crawl of ten pages
 // shall not take 16 MB, one of ten million not sync at every commit.
 func (f *File) allocSize() int {
-	return int(min(max(f.Size()/8, minAlloc), maxAlloc))
+	return int(min(max(f.Size()/16, minAlloc), maxAlloc))
 }
 
 func (b *Batch) put(tx *bolt.Tx) error {

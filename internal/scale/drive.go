@@ -208,13 +208,10 @@ func (d *driver) handOut(left *int) error {
 
 func (d *driver) finish(j *frontier.Job, a *answer) error {
 	d.f.Release(j, d.f.Arrival(j, d.now, 0))
-	for i := range a.links {
-		// Which of them the scope has to judge.
-		d.f.Knows(a.links[i].FP)
-	}
+	links := d.f.Unknown(a.links) // which the scope has to judge
 	a.visit.Time = d.now.UnixMilli()
 	d.now = d.now.Add(tick / 2)
-	return d.f.Finish(j, &a.visit, a.links, 0)
+	return d.f.Finish(j, &a.visit, links, 0)
 }
 
 // source gives what comes of a job on a host.
