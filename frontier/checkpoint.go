@@ -44,7 +44,7 @@ const (
 	// restWeight is from when on a checkpoint is worth while at a clean stop.
 	restWeight = 1 << 14
 	// piecesABatch bounds the bytes of pieces that go with one batch of events.
-	piecesABatch = 5 * storage.PieceSize
+	piecesABatch = 15 * storage.PieceSize
 	// piecesAtRest bounds those of a transaction without events.
 	piecesAtRest = 4 << 20
 	// catchUpEvents is how many events a start folds before it looks whether that

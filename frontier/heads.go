@@ -33,6 +33,9 @@ const (
 	hostTrouble
 )
 
+// longRecord is more than most records take.
+const longRecord = 160
+
 // headWriter cuts records into pieces.
 type headWriter struct {
 	pieces [][]byte
@@ -41,11 +44,11 @@ type headWriter struct {
 
 // begin begins a record.
 func (w *headWriter) begin(kind byte) {
-	if len(w.b) >= storage.PieceSize {
+	if len(w.b) > storage.PieceSize-longRecord {
 		w.cut()
 	}
 	if w.b == nil {
-		w.b = make([]byte, 0, storage.PieceSize+storage.PieceSize/8)
+		w.b = make([]byte, 0, storage.PieceSize+longRecord)
 	}
 	w.b = append(w.b, kind)
 }
@@ -102,7 +105,7 @@ func (f *Frontier) heads() [][]byte {
 		}
 	}
 	slices.Sort(folders)
-	for part := range slices.Chunk(folders, 1024) {
+	for part := range slices.Chunk(folders, longRecord/10) {
 		w.begin(headFolders)
 		w.uint(uint64(len(part)))
 		for _, fp := range part {

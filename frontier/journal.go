@@ -65,10 +65,7 @@ func (j *journal) reset() { *j = journal{on: j.on, seen: j.seen[:0]} }
 // A piece of fingerprints: their number (4 bytes, little-endian), the
 // fingerprints in rising order (8 bytes each, little-endian), a byte: 1 when
 // standings follow, else 0, and then a byte for each, its standing.
-const (
-	pieceFingerprints = storage.PieceSize / 8
-	seenHeader        = 4
-)
+const seenHeader = 4
 
 // sortedSeen gives the journal's fingerprints in rising order, each once.
 func (j *journal) sortedSeen() []uint64 {
@@ -79,7 +76,11 @@ func (j *journal) sortedSeen() []uint64 {
 // seenPieces gives the standings that the journal's fingerprints have now,
 // beginning with piece number first.
 func (j *journal) seenPieces(s *set, first uint64) (pieces []storage.Piece) {
-	for fps := range slices.Chunk(j.sortedSeen(), pieceFingerprints) {
+	most := (storage.PieceSize - seenHeader - 1) / 8
+	if s.refused.n > 0 {
+		most = most * 8 / 9
+	}
+	for fps := range slices.Chunk(j.sortedSeen(), most) {
 		pieces = append(pieces, storage.NewPiece(storage.PartSeen, first+uint64(len(pieces)), s.piece(fps)))
 	}
 	return pieces
