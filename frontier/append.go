@@ -55,7 +55,9 @@ func (f *Frontier) Finish(j *Job, v *storage.Visit, links []Candidate, retryAfte
 // at once is much faster than one by one, for the answers come from all over the
 // memory.
 func (f *Frontier) Unknown(links []Candidate) []Candidate {
-	f.seen.touch(links)
+	for i := range links {
+		f.seen.admitted.touch(links[i].FP)
+	}
 	left := links[:0]
 	for i := range links {
 		if !f.seen.admitted.has(links[i].FP) {

@@ -1,6 +1,7 @@
 package frontier
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -136,25 +137,62 @@ func (f *Frontier) write(file *storage.File) error {
 // no use after an error; ErrDamaged says that there is no checkpoint which
 // makes sense.
 func (f *Frontier) restore(file *storage.File) error {
-	return file.Sequentially(func() error {
-		return file.View(func(r *storage.Reader) error {
-			c, ok, err := r.Checkpoint()
-			if err != nil || !ok {
-				return err
-			}
-			if err := f.restoreFrom(r, &c); err != nil {
-				if !errors.Is(err, storage.ErrDamaged) {
-					err = fmt.Errorf("%w: %w", storage.ErrDamaged, err)
-				}
-				return fmt.Errorf("checkpoint of event %d: %w", c.Seq, err)
-			}
-			f.check.stands = c
-			return nil
-		})
+	var c storage.Checkpoint
+	var ok bool
+	err := file.View(func(r *storage.Reader) (err error) {
+		c, ok, err = r.Checkpoint()
+		return err
 	})
+	if err != nil || !ok {
+		return err
+	}
+	err = file.Sequentially(func() error { return f.restoreParts(file, &c) })
+	if err == nil && uint64(f.seen.len()) != c.Known {
+		err = fmt.Errorf("%d fingerprints instead of %d", f.seen.len(), c.Known)
+	}
+	if err != nil {
+		if !errors.Is(err, storage.ErrDamaged) {
+			err = fmt.Errorf("%w: %w", storage.ErrDamaged, err)
+		}
+		return fmt.Errorf("checkpoint of event %d: %w", c.Seq, err)
+	}
+	f.check.stands = c
+	return nil
 }
 
-func (f *Frontier) restoreFrom(r *storage.Reader, c *storage.Checkpoint) error {
+// restoreParts reads the fingerprints beside all the rest, for they take the
+// most time and have nothing to do with each other.
+func (f *Frontier) restoreParts(file *storage.File, c *storage.Checkpoint) error {
+	seen := make(chan error, 1)
+	go func() {
+		seen <- file.View(func(r *storage.Reader) error { return f.restoreSeen(r, c) })
+	}()
+	err := file.View(func(r *storage.Reader) error { return f.restoreHeads(r, c) })
+	return cmp.Or(err, <-seen)
+}
+
+func (f *Frontier) restoreSeen(r *storage.Reader, c *storage.Checkpoint) error {
+	// The file says how many there are, and a file can lie.
+	most := uint64(r.Size()) / 8
+	f.seen.admitted.reserve(int(min(c.Known-min(c.Known, c.Refused), most)))
+	f.seen.refused.reserve(int(min(c.Refused, most)))
+	var pieces []seenPiece
+	for n := range c.Seen {
+		b, err := r.Piece(storage.PartSeen, n)
+		if err != nil {
+			return err
+		}
+		p, err := openSeenPiece(b)
+		if err != nil {
+			return fmt.Errorf("seen %d: %w", n, err)
+		}
+		pieces = append(pieces, p)
+	}
+	f.seen.putPieces(pieces)
+	return nil
+}
+
+func (f *Frontier) restoreHeads(r *storage.Reader, c *storage.Checkpoint) error {
 	if c.Seq > r.Last() {
 		return fmt.Errorf("the log ends at event %d", r.Last())
 	}
@@ -177,29 +215,11 @@ func (f *Frontier) restoreFrom(r *storage.Reader, c *storage.Checkpoint) error {
 		if err != nil {
 			return err
 		}
-		if err := readGroups(b, heads.group); err != nil {
+		if err := readGroups(b, heads.groups); err != nil {
 			return fmt.Errorf("queue %d: %w", n, err)
 		}
 	}
-	if err := heads.endOfQueue(); err != nil {
-		return err
-	}
-	most := uint64(r.Size()) / 8
-	f.seen.admitted.reserve(int(min(c.Known-min(c.Known, c.Refused), most)))
-	f.seen.refused.reserve(int(min(c.Refused, most)))
-	for n := range c.Seen {
-		b, err := r.Piece(storage.PartSeen, n)
-		if err != nil {
-			return err
-		}
-		if err := f.seen.putPiece(b); err != nil {
-			return fmt.Errorf("seen %d: %w", n, err)
-		}
-	}
-	if n := f.seen.len(); uint64(n) != c.Known {
-		return fmt.Errorf("%d fingerprints instead of %d", n, c.Known)
-	}
-	return nil
+	return heads.endOfQueue()
 }
 
 // Digest tells two frontiers apart that should be the same: that of a

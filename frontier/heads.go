@@ -80,6 +80,7 @@ func (f *Frontier) heads() [][]byte {
 	w := &headWriter{}
 	w.begin(headGeneral)
 	w.uint(f.seq)
+	w.uint(uint64(f.hosts.n))
 	counts := f.counts
 	counts.LeastLeft = 0
 	text, err := json.Marshal(counts)
@@ -244,8 +245,19 @@ type headReader struct {
 	general bool
 	// How much room is made for groups at the most: what the heads say of them
 	// may be a lie, and a group takes some bytes of the file.
-	limit  uint64
-	totals []uint32 // of hosts: jobs in the groups so far
+	limit   uint64
+	queues  []queueHead // of hosts
+	touched uint32
+}
+
+// queueHead is a queue while its groups are read. These stand together, apart
+// from their hosts: groups come for one host after the other, and what is not
+// in the processor's cache has to be waited for.
+type queueHead struct {
+	groups []group
+	read   uint32 // jobs in the groups so far
+	base   uint32
+	total  uint32
 }
 
 func (d *headReader) time() int64 { return d.int() * int64(time.Millisecond) }
@@ -296,6 +308,7 @@ func (d *headReader) read(b []byte) error {
 func (d *headReader) readGeneral() error {
 	d.general = true
 	d.seq = d.uint()
+	d.hosts.reserve(int(d.upTo(d.limit)))
 	if err := json.Unmarshal(d.bytes(), &d.counts); err != nil {
 		return err
 	}
@@ -309,11 +322,11 @@ func (d *headReader) readGeneral() error {
 }
 
 func (d *headReader) readHost() error {
-	name := d.bytes()
-	if d.failed || d.hosts.find(string(name)) != nil {
+	known := d.hosts.n
+	h := d.hosts.intern(string(d.bytes()))
+	if d.failed || d.hosts.n == known {
 		return errors.New("a host that is there twice")
 	}
-	h := d.hosts.intern(string(name))
 	flags := d.byte()
 	q := &h.queue
 	for _, n := range []*uint32{&q.total, &q.base, &h.left, &h.took, &h.fetched} {
@@ -391,7 +404,14 @@ func (d *headReader) end(seq uint64) error {
 	if d.hosts.n != known {
 		return errors.New("a robots.txt stands on a host that is not known")
 	}
-	d.totals = make([]uint32, known)
+	d.queues = make([]queueHead, known)
+	for h := range d.hosts.all() {
+		q := &d.queues[h.id]
+		q.base, q.total = h.queue.base, h.queue.total
+		if h.queue.open != nil {
+			q.groups = h.queue.open.groups
+		}
+	}
 	return nil
 }
 
@@ -406,20 +426,28 @@ func (d *headReader) resumeErrand(h *host, https bool) {
 	d.addErrand(d.hosts.intern(weburl.URL(url).Host()), errand{id: id, url: url, due: h.unsettled(https).due})
 }
 
-// group takes a group over when it has unfinished jobs.
-func (d *headReader) group(p push) error {
-	if int(p.host) >= len(d.totals) {
-		return fmt.Errorf("host %d is not known", p.host)
+// groups takes over those groups that have unfinished jobs.
+func (d *headReader) groups(groups []push) error {
+	for i := range groups {
+		// The looks at the memory overlap, see table.touch.
+		if p := &groups[i]; int(p.host) < len(d.queues) {
+			d.touched += d.queues[p.host].base
+		}
 	}
-	q := &d.hosts.at(p.host).queue
-	ord := d.totals[p.host]
-	end := ord + uint32(p.count)
-	if end < ord || end > q.total {
-		return fmt.Errorf("host %d has more than %d jobs", p.host, q.total)
-	}
-	d.totals[p.host] = end
-	if end > q.base {
-		q.open.groups = append(q.open.groups, newGroup(p.place, ord, p.count))
+	for i := range groups {
+		p := &groups[i]
+		if int(p.host) >= len(d.queues) {
+			return fmt.Errorf("host %d is not known", p.host)
+		}
+		q := &d.queues[p.host]
+		ord := q.read
+		q.read += uint32(p.count)
+		if q.read < ord || q.read > q.total {
+			return fmt.Errorf("host %d has more than %d jobs", p.host, q.total)
+		}
+		if q.read > q.base {
+			q.groups = append(q.groups, newGroup(p.place, ord, p.count))
+		}
 	}
 	return nil
 }
@@ -427,8 +455,12 @@ func (d *headReader) group(p push) error {
 // endOfQueue checks that all groups were there.
 func (d *headReader) endOfQueue() error {
 	for h := range d.hosts.all() {
-		if n := d.totals[h.id]; n != h.queue.total {
-			return fmt.Errorf("host %s has %d jobs instead of %d", h.name, n, h.queue.total)
+		q := &d.queues[h.id]
+		if q.read != q.total {
+			return fmt.Errorf("host %s has %d jobs instead of %d", h.name, q.read, q.total)
+		}
+		if h.queue.open != nil {
+			h.queue.open.groups = q.groups
 		}
 	}
 	return nil

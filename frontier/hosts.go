@@ -90,8 +90,16 @@ func (t *hosts) put(h *host) {
 	t.slots[i], t.tags[i] = h.id+1, tag
 }
 
-func (t *hosts) grow() {
-	size := max(64, len(t.slots)+len(t.slots)/2)
+// reserve makes room in the index for so many hosts.
+func (t *hosts) reserve(n int) {
+	if size := n + n/2; size > len(t.slots) {
+		t.resize(size)
+	}
+}
+
+func (t *hosts) grow() { t.resize(max(64, len(t.slots)+len(t.slots)/2)) }
+
+func (t *hosts) resize(size int) {
 	t.slots, t.tags, t.seed = make([]uint32, size), make([]uint8, size), maphash.MakeSeed()
 	for h := range t.all() {
 		t.put(h)

@@ -105,30 +105,70 @@ func (s *set) piece(fps []uint64) []byte {
 
 var errPiece = errors.New("a piece that makes no sense")
 
-// putPiece puts what piece wrote.
-func (s *set) putPiece(b []byte) error {
+// seenPiece is a piece of fingerprints that is being read.
+type seenPiece struct {
+	fps       []byte
+	standings []byte // empty: all are admitted
+}
+
+func openSeenPiece(b []byte) (p seenPiece, err error) {
 	if len(b) < seenHeader {
-		return errPiece
+		return p, errPiece
 	}
 	n := int(binary.LittleEndian.Uint32(b))
 	if b = b[seenHeader:]; n > len(b)/8 || len(b) <= 8*n {
-		return errPiece
+		return p, errPiece
 	}
-	fps, b := b[:8*n], b[8*n:]
-	standings := b[1:]
-	if b[0] > 1 || len(standings) != n*int(b[0]) {
-		return errPiece
+	p.fps, p.standings = b[:8*n], b[8*n+1:]
+	if b[8*n] > 1 || len(p.standings) != n*int(b[8*n]) {
+		return p, errPiece
 	}
-	if b[0] == 0 {
-		for i := 0; i < len(fps); i += 8 {
-			s.put(binary.LittleEndian.Uint64(fps[i:]), admitted)
+	return p, nil
+}
+
+func (p *seenPiece) first() uint64 { return binary.LittleEndian.Uint64(p.fps) }
+
+// next takes the first fingerprint out.
+func (p *seenPiece) next() (fp uint64, st standing) {
+	fp, p.fps = p.first(), p.fps[8:]
+	if len(p.standings) > 0 {
+		st, p.standings = standing(p.standings[0]), p.standings[1:]
+	}
+	return fp, st
+}
+
+// putPieces puts what piece wrote, the last piece counts. The fingerprints of a
+// checkpoint are sorted; they are put shard by shard, from all checkpoints, for
+// a shard fits into the processor's cache and the table does not.
+func (s *set) putPieces(pieces []seenPiece) {
+	var runs [][]seenPiece // each in rising order
+	last := uint64(0)
+	for _, p := range pieces {
+		if len(p.fps) == 0 {
+			continue
 		}
-		return nil
+		if first := p.first(); first < last || len(runs) == 0 {
+			runs = append(runs, nil)
+		}
+		end := len(runs) - 1
+		runs[end] = append(runs[end], p)
+		last = binary.LittleEndian.Uint64(p.fps[len(p.fps)-8:])
 	}
-	for i := range n {
-		s.put(binary.LittleEndian.Uint64(fps[8*i:]), standing(standings[i]))
+	for shard := range uint64(shards) {
+		for i, run := range runs {
+			for len(run) > 0 {
+				p := &run[0]
+				for len(p.fps) > 0 && p.first()>>56 <= shard {
+					s.put(p.next())
+				}
+				if len(p.fps) > 0 {
+					break
+				}
+				run = run[1:]
+			}
+			runs[i] = run
+		}
 	}
-	return nil
 }
 
 // queuePieces gives the groups of the journal, beginning with piece number
@@ -140,19 +180,28 @@ func (j *journal) queuePieces(first uint64) (pieces []storage.Piece) {
 	return pieces
 }
 
-// readGroups calls do for each group that pushed wrote.
-func readGroups(b []byte, do func(push) error) error {
+// groupsAhead is how many groups are read at once.
+const groupsAhead = 64
+
+// readGroups calls do with the groups that pushed wrote, some at a time.
+func readGroups(b []byte, do func([]push) error) error {
 	d := decoder{b: b}
 	seq := uint64(0)
+	var groups [groupsAhead]push
 	for len(d.b) > 0 {
-		seq += d.uint()
-		p := push{host: uint32(d.upTo(1<<32 - 1)), place: place{seq: seq, index: uint16(d.upTo(storage.MaxLinks))}}
-		count := d.upTo(2*storage.MaxLinks + 1)
-		p.place.https, p.count = count&1 != 0, int(count>>1)
+		n := 0
+		for ; n < groupsAhead && len(d.b) > 0; n++ {
+			p := &groups[n]
+			seq += d.uint()
+			p.host = uint32(d.upTo(1<<32 - 1))
+			p.place.seq, p.place.index = seq, uint16(d.upTo(storage.MaxLinks))
+			count := d.upTo(2*storage.MaxLinks + 1)
+			p.place.https, p.count = count&1 != 0, int(count>>1)
+		}
 		if d.failed {
 			return errPiece
 		}
-		if err := do(p); err != nil {
+		if err := do(groups[:n]); err != nil {
 			return err
 		}
 	}

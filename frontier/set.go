@@ -9,8 +9,7 @@ package frontier
 // table of their own: its answer costs one look at memory.
 type set struct {
 	admitted table
-	refused  table  // with standings
-	touched  uint64 // makes the compiler keep what touch does
+	refused  table // with standings
 }
 
 // len is the number of fingerprints.
@@ -37,20 +36,6 @@ func (s *set) put(fp uint64, st standing) {
 	if from.n > 0 {
 		from.remove(fp)
 	}
-}
-
-// touch looks where the fingerprints belong. Nothing depends on what it finds
-// there, so the processor need not wait for one look to begin the next; has is
-// quick then.
-func (s *set) touch(links []Candidate) {
-	var sum uint64
-	for i := range links {
-		fp := links[i].FP
-		if sh := &s.admitted.shards[fp>>56]; len(sh.slots) > 0 {
-			sum ^= sh.slots[sh.home(fp)]
-		}
-	}
-	s.touched = sum
 }
 
 // standing says how an address is known.
@@ -82,8 +67,9 @@ func refusedAt(depth uint32, noFollow bool) standing {
 // byte picks the shard and the bits below its place there: fingerprints in
 // rising order lie in rising places, so that many are put fast when sorted.
 type table struct {
-	shards [shards]shard
-	n      int
+	shards  [shards]shard
+	n       int
+	touched uint64 // makes the compiler keep what touch does
 }
 
 const shards = 256
@@ -109,6 +95,15 @@ func (s *shard) slot(fp uint64) int {
 		}
 	}
 	return i
+}
+
+// touch looks where the fingerprint belongs. Nothing depends on what is there,
+// so the processor need not wait for it: to touch many, and then to ask for
+// them, is much faster than to ask for one after the other.
+func (t *table) touch(fp uint64) {
+	if sh := &t.shards[fp>>56]; len(sh.slots) > 0 {
+		t.touched ^= sh.slots[sh.home(fp)]
+	}
 }
 
 func (t *table) has(fp uint64) bool {
