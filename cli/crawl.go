@@ -218,6 +218,7 @@ func (g *crawling) choose() error {
 
 // run crawls, and tells of it.
 func (g *crawling) run(ctx context.Context) error {
+	defer crawl.BoundHeap()()
 	c, err := crawl.New(g.file, crawl.Options{
 		Settings: g.settings,
 		Input:    crawl.Input{Args: g.seeds, Stdin: g.stdin},

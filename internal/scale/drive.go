@@ -100,6 +100,9 @@ func (d *driver) close() error {
 	d.seal()
 	err := d.settle()
 	close(d.sealed)
+	if err == nil {
+		err = d.f.Rest(d.file)
+	}
 	return errors.Join(err, d.file.Close())
 }
 

@@ -32,10 +32,12 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"pawl/crawl"
 )
 
 func main() {
-	tuneMemory()
+	defer crawl.BoundHeap()() // as pawl does
 	var err error
 	if len(os.Args) == 4 && os.Args[1] == "child" {
 		err = child(os.Args[2], os.Args[3])
@@ -53,10 +55,6 @@ func main() {
 	}
 }
 
-// tuneMemory sets up the garbage collector as pawl does: not at all so far. It
-// is called first thing by this process and by its children.
-func tuneMemory() {}
-
 // bench is what is to be measured.
 type bench struct {
 	urls    uint64
@@ -66,6 +64,7 @@ type bench struct {
 	repeats int
 	portion int // pages made at a time
 	cold    bool
+	keep    bool
 	talk    io.Writer
 }
 
@@ -79,6 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	flags.Float64Var(&b.pending, "pending", 0.5, "before a restart is measured, complete pages without links until no more than this `share` of the known URLs is pending")
 	flags.IntVar(&b.repeats, "repeats", 6, "crawls up to the first mark, which is short, are made so many times")
 	flags.BoolVar(&b.cold, "cold", true, "as root on Linux, drop the system's caches to measure a cold start")
+	flags.BoolVar(&b.keep, "keep", false, "leave the crawl files in -dir")
 	quick := flags.Bool("quick", false, "a look in half a minute: 200,000 URLs, 1 and 1,000 hosts, unless -urls or -hosts say otherwise")
 	profile := flags.String("cpuprofile", "", "write a CPU profile of the growth to this `file`; the crawler alone is in it by pprof -tagfocus phase=crawl")
 	if err := flags.Parse(args); err != nil {
@@ -109,6 +109,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	}
 	if b.pending < 0 || b.pending > 1 || b.repeats < 1 || b.urls < 10_000 || b.urls > 1e9 {
 		return errors.New("-pending goes from 0 to 1, -repeats from 1, -urls from 10000 to 1000000000")
+	}
+	if b.keep && b.dir == "" {
+		return errors.New("-keep needs -dir")
 	}
 	if b.dir == "" {
 		if b.dir, err = os.MkdirTemp("", "pawl-scale-"); err != nil {

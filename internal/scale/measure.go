@@ -64,7 +64,11 @@ func (b *bench) measure(ctx context.Context, hosts int) (rows []row, err error) 
 	if err := g.create(); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, g.remove()) }()
+	defer func() {
+		if !b.keep {
+			err = errors.Join(err, g.remove())
+		}
+	}()
 	for i, mark := range marks {
 		r, err := g.grow(ctx, mark)
 		if err != nil {
