@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -92,10 +93,17 @@ func (v *verifier) run() error {
 		v.foundf("state: %v", err)
 		return nil
 	}
-	f, err := frontier.Load(v.file, frontier.Defaults())
+	restored, err := v.restored()
+	if err != nil {
+		v.foundf("checkpoint: %v", err)
+	}
+	f, err := frontier.Fold(v.file, frontier.Defaults())
 	if err != nil {
 		v.foundf("log: %v", err)
 		return nil
+	}
+	if restored != nil {
+		v.compareDigests(restored, f.Digest())
 	}
 	v.counts = f.Counts()
 	v.compareCounts(&state.Counts)
@@ -123,6 +131,36 @@ func (v *verifier) run() error {
 		}
 	}
 	return nil
+}
+
+// restored sums up what a run would start from: the newest checkpoint and the
+// events after it. It is nil when there is no checkpoint.
+func (v *verifier) restored() (*frontier.Digest, error) {
+	f, damage, err := frontier.Restore(v.file, frontier.Defaults())
+	if err != nil || damage != nil || f.Seq() == 0 {
+		return nil, cmp.Or(err, damage)
+	}
+	if err := f.CatchUp(v.file); err != nil {
+		return nil, err
+	}
+	d := f.Digest()
+	return &d, nil
+}
+
+// compareDigests holds the checkpoint against the whole log.
+func (v *verifier) compareDigests(restored *frontier.Digest, log frontier.Digest) {
+	for _, part := range []struct {
+		name    string
+		was, is uint64
+	}{
+		{"the known addresses", restored.Seen, log.Seen},
+		{"the places of pending jobs", restored.Queue, log.Queue},
+		{"hosts and retries", restored.Heads, log.Heads},
+	} {
+		if part.was != part.is {
+			v.foundf("checkpoint: %s are not what the log says", part.name)
+		}
+	}
 }
 
 // compareCounts holds the stored counts against those of the log.
