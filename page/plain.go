@@ -6,7 +6,7 @@ import (
 	"golang.org/x/net/html"
 )
 
-// Most of a page is plain: text, and tags that are but a name, such as </p>. A Tokenizer looks at text byte by byte and
+// Most of a page is plain: text, and tags whose attributes, if they have any, are as most people write them. A Tokenizer looks at text byte by byte and
 // copies it; here it is searched for the next tag. Whatever leaves room for doubt is left to the Tokenizer, and what is read
 // without it has no effect on how it reads the rest.
 
@@ -23,18 +23,19 @@ func (p *Parser) readPlain() {
 			p.end += n
 			rest = rest[n:]
 		}
-		raw := plainTag(rest)
+		raw, name, selfClosing := plainTag(rest)
 		if raw == nil {
 			break
 		}
-		if raw[1] == '/' {
-			p.endTag(tagOf(raw[len("</") : len(raw)-1]))
-		} else {
-			t := tagOf(raw[len("<") : len(raw)-1])
-			if t.startsRaw() {
-				break
-			}
-			p.startTag(t, raw, false)
+		t := tagOf(name)
+		switch {
+		case raw[1] == '/':
+			p.endTag(t)
+		case !t.startsRaw():
+			p.startTag(t, raw, selfClosing)
+		default:
+			p.feed.next = p.end
+			return
 		}
 		p.end += len(raw)
 	}
@@ -54,10 +55,11 @@ func nextMarkup(text []byte) int {
 	}
 }
 
-// plainTag returns the tag that text starts with, nil if that is anything but a short name of letters and digits.
-func plainTag(text []byte) []byte {
+// plainTag returns the tag that text starts with and its name, nil if that is anything but a short name of letters and
+// digits with attributes that are plain.
+func plainTag(text []byte) (raw, name []byte, selfClosing bool) {
 	if len(text) < len("<b>") {
-		return nil
+		return nil, nil, false
 	}
 	start := len("<")
 	if text[start] == '/' {
@@ -68,12 +70,66 @@ func plainTag(text []byte) []byte {
 		case 'a' <= c|0x20 && c|0x20 <= 'z':
 		case i > start && '0' <= c && c <= '9':
 		case i > start && c == '>':
-			return text[:i+1]
+			return text[:i+1], text[start:i], false
+		case i > start && start == len("<") && isSpace(c):
+			raw, selfClosing = plainAttrs(text[:min(len(text), manyAttrBytes)], i)
+			return raw, text[start:i], selfClosing
 		default:
-			return nil
+			return nil, nil, false
 		}
 	}
-	return nil
+	return nil, nil, false
+}
+
+// plainAttrs returns the start tag that text starts with and whose attributes start at text[i], nil if they are anything but
+// names of letters, digits and a few signs, each alone or with a value in quotes.
+func plainAttrs(text []byte, i int) (raw []byte, selfClosing bool) {
+	attrs := i
+	for {
+		for i < len(text) && isSpace(text[i]) {
+			i++
+		}
+		name := i
+		for i < len(text) && inAttrName(text[i]) {
+			i++
+		}
+		if i == len(text) {
+			return nil, false
+		}
+		if i == name {
+			break
+		}
+		if text[i] == '=' {
+			if i+2 >= len(text) || text[i+1] != '"' && text[i+1] != '\'' {
+				return nil, false
+			}
+			n := bytes.IndexByte(text[i+2:], text[i+1])
+			if n < 0 {
+				return nil, false
+			}
+			i += n + 3
+			if i == len(text) {
+				return nil, false
+			}
+		}
+		if c := text[i]; c == '>' || c == '/' {
+			break
+		} else if !isSpace(c) {
+			return nil, false
+		}
+	}
+	if text[i] == '/' && i+1 < len(text) {
+		selfClosing = true
+		i++
+	}
+	if text[i] != '>' || bytes.IndexByte(text[attrs:i], '&') >= 0 || bytes.IndexByte(text[attrs:i], '\r') >= 0 || bytes.IndexByte(text[attrs:i], 0) >= 0 {
+		return nil, false
+	}
+	return text[:i+1], selfClosing
+}
+
+func inAttrName(c byte) bool {
+	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == ':' || c == '.'
 }
 
 // readMarked takes in text in which character references are to be replaced.
