@@ -74,6 +74,8 @@ func (f *Frontier) Unknown(links []Candidate) []Candidate {
 type sifted struct {
 	fresh   []storage.Link
 	sorted  []storage.Link
+	fps     []uint64 // of fresh
+	sortFPs []uint64 // of sorted
 	refused []storage.SkipLink
 	origins []string
 	groups  []int
@@ -82,10 +84,12 @@ type sifted struct {
 
 // sift parts links into those to admit, sorted by origin so that each origin's
 // stand together, and those to record as skipped. parent is nil for seeds. Both
-// are valid until the next call.
+// are valid until the next call. The events that admit the first must be
+// appended next, in this order; the fold then need not hash them again.
 func (f *Frontier) sift(links []Candidate, parent *storage.Origin) ([]storage.Link, []storage.SkipLink) {
 	s := &f.sifted
 	s.fresh, s.refused, s.origins, s.groups = s.fresh[:0], s.refused[:0], s.origins[:0], s.groups[:0]
+	s.fps = s.fps[:0]
 	for i := range links {
 		c := &links[i]
 		st, known := f.seen.get(c.FP)
@@ -97,6 +101,7 @@ func (f *Frontier) sift(links []Candidate, parent *storage.Origin) ([]storage.Li
 			f.seen.put(c.FP, admitted)
 			s.groups = append(s.groups, s.group(weburl.URL(c.URL).Origin()))
 			s.fresh = append(s.fresh, c.Link)
+			s.fps = append(s.fps, c.FP)
 			continue
 		}
 		var depth uint32
@@ -112,16 +117,19 @@ func (f *Frontier) sift(links []Candidate, parent *storage.Origin) ([]storage.Li
 		}
 	}
 	if len(s.origins) < 2 {
+		f.sieved = s.fps
 		return s.fresh, s.refused
 	}
-	s.order, s.sorted = s.order[:0], s.sorted[:0]
+	s.order, s.sorted, s.sortFPs = s.order[:0], s.sorted[:0], s.sortFPs[:0]
 	for i := range s.fresh {
 		s.order = append(s.order, i)
 	}
 	slices.SortStableFunc(s.order, func(a, b int) int { return cmp.Compare(s.groups[a], s.groups[b]) })
 	for _, k := range s.order {
 		s.sorted = append(s.sorted, s.fresh[k])
+		s.sortFPs = append(s.sortFPs, s.fps[k])
 	}
+	f.sieved = s.sortFPs
 	return s.sorted, s.refused
 }
 
@@ -177,7 +185,9 @@ func (f *Frontier) afterAnswer(j *Job, giveUp bool, class storage.Class, at int6
 		}
 	}
 	f.wake(h)
-	f.wake(f.hosts.at(j.ID.Host))
+	if j.asked != j.ID.Host {
+		f.wake(f.hosts.at(j.ID.Host))
+	}
 	return nil
 }
 

@@ -65,8 +65,11 @@ func (f *Frontier) Committed() {
 	f.spare.Written()
 	for _, p := range f.sealed {
 		h := f.hosts.at(p.host)
+		_, queued := h.queue.peek()
 		h.queue.push(p.place, p.count)
-		f.wake(h)
+		if !queued {
+			f.wake(h) // else its turn is as it was
+		}
 	}
 	f.sealed = f.sealed[:0]
 	for _, id := range f.sealedRobots {

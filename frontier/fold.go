@@ -68,7 +68,7 @@ func (f *Frontier) foldVisit(seq uint64, event []byte) error {
 	if v.Join != "" {
 		f.addRoot(seq, weburl.URL(v.Join), false)
 	}
-	return f.admit(seq, &v.Links, false)
+	return f.admit(seq, &v.Links, false, h)
 }
 
 func (f *Frontier) foldLinks(seq uint64, event []byte) error {
@@ -77,7 +77,7 @@ func (f *Frontier) foldLinks(seq uint64, event []byte) error {
 		return err
 	}
 	seeds := storage.KindOf(event) == storage.KindSeeds
-	if err := f.admit(seq, &l.Links, seeds); err != nil || !seeds {
+	if err := f.admit(seq, &l.Links, seeds, nil); err != nil || !seeds {
 		return err
 	}
 	if l.Source != nil {
@@ -99,8 +99,9 @@ func (f *Frontier) asked(h *host, a *storage.Ask) {
 	f.counts.Transferred += uint64(a.Transferred)
 }
 
-// admit pushes the links of an event on their hosts' queues.
-func (f *Frontier) admit(seq uint64, links *storage.LinkBlock, seeds bool) error {
+// admit pushes the links of an event on their hosts' queues. Most of them are
+// on the host near, if it is not nil.
+func (f *Frontier) admit(seq uint64, links *storage.LinkBlock, seeds bool, near *host) error {
 	links.Reuse(f.text)
 	origin := f.origin // scheme://host of the run
 	var run push
@@ -111,8 +112,13 @@ func (f *Frontier) admit(seq uint64, links *storage.LinkBlock, seeds bool) error
 	}
 	for i := 0; links.Next(); i++ {
 		u := links.Link.URL
-		fp := f.hash(u)
-		f.seen.put(fp, admitted)
+		var fp uint64
+		if len(f.sieved) > 0 {
+			fp, f.sieved = f.sieved[0], f.sieved[1:]
+		} else {
+			fp = f.hash(u)
+			f.seen.put(fp, admitted)
+		}
 		f.journal.sawAddress(fp)
 		f.counts.Admitted++
 		f.counts.Pending++
@@ -126,8 +132,12 @@ func (f *Frontier) admit(seq uint64, links *storage.LinkBlock, seeds bool) error
 		flush()
 		url := weburl.URL(u)
 		origin = append(origin[:0], url.Origin()...)
+		name := url.Host()
+		if near == nil || near.name != name {
+			near = f.hosts.intern(name)
+		}
 		run = push{
-			host:  f.hosts.intern(url.Host()).id,
+			host:  near.id,
 			place: place{seq: seq, index: uint16(i), https: url.Scheme() == "https"},
 			count: 1,
 		}

@@ -134,8 +134,9 @@ type Frontier struct {
 	stagedRobots, sealedRobots []storage.JobID
 	loading                    bool
 	sifted                     sifted
-	text                       []byte // that addresses are read into
-	origin                     []byte // empty; memory for one
+	sieved                     []uint64 // fingerprints that the next events will admit, and that are put already
+	text                       []byte   // that addresses are read into
+	origin                     []byte   // empty; memory for one
 	journal                    journal
 	check                      checkpointer
 	run                        storage.Run

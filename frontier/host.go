@@ -374,47 +374,69 @@ type turn struct {
 	host *host
 }
 
-// hostHeap orders hosts by the time at which they may be asked again. A host
-// knows its place in it.
+// hostHeap is a binary heap of hosts by the time at which they may be asked
+// again. A host knows its place in it. It is not one of container/heap, whose
+// calls by interface would take most of the time.
 type hostHeap []turn
-
-func (q hostHeap) Len() int           { return len(q) }
-func (q hostHeap) Less(i, j int) bool { return q[i].at < q[j].at }
-func (q hostHeap) Swap(i, j int) {
-	q[i], q[j] = q[j], q[i]
-	q[i].host.heap, q[j].host.heap = int32(i), int32(j)
-}
-
-// Push implements heap.Interface. It is not called: boxing a turn would
-// allocate, see set.
-func (q *hostHeap) Push(any) { panic("frontier: hostHeap.Push") }
-
-// Pop implements heap.Interface. It gives nothing, for the same reason.
-func (q *hostHeap) Pop() any {
-	last := len(*q) - 1
-	(*q)[last].host.heap = -1
-	(*q)[last] = turn{}
-	*q = (*q)[:last]
-	if cap(*q) > 1024 && last < cap(*q)/4 {
-		*q = append(make(hostHeap, 0, cap(*q)/2), *q...)
-	}
-	return nil
-}
 
 // set puts the host where its time belongs; never takes it out.
 func (q *hostHeap) set(h *host, at int64) {
 	switch {
 	case at == never && h.heap < 0:
 	case at == never:
-		heap.Remove(q, int(h.heap))
+		q.remove(h)
 	case h.heap < 0:
-		h.heap = int32(len(*q))
 		*q = append(*q, turn{at, h})
-		heap.Fix(q, int(h.heap))
-	default:
+		q.fix(len(*q) - 1)
+	case (*q)[h.heap].at != at:
 		(*q)[h.heap].at = at
-		heap.Fix(q, int(h.heap))
+		q.fix(int(h.heap))
 	}
+}
+
+func (q *hostHeap) remove(h *host) {
+	last := len(*q) - 1
+	i := int(h.heap)
+	(*q)[i] = (*q)[last]
+	(*q)[last] = turn{}
+	*q = (*q)[:last]
+	h.heap = -1
+	if i < last {
+		q.fix(i)
+	}
+	if cap(*q) > 1024 && last < cap(*q)/4 {
+		*q = append(make(hostHeap, 0, cap(*q)/2), *q...)
+	}
+}
+
+// fix brings the turn at i to its place.
+func (q hostHeap) fix(i int) {
+	t := q[i]
+	for i > 0 {
+		up := (i - 1) / 2
+		if q[up].at <= t.at {
+			break
+		}
+		q.put(i, q[up])
+		i = up
+	}
+	for {
+		down := 2*i + 1
+		if down+1 < len(q) && q[down+1].at < q[down].at {
+			down++
+		}
+		if down >= len(q) || q[down].at >= t.at {
+			break
+		}
+		q.put(i, q[down])
+		i = down
+	}
+	q.put(i, t)
+}
+
+func (q hostHeap) put(i int, t turn) {
+	q[i] = t
+	t.host.heap = int32(i)
 }
 
 // due counts the hosts whose time has come. It looks at no others but the
