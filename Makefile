@@ -20,7 +20,7 @@ export CGO_ENABLED ?= 0
 .PHONY: help build crawl demo test race crash polite fuzz bench generate fmt vet cross clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make crawl URL=https://example.com   crawls politely, goes on where it was stopped, writes $(OUT)"
 

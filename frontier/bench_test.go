@@ -1,7 +1,9 @@
 package frontier
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -118,4 +120,49 @@ func BenchmarkRetries(b *testing.B) {
 			r.commit()
 		}
 	}
+}
+
+// BenchmarkFreeze is what a checkpoint holds the crawl up for, with 100,000
+// hosts that have pending jobs.
+func BenchmarkFreeze(b *testing.B) {
+	o := Defaults()
+	o.PerHost, o.CheckpointEvery = 2, 1<<40
+	r := newRig(b, o)
+	r.crawlHosts(100_000, 2)
+	rng := rand.New(rand.NewPCG(1, 2))
+	const since = checkpointWeight * 2 / 3 // addresses, when a page brings 8
+	pieces := 0
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		b.StopTimer()
+		for len(r.f.journal.seen) < since {
+			r.f.journal.seen = append(r.f.journal.seen, rng.Uint64())
+		}
+		b.StartTimer()
+		r.f.freeze()
+		pieces = len(r.f.check.pieces)
+		r.f.check.pieces, r.f.check.open = nil, false
+	}
+	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms")
+	b.ReportMetric(float64(pieces), "pieces")
+}
+
+// BenchmarkRestore reads a checkpoint of a million addresses.
+func BenchmarkRestore(b *testing.B) {
+	r, known := benchRig(b)
+	r.crawlPages(b, 125_000, known)
+	r.f.Stop()
+	r.commit()
+	r.ok(r.f.Rest(r.file))
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		f, damage, err := Restore(r.file, r.o)
+		r.ok(errors.Join(damage, err))
+		if f.Seq() != r.f.Seq() {
+			b.Fatalf("event %d", f.Seq())
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms")
 }

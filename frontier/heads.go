@@ -192,9 +192,12 @@ func (w *headWriter) host(h *host, staged stagedJobs) {
 	w.time(h.lastSent)
 	if groups > 0 {
 		w.uint(uint64(groups))
-		done := q.doneBits()
+		done, first := q.doneBits()
 		w.uint(uint64(len(done)))
-		for _, bits := range done {
+		for i, bits := range done {
+			if i == 0 {
+				bits = first
+			}
 			w.uint(bits)
 		}
 	}

@@ -102,17 +102,21 @@ func (q *queue) isDone(ord uint32) bool {
 }
 
 // doneBits are the bits of the finished jobs from base on, as short as can be.
-// Bits below base say nothing.
-func (q *queue) doneBits() []uint64 {
+// first stands for the first of them: without the bits below base, which say
+// nothing.
+func (q *queue) doneBits() (bits []uint64, first uint64) {
 	if q.open == nil || len(q.open.done) == 0 {
-		return nil
+		return nil, 0
 	}
-	bits := slices.Clone(q.open.done)
-	bits[0] = bits[0] >> (q.base % 64) << (q.base % 64)
-	for len(bits) > 0 && bits[len(bits)-1] == 0 {
+	bits = q.open.done
+	first = bits[0] >> (q.base % 64) << (q.base % 64)
+	for len(bits) > 1 && bits[len(bits)-1] == 0 {
 		bits = bits[:len(bits)-1]
 	}
-	return bits
+	if len(bits) == 1 && first == 0 {
+		return nil, 0
+	}
+	return bits, first
 }
 
 // finish marks a job as finished. It fails when the job is not an unfinished
