@@ -529,6 +529,9 @@ func (l *loop) handOut() error {
 		return nil
 	}
 	now := l.now()
+	if at, ok := l.frontier.Wake(); !ok || at.After(now) {
+		return nil
+	}
 	return l.file.View(func(r *storage.Reader) error {
 		for l.room() {
 			job, ok, err := l.frontier.Next(now, r)
