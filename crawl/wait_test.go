@@ -16,7 +16,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -313,9 +312,7 @@ func TestCrawlManyInFlight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Without it garbage may grow to twice of what is in use, on a machine too
-	// busy to collect it. What is in use is what is tested.
-	debug.SetMemoryLimit(320 << 20)
+	defer BoundHeap()() // as the command does
 	pages, _, _ := crawlAll(t, *crawlWorkers, 5, strings.Fields(string(seeds)))
 	fmt.Println(pages, memory(t, os.Getpid(), "VmHWM"))
 }

@@ -114,6 +114,10 @@ const (
 // the transaction end after its event. Between two transactions walk rests, see
 // [Options].
 func walk(f *storage.File, last uint64, rest float64, read func(seq uint64, event []byte) (bool, error), flush func() error) error {
+	return f.Sequentially(func() error { return walkSlices(f, last, rest, read, flush) })
+}
+
+func walkSlices(f *storage.File, last uint64, rest float64, read func(seq uint64, event []byte) (bool, error), flush func() error) error {
 	for from := uint64(1); from <= last; {
 		began := time.Now()
 		more := false
