@@ -112,7 +112,7 @@ const (
 // between the transactions. It is not [storage.File.Walk], because what writes
 // the rows must know when no transaction is open. read returns false to have
 // the transaction end after its event. Between two transactions walk rests, see
-// [Options].
+// [Options]. What of the file is not in memory is read ahead.
 func walk(f *storage.File, last uint64, rest float64, read func(seq uint64, event []byte) (bool, error), flush func() error) error {
 	return f.Sequentially(func() error { return walkSlices(f, last, rest, read, flush) })
 }
