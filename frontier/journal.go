@@ -27,7 +27,7 @@ const (
 
 func (j *journal) sawAddress(fp uint64) {
 	if j.on {
-		j.seen = append(j.seen, fp)
+		j.seen = append(j.seen, nonZero(fp))
 	}
 	j.weight += linkWeight
 }
@@ -182,9 +182,7 @@ func (s *set) putPieces(pieces []seenPiece) {
 		for i, run := range runs {
 			for len(run) > 0 {
 				p := &run[0]
-				for len(p.fps) > 0 && p.first()>>56 <= shard {
-					s.put(p.next())
-				}
+				s.putShard(p, shard)
 				if len(p.fps) > 0 {
 					break
 				}
@@ -192,6 +190,42 @@ func (s *set) putPieces(pieces []seenPiece) {
 			}
 			runs[i] = run
 		}
+	}
+}
+
+// putShard puts the fingerprints of a shard, which come first in the piece.
+func (s *set) putShard(p *seenPiece, shard uint64) {
+	for len(p.fps) > 0 && p.first()>>56 <= shard {
+		sh := &s.admitted.shards[shard]
+		// Mostly all are admitted, and there is room for them.
+		n := min(len(p.fps)/8, len(sh.slots)*4/5-sh.n)
+		if n <= 0 || len(p.standings) > 0 || s.refused.n > 0 {
+			s.put(p.next())
+			continue
+		}
+		fps, slots, put := p.fps, sh.slots, 0
+	next:
+		for ; n > 0; n-- {
+			fp := binary.LittleEndian.Uint64(fps)
+			if fp>>56 != shard {
+				break
+			}
+			fps = fps[8:]
+			i := homeOf(fp, len(slots))
+			for slots[i] != 0 {
+				if slots[i] == fp {
+					continue next
+				}
+				if i++; i == len(slots) {
+					i = 0
+				}
+			}
+			slots[i] = fp
+			put++
+		}
+		sh.n += put
+		s.admitted.n += put
+		p.fps = fps
 	}
 }
 
@@ -244,6 +278,15 @@ func (d *decoder) fail() {
 }
 
 func (d *decoder) uint() uint64 {
+	if len(d.b) > 0 && d.b[0] < 0x80 {
+		v := uint64(d.b[0])
+		d.b = d.b[1:]
+		return v
+	}
+	return d.longUint()
+}
+
+func (d *decoder) longUint() uint64 {
 	v, n := binary.Uvarint(d.b)
 	if n <= 0 {
 		d.fail()

@@ -81,9 +81,9 @@ type shard struct {
 }
 
 // home is the slot where the fingerprint belongs.
-func (s *shard) home(fp uint64) int {
-	return int(uint64(uint32(fp>>24)) * uint64(len(s.slots)) >> 32)
-}
+func (s *shard) home(fp uint64) int { return homeOf(fp, len(s.slots)) }
+
+func homeOf(fp uint64, slots int) int { return int(uint64(uint32(fp>>24)) * uint64(slots) >> 32) }
 
 // slot finds where the fingerprint stands, or else may be put.
 func (s *shard) slot(fp uint64) int {
