@@ -177,12 +177,13 @@ func pages(w io.Writer, f *storage.File, o Options, only storage.Outcome) (int, 
 		return 0, err
 	}
 	var row pageRow
+	var decoder storage.PageDecoder
 	err = walk(f, last, o.Rest, func(seq uint64, event []byte) (bool, error) {
 		kind := storage.KindOf(event)
 		if kind != storage.KindVisit {
 			return true, known(kind)
 		}
-		v, err := storage.DecodePage(event)
+		v, err := decoder.Decode(event)
 		if err != nil {
 			return false, err
 		}

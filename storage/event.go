@@ -3,6 +3,7 @@ package storage
 import (
 	"encoding/binary"
 	"fmt"
+	"unsafe"
 )
 
 // Kind is the first byte of a stored event.
@@ -583,18 +584,6 @@ func (r *reader) bytes() []byte {
 
 func (r *reader) string() string { return string(r.bytes()) }
 
-func (r *reader) shared(previous string) string {
-	n := r.uvarint()
-	suffix := r.bytes()
-	if n > uint64(len(previous)) {
-		r.fail("a string shares more than there is")
-	}
-	if r.err != nil {
-		return ""
-	}
-	return previous[:n] + string(suffix)
-}
-
 func (r *reader) skipShared() {
 	r.uvarint()
 	r.bytes()
@@ -705,7 +694,8 @@ func linkBlock(r *reader, base []byte, parent Origin) LinkBlock {
 
 // DecodeVisit reads a Visit whole.
 func DecodeVisit(event []byte) (*Visit, error) {
-	v, block, err := decodePage(event)
+	v := new(Visit)
+	block, err := v.decodePage(event, new(texts))
 	if err != nil {
 		return nil, err
 	}
@@ -718,23 +708,85 @@ func DecodeVisit(event []byte) (*Visit, error) {
 
 // DecodePage reads a Visit without its links.
 func DecodePage(event []byte) (*Visit, error) {
-	v, _, err := decodePage(event)
-	return v, err
+	return new(PageDecoder).decode(event, 0)
 }
 
-func decodePage(event []byte) (*Visit, LinkBlock, error) {
-	r, h := visitHead(event)
-	v := &Visit{
-		Job: h.Job, URL: string(h.URL), Attempt: h.Attempt, Origin: h.Origin, Ask: h.Ask,
-		Outcome: h.Outcome, Class: h.Class, Status: h.Status, Join: h.Join,
+// PageDecoder reads many Visits without their links, one after the other. The
+// zero value is ready for use, by one goroutine at a time.
+type PageDecoder struct {
+	visit Visit
+	texts texts
+}
+
+// Decode reads a Visit without its links. It is valid until the next call; its
+// texts do not alias the event, and stay as they are after that.
+func (d *PageDecoder) Decode(event []byte) (*Visit, error) {
+	return d.decode(event, textsBlock)
+}
+
+// textsBlock is how much memory a PageDecoder takes at once: some hundred
+// events.
+const textsBlock = 64 << 10
+
+func (d *PageDecoder) decode(event []byte, block int) (*Visit, error) {
+	d.texts.block = block
+	d.visit = Visit{}
+	if _, err := d.visit.decodePage(event, &d.texts); err != nil {
+		return nil, err
 	}
-	v.FoundOn, v.Redirect, v.Canonical = r.shared(v.URL), r.shared(v.URL), r.shared(v.URL)
+	return &d.visit, nil
+}
+
+// texts is memory for texts, a block at a time. What was handed out is never
+// written to again, so that strings may be parts of it.
+type texts struct {
+	free  []byte // of length 0
+	block int
+}
+
+// join gives a copy of a and b, one behind the other.
+func (t *texts) join(a, b []byte) []byte {
+	n := len(a) + len(b)
+	if n > cap(t.free) {
+		t.free = make([]byte, 0, max(n, t.block))
+	}
+	s := append(append(t.free, a...), b...)
+	t.free = s[n:]
+	return s[:n:n]
+}
+
+// textOf gives bytes that are never written to again as a string.
+func textOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// decodePage reads all but the links into v, which is empty. Its texts are
+// parts of a copy of the event: one is cheaper than one of each.
+func (v *Visit) decodePage(event []byte, t *texts) (LinkBlock, error) {
+	r, h := visitHead(t.join(event, nil))
+	v.Job, v.Attempt, v.Origin, v.Ask = h.Job, h.Attempt, h.Origin, h.Ask
+	v.Outcome, v.Class, v.Status, v.Join = h.Outcome, h.Class, h.Status, h.Join
+	v.URL = textOf(h.URL)
+	v.FoundOn, v.Redirect, v.Canonical = r.sharedText(h.URL, t), r.sharedText(h.URL, t), r.sharedText(h.URL, t)
 	v.Record.decode(&r)
-	block := linkBlock(&r, h.URL, h.Origin)
-	if r.err != nil {
-		return nil, block, r.err
+	return linkBlock(&r, h.URL, h.Origin), r.err
+}
+
+// sharedText reads a text that is a part of what is read or of previous, or has
+// to be put together in t.
+func (r *reader) sharedText(previous []byte, t *texts) string {
+	n := r.uvarint()
+	suffix := r.bytes()
+	if n > uint64(len(previous)) {
+		r.fail("a string shares more than there is")
 	}
-	return v, block, nil
+	switch {
+	case r.err != nil:
+		return ""
+	case n == 0:
+		return textOf(suffix)
+	case len(suffix) == 0:
+		return textOf(previous[:n])
+	}
+	return textOf(t.join(previous[:n], suffix))
 }
 
 func (b *LinkBlock) rest() []Link {

@@ -2,9 +2,15 @@ package storage
 
 import (
 	"encoding/binary"
+	"fmt"
 	"slices"
+
+	"github.com/tinylib/msgp/msgp"
 )
 
+// Reading is done by hand, see Record.decode.
+//
+//msgp:unmarshal ignore Record
 //go:generate go run github.com/tinylib/msgp@v1.6.5 -file record.go -o record_gen.go -io=false -tests=false
 
 // Record is what is kept of a finished job beside what its Visit holds. Fields
@@ -54,12 +60,81 @@ func (r *Record) appendTo(dst []byte) []byte {
 	return slices.Replace(dst, at, at+2, length[:k]...)
 }
 
+// decode reads a record that is in a memory of its own: all texts are parts of
+// it, where the code that msgp would generate makes a copy of each. Keys that
+// are unknown are passed over.
 func (r *Record) decode(from *reader) {
 	b := from.bytes()
 	if from.err != nil {
 		return
 	}
-	if _, err := r.UnmarshalMsg(b); err != nil {
-		from.fail("page record: " + err.Error())
+	var key []byte
+	fields, b, err := msgp.ReadMapHeaderBytes(b)
+	for ; fields > 0 && err == nil; fields-- {
+		if key, b, err = msgp.ReadMapKeyZC(b); err != nil {
+			break
+		}
+		switch string(key) {
+		case "fa":
+			r.FoundAt, b, err = msgp.ReadInt64Bytes(b)
+		case "an":
+			r.Anchor, b, err = readText(b)
+		case "k":
+			r.Kind, b, err = msgp.ReadUint8Bytes(b)
+		case "e":
+			r.Error, b, err = readText(b)
+		case "ct":
+			r.ContentType, b, err = readText(b)
+		case "cs":
+			r.Charset, b, err = readText(b)
+		case "la":
+			r.Language, b, err = readText(b)
+		case "t":
+			r.Title, b, err = readText(b)
+		case "d":
+			r.MetaDescription, b, err = readText(b)
+		case "h":
+			r.H1, b, err = readText(b)
+		case "mr":
+			r.MetaRobots, b, err = readText(b)
+		case "xr":
+			r.XRobotsTag, b, err = readText(b)
+		case "ni":
+			r.NoIndex, b, err = msgp.ReadBoolBytes(b)
+		case "ol":
+			r.Outlinks, b, err = msgp.ReadUint32Bytes(b)
+		case "sz":
+			r.Size, b, err = msgp.ReadInt64Bytes(b)
+		case "tr":
+			r.Truncated, b, err = msgp.ReadBoolBytes(b)
+		case "ch":
+			r.ContentHash, b, err = msgp.ReadBytesZC(b)
+		case "wc":
+			r.WordCount, b, err = msgp.ReadUint32Bytes(b)
+		case "lm":
+			r.LastModified, b, err = readText(b)
+		case "et":
+			r.ETag, b, err = readText(b)
+		case "tb":
+			r.TTFB, b, err = msgp.ReadUint32Bytes(b)
+		case "hv":
+			r.HTTPVersion, b, err = readText(b)
+		case "ip":
+			r.IP, b, err = readText(b)
+		case "w":
+			r.Worker, b, err = msgp.ReadUint16Bytes(b)
+		default:
+			b, err = msgp.Skip(b)
+		}
 	}
+	if err != nil {
+		from.fail(fmt.Sprintf("page record: %q: %v", key, err))
+	}
+	r.ContentHash = slices.Clip(r.ContentHash)
+}
+
+// readText reads a string that is a part of b.
+func readText(b []byte) (s string, rest []byte, err error) {
+	text, rest, err := msgp.ReadStringZC(b)
+	return textOf(text), rest, err
 }
