@@ -708,28 +708,21 @@ func DecodeVisit(event []byte) (*Visit, error) {
 
 // DecodePage reads a Visit without its links.
 func DecodePage(event []byte) (*Visit, error) {
-	return new(PageDecoder).decode(event, 0)
+	return new(PageDecoder).Decode(event)
 }
 
-// PageDecoder reads many Visits without their links, one after the other. The
-// zero value is ready for use, by one goroutine at a time.
+// PageDecoder reads many Visits without their links, one after the other, in
+// the same memory. The zero value is ready for use, by one goroutine at a time.
 type PageDecoder struct {
 	visit Visit
 	texts texts
 }
 
-// Decode reads a Visit without its links. It is valid until the next call; its
-// texts do not alias the event, and stay as they are after that.
+// Decode reads a Visit without its links. It does not alias the event. The
+// Visit and its texts are valid until the next call: strings that are to be
+// kept have to be cloned.
 func (d *PageDecoder) Decode(event []byte) (*Visit, error) {
-	return d.decode(event, textsBlock)
-}
-
-// textsBlock is how much memory a PageDecoder takes at once: some hundred
-// events.
-const textsBlock = 64 << 10
-
-func (d *PageDecoder) decode(event []byte, block int) (*Visit, error) {
-	d.texts.block = block
+	d.texts = d.texts[:0]
 	d.visit = Visit{}
 	if _, err := d.visit.decodePage(event, &d.texts); err != nil {
 		return nil, err
@@ -737,25 +730,19 @@ func (d *PageDecoder) decode(event []byte, block int) (*Visit, error) {
 	return &d.visit, nil
 }
 
-// texts is memory for texts, a block at a time. What was handed out is never
-// written to again, so that strings may be parts of it.
-type texts struct {
-	free  []byte // of length 0
-	block int
-}
+// texts is memory for texts. When it has to grow, those that were handed out
+// stay in the memory before.
+type texts []byte
 
 // join gives a copy of a and b, one behind the other.
 func (t *texts) join(a, b []byte) []byte {
-	n := len(a) + len(b)
-	if n > cap(t.free) {
-		t.free = make([]byte, 0, max(n, t.block))
-	}
-	s := append(append(t.free, a...), b...)
-	t.free = s[n:]
-	return s[:n:n]
+	start := len(*t)
+	*t = append(append(*t, a...), b...)
+	return (*t)[start:len(*t):len(*t)]
 }
 
-// textOf gives bytes that are never written to again as a string.
+// textOf gives bytes as a string, without a copy. They must not change for as
+// long as it is in use.
 func textOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // decodePage reads all but the links into v, which is empty. Its texts are
