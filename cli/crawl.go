@@ -335,7 +335,10 @@ func (g *crawling) conclude(s *crawl.Summary) error {
 		return usageError{error: errors.New("there is no usable seed, so there is nothing to crawl"), command: "crawl"}
 	case s.End == crawl.Stopped && (isEmpty || s.Unread):
 		// What was not read of the seeds yet only the user has.
-		g.talk.sayf("stopped with %s pending; to go on, repeat the command with its seeds", grouped(s.Counts.Pending))
+		g.talk.sayf("stopped with %s pending%s", grouped(s.Counts.Pending), g.repeat(isEmpty))
+		return silentError{errStopped}
+	case s.End == crawl.Finished && s.Unread:
+		g.talk.sayf("nothing is left of what was read%s", g.repeat(false))
 		return silentError{errStopped}
 	case s.End == crawl.Stopped:
 		g.talk.sayf("stopped with %s pending; go on with: pawl resume%s", grouped(s.Counts.Pending), g.again)
@@ -343,7 +346,7 @@ func (g *crawling) conclude(s *crawl.Summary) error {
 	case s.End != crawl.Finished:
 		g.talk.sayf("%s; %s pending; to go on%s", g.limit(s), grouped(s.Counts.Pending), g.raise(s))
 		if s.Unread {
-			g.talk.sayf("the seeds were not read to their end; pipe them again to go on")
+			g.talk.sayf("the seeds from stdin were not read to their end; pipe them again to go on")
 		}
 		g.talk.sayf("to see the pages: %s", g.export())
 	case s.Counts.Admitted == 0:
@@ -356,6 +359,14 @@ func (g *crawling) conclude(s *crawl.Summary) error {
 		g.talk.sayf("finished: nothing is left; to see the pages: %s", g.export())
 	}
 	return nil
+}
+
+// repeat tells how to go on when seeds were not read that only the user has.
+func (g *crawling) repeat(isEmpty bool) string {
+	if isEmpty {
+		return "; to go on, repeat the command with its seeds"
+	}
+	return ", but the seeds from stdin were not read to their end; to go on, repeat the command that pipes them"
 }
 
 // export is the command that most want next.

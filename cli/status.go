@@ -38,7 +38,8 @@ type status struct {
 	Runs         uint64            `json:"runs"`
 	LastRun      string            `json:"last_run,omitempty"` // when it started
 	LastActivity string            `json:"last_activity,omitempty"`
-	Clean        bool              `json:"clean"` // the last run ended in order
+	Clean        bool              `json:"clean"`        // the last run ended in order
+	Unread       bool              `json:"seeds_unread"` // seeds from stdin were not read to their end
 	Done         uint64            `json:"done"`
 	Outcomes     map[string]uint64 `json:"outcomes"`
 	ErrorClasses map[string]uint64 `json:"error_classes"`
@@ -110,7 +111,7 @@ func readStatus(file *storage.File) (*status, error) {
 	s := &status{
 		File: path, Bytes: file.Size(), Format: file.Header().Format, Created: stamp(file.Header().Created),
 		Seeds: hosts, Runs: state.Run.Number, LastRun: stamp(state.Run.Started), LastActivity: stamp(c.LastTime),
-		Clean: !state.Run.Running, Done: c.Done(),
+		Clean: !state.Run.Running, Unread: state.Run.Unread, Done: c.Done(),
 		Outcomes: map[string]uint64{}, ErrorClasses: map[string]uint64{}, ErrorStatus: c.Classes[storage.NoClass],
 		Pending: c.Pending, Retrying: c.Retrying, Withdrawn: c.Withdrawn, Known: c.Known, Hosts: c.Hosts,
 		Requests: c.Requests, Transferred: c.Transferred,
@@ -209,6 +210,10 @@ func (s *status) text(path, again string, now time.Time) string {
 	case "empty":
 		line("state", "no crawl in it yet")
 	case "finished":
+		if s.Unread {
+			line("state", "nothing is left of what was read")
+			break
+		}
 		line("state", "finished: nothing is left")
 	case "limit":
 		line("state", "stopped at --%s %s", s.Limit, s.Settings[s.Limit])
@@ -241,7 +246,10 @@ func (s *status) text(path, again string, now time.Time) string {
 	if len(s.changed) > 0 {
 		line("settings", "%s", clean(strings.Join(s.changed, ", ")))
 	}
-	if s.Pending > 0 {
+	switch {
+	case s.Unread:
+		line("go on with", "the command that pipes the seeds: they were not read to their end")
+	case s.Pending > 0:
 		line("go on with", "pawl resume%s", again)
 	}
 	return b.String()

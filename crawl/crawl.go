@@ -194,7 +194,7 @@ type Summary struct {
 	BadSeeds int
 	NewSeeds int // that became jobs
 	SeedsErr error
-	Unread   bool // the run ended before Input.Stdin was read to its end
+	Unread   bool // the Input.Stdin of this run, or of one before, was not read to its end
 	Took     time.Duration
 }
 
@@ -220,6 +220,9 @@ const (
 	lingerBusy = 50 * time.Millisecond
 	// grace is how long a stop waits for what is in flight.
 	grace = 10 * time.Second
+	// brokenPipe is how soon before a stop an end of stdin may be due to the same
+	// Ctrl-C.
+	brokenPipe = 500 * time.Millisecond
 	// look is how often Progress is renewed.
 	look = 200 * time.Millisecond
 	// From here on it is said what a host asks for.
@@ -258,6 +261,7 @@ type loop struct {
 	marked     []*task   // marked by the commit that is under way
 	alone      *task     // to be run when nothing else is
 	aloneOut   bool
+	wholeAt    time.Time // when stdin was read to its end
 	stopping   bool
 	end        End
 	summary    Summary
@@ -370,6 +374,11 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 	if err := l.seedArgs(); err != nil {
 		return err
 	}
+	if l.input.Stdin != nil {
+		// Only the user has them. Should this run end before all are read, later
+		// ones have to say so.
+		l.frontier.SetUnread(true)
+	}
 	// The file must say that a run is under way before the first request goes
 	// out: should that kill the process, the next run has to know.
 	l.seal()
@@ -402,6 +411,11 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 	stop := func(end End) {
 		l.stopping, l.end = true, end
 		cancelled, deadline = nil, nil
+		if end == Stopped && !l.wholeAt.IsZero() && time.Since(l.wholeAt) < brokenPipe {
+			// Ctrl-C may have ended whoever wrote the seeds a moment earlier.
+			l.frontier.SetUnread(true)
+			l.touch()
+		}
 		stopFeed()
 		graceOver = time.After(grace)
 		l.publish(feeding)
@@ -448,6 +462,14 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 			l.summary.Seeds += st.good
 			l.summary.BadSeeds += st.bad
 			l.summary.SeedsErr = st.err
+			if st.err != nil {
+				l.log.Error("the seeds cannot be read to their end", "error", st.err)
+			}
+			if l.input.Stdin != nil && st.isWhole && !l.stopping {
+				l.frontier.SetUnread(false)
+				l.wholeAt = time.Now()
+				l.touch()
+			}
 		case <-ticker.C:
 			if err := l.followClock(); err != nil {
 				return err
@@ -465,7 +487,7 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 	if l.nothingLeft(feeding) {
 		l.end = Finished // also when it was being stopped
 	}
-	l.summary.End, l.summary.Unread = l.end, feeding && l.input.Stdin != nil
+	l.summary.End, l.summary.Unread = l.end, l.frontier.Unread()
 	return l.finish()
 }
 

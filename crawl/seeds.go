@@ -49,6 +49,7 @@ type feeder struct {
 type seedStats struct {
 	good, bad int
 	err       error // reading broke off
+	isWhole   bool  // all was read, to the end of stdin
 }
 
 func (f *feeder) add(text, where string) {
@@ -96,8 +97,8 @@ func (f *feeder) args(seeds []string) bool {
 }
 
 // lines feeds one address a line. With a source the place that was reached is
-// sent along; it starts at source.Offset, and from is the number of that line.
-func (f *feeder) lines(r io.Reader, what string, source *storage.Source) error {
+// sent along; it starts at source.Offset. isWhole tells that it came to the end.
+func (f *feeder) lines(r io.Reader, what string, source *storage.Source) (isWhole bool, err error) {
 	b := bufio.NewReaderSize(r, 64<<10)
 	where := func(n int) string {
 		if source != nil && source.Offset > 0 && n > 0 {
@@ -121,7 +122,7 @@ func (f *feeder) lines(r io.Reader, what string, source *storage.Source) error {
 		if err != nil && !errors.Is(err, io.EOF) {
 			// The lines before it are seeds all the same.
 			f.flush(reached())
-			return err
+			return false, err
 		}
 		at.Offset += size
 		switch {
@@ -140,11 +141,11 @@ func (f *feeder) lines(r io.Reader, what string, source *storage.Source) error {
 		// What a slow pipe has brought so far does not wait for more.
 		if len(f.batch.links) >= seedBatchSize || end || b.Buffered() == 0 {
 			if !f.flush(reached()) {
-				return nil
+				return false, nil
 			}
 		}
 		if end {
-			return nil
+			return true, nil
 		}
 	}
 }
@@ -189,7 +190,8 @@ func (f *feeder) file(path string, last storage.Source, known bool) error {
 			return err
 		}
 	}
-	return f.lines(h, filepath.Base(path), &source)
+	_, err = f.lines(h, filepath.Base(path), &source)
+	return err
 }
 
 // hostLike is an address without its scheme: example.com, localhost:8080/x.
@@ -252,11 +254,12 @@ func (c *Crawl) feed(ctx context.Context, out chan<- seedBatch, done chan<- seed
 		}
 	})
 	var err error
+	isWhole := false
 	if c.settings.SeedsFile != "" {
 		err = f.file(c.settings.SeedsFile, c.source, c.sourceKnown)
 	}
 	if err == nil && c.input.Stdin != nil {
-		err = f.lines(c.input.Stdin, "stdin", nil)
+		isWhole, err = f.lines(c.input.Stdin, "stdin", nil)
 	}
-	done <- seedStats{good: f.good, bad: f.bad, err: err}
+	done <- seedStats{good: f.good, bad: f.bad, err: err, isWhole: isWhole}
 }

@@ -282,7 +282,7 @@ func (f *Frontier) foldLog(file *storage.File, keep bool) error {
 func (f *Frontier) Start(now time.Time, pid, window int) (unclean bool, err error) {
 	unclean = f.run.Running
 	f.run = storage.Run{
-		Number: f.run.Number + 1, Running: true, PID: pid, Started: now.UnixMilli(), Unclean: f.run.Unclean,
+		Number: f.run.Number + 1, Running: true, PID: pid, Started: now.UnixMilli(), Unclean: f.run.Unclean, Unread: f.run.Unread,
 	}
 	if unclean {
 		f.careful = window
@@ -339,6 +339,13 @@ func (f *Frontier) Stop() {
 	clear(f.suspects)
 	f.deferred = nil
 }
+
+// SetUnread tells whether there are seeds that the file cannot name and that
+// are not read yet: those of a pipe. The next commit stores it.
+func (f *Frontier) SetUnread(unread bool) { f.run.Unread = unread }
+
+// Unread tells what SetUnread has said last, in this run or in one before.
+func (f *Frontier) Unread() bool { return f.run.Unread }
 
 // Set changes the options from now on.
 func (f *Frontier) Set(o Options) error {

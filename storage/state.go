@@ -47,6 +47,7 @@ type Run struct {
 	PID     int    `json:"pid"`
 	Started int64  `json:"started"`           // Unix milliseconds
 	Unclean int64  `json:"unclean,omitempty"` // when a run last began after an unclean end, Unix milliseconds
+	Unread  bool   `json:"unread,omitempty"`  // seeds from a pipe were not read to their end
 }
 
 // Mark is a job that was out, that is: handed to a worker, at a commit, or
