@@ -91,6 +91,8 @@ var (
 	errStopped  = errors.New("stopped")
 	errNoCrawl  = errors.New("there is no crawl in this file yet")
 	errFindings = errors.New("the crawl file is not sound")
+	// errHarmless: what is wrong is made anew by itself.
+	errHarmless = errors.New("the checkpoint in the crawl file is damaged")
 )
 
 // judge is where errors become exit codes, and the only place.
@@ -107,7 +109,7 @@ func judge(err error) (code int, hint string) {
 			hint = "see: pawl " + usage.command + " --help"
 		}
 	case errors.As(err, &write):
-		code, hint = ExitFull, "nothing is lost: make room and go on with the same command"
+		code, hint = ExitFull, "nothing is lost: "+mend(err)+" and go on with the same command"
 	case errors.Is(err, syscall.ENOSPC):
 		code, hint = ExitFull, "make room and try again"
 	case errors.Is(err, storage.ErrMissing):
@@ -124,6 +126,8 @@ func judge(err error) (code int, hint string) {
 		code, hint = ExitFile, "check the permissions of the file and its folder"
 	case errors.Is(err, errNoCrawl):
 		code, hint = ExitFile, "start one with: pawl crawl URL"
+	case errors.Is(err, errHarmless):
+		code, hint = ExitFile, "nothing is lost: the next run makes it anew from the log, which is sound"
 	case errors.Is(err, errFindings):
 		code, hint = ExitFile, "go on from a copy that is whole"
 	case errors.Is(err, errStopped), errors.Is(err, context.Canceled):
@@ -135,6 +139,19 @@ func judge(err error) (code int, hint string) {
 		hint = hinted.hint
 	}
 	return code, hint
+}
+
+// mend says what the user can do about a write that failed.
+func mend(err error) string {
+	// bbolt keeps only the words of some errors.
+	is := func(e syscall.Errno) bool { return errors.Is(err, e) || strings.Contains(err.Error(), e.Error()) }
+	switch {
+	case is(syscall.EIO):
+		return "the disk does not work as it should; see to it"
+	case is(syscall.EFBIG):
+		return "files may not grow that far (ulimit -f, or the file system); change that"
+	}
+	return "make room"
 }
 
 // command is one of the words after pawl.

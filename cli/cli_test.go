@@ -17,6 +17,7 @@ import (
 
 	"pawl/crawl"
 	"pawl/export"
+	"pawl/frontier"
 	"pawl/internal/fakeweb"
 	"pawl/storage"
 )
@@ -285,6 +286,53 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 	}
 	if !strings.Contains(w.stdout.String(), "job 9999") {
 		t.Errorf("found %q", &w.stdout)
+	}
+}
+
+func TestVerifyHoldsTheCheckpointAgainstTheLog(t *testing.T) {
+	db := crawled(t)
+	verify := func() (code int, found, hint string) {
+		w := new(world)
+		code = w.run(t, context.Background(), "verify", "--db", db)
+		return code, w.stdout.String(), w.stderr.String()
+	}
+	write := func(do func(file *storage.File, last uint64)) {
+		t.Helper()
+		file, err := storage.Open(db, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		f, err := frontier.Load(file, frontier.Options{PerHost: 1, CheckpointEvery: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Rest(file); err != nil {
+			t.Fatal(err)
+		}
+		do(file, f.Seq())
+	}
+	write(func(*storage.File, uint64) {})
+	if code, found, hint := verify(); code != ExitOK {
+		t.Fatalf("a sound checkpoint: exit code %d, %s%s", code, found, hint)
+	}
+	write(func(file *storage.File, last uint64) {
+		c := storage.Checkpoint{Seq: last, Generation: 9, Heads: 1}
+		piece := storage.NewPiece(storage.PartHeads, storage.HeadNumber(9, 0), []byte("nonsense"))
+		if err := file.WriteCheckpoint([]storage.Piece{piece}, &c); err != nil {
+			t.Fatal(err)
+		}
+	})
+	code, found, hint := verify()
+	if code != ExitFile || !strings.HasPrefix(found, "checkpoint: ") || !strings.Contains(hint, "the next run makes it anew") {
+		t.Errorf("a damaged checkpoint: exit code %d, %q, %q", code, found, hint)
+	}
+	w := new(world)
+	if code := w.run(t, context.Background(), "resume", "--db", db, "--log-level", "warn"); code != ExitOK || !strings.Contains(w.stderr.String(), "checkpoint cannot be used") {
+		t.Errorf("resume: exit code %d, %q", code, &w.stderr)
+	}
+	if code, found, hint := verify(); code != ExitOK {
+		t.Errorf("after a run: exit code %d, %s%s", code, found, hint)
 	}
 }
 

@@ -49,7 +49,11 @@ func runVerify(ctx context.Context, c *call) error {
 			break // the exit code tells the rest
 		}
 	}
-	return fmt.Errorf("%s: %w: %s", path, errFindings, counted(uint64(len(v.findings)), "finding", "findings"))
+	fault := errFindings
+	if v.harmless {
+		fault = errHarmless
+	}
+	return fmt.Errorf("%s: %w: %s", path, fault, counted(uint64(len(v.findings)), "finding", "findings"))
 }
 
 // mostFindings is where a verification ends: a file with so many faults needs
@@ -62,6 +66,7 @@ type verifier struct {
 	last     uint64 // event
 	counts   storage.Counts
 	findings []string
+	harmless bool // all that was found is a checkpoint that cannot be used
 }
 
 func (v *verifier) foundf(format string, args ...any) {
@@ -93,9 +98,9 @@ func (v *verifier) run() error {
 		v.foundf("state: %v", err)
 		return nil
 	}
-	restored, err := v.restored()
-	if err != nil {
-		v.foundf("checkpoint: %v", err)
+	restored, unusable := v.restored()
+	if unusable != nil {
+		v.foundf("checkpoint: %v", unusable)
 	}
 	f, err := frontier.Fold(v.file, frontier.Defaults())
 	if err != nil {
@@ -105,6 +110,7 @@ func (v *verifier) run() error {
 	if restored != nil {
 		v.compareDigests(restored, f.Digest())
 	}
+	defer func() { v.harmless = unusable != nil && len(v.findings) == 1 }()
 	v.counts = f.Counts()
 	v.compareCounts(&state.Counts)
 	if _, _, err := crawl.Remembered(v.file); err != nil {
