@@ -164,7 +164,7 @@ func (v *verifier) compareDigests(restored *frontier.Digest, log frontier.Digest
 		{"hosts and retries", restored.Heads, log.Heads},
 	} {
 		if part.was != part.is {
-			v.foundf("checkpoint: %s are not what the log says", part.name)
+			v.foundf("checkpoint: %s are not what the log says; that is a fault of pawl, please report it", part.name)
 		}
 	}
 }

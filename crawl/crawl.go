@@ -1048,7 +1048,13 @@ func (l *loop) finish() error {
 		return err
 	}
 	l.publish(false)
-	return l.frontier.Rest(l.file)
+	err := l.frontier.Rest(l.file)
+	if write := (*storage.WriteError)(nil); errors.As(err, &write) {
+		// All is committed; the next start only takes longer.
+		l.log.Warn("no checkpoint could be written; the next start reads more of the log", "error", err)
+		return nil
+	}
+	return err
 }
 
 func (l *loop) publish(feeding bool) {

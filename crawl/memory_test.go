@@ -1,8 +1,11 @@
 package crawl
 
 import (
+	"runtime"
 	"runtime/debug"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestHeadRoomIsBounded(t *testing.T) {
@@ -30,10 +33,24 @@ func TestHeapSettingOfTheUserStays(t *testing.T) {
 	if got := debug.SetGCPercent(300); got != 300 {
 		t.Errorf("GOGC is %d, want 300", got)
 	}
-	debug.SetGCPercent(usualGC)
-	stop := BoundHeap()
-	stop()
-	if got := debug.SetGCPercent(usualGC); got != usualGC {
-		t.Errorf("GOGC is %d afterwards", got)
-	}
+}
+
+func TestHeapIsBoundedWhileItIsLarge(t *testing.T) {
+	old := debug.SetGCPercent(usualGC)
+	defer debug.SetGCPercent(old)
+	synctest.Test(t, func(t *testing.T) {
+		ballast := make([]byte, 3*headRoom)
+		stop := BoundHeap()
+		runtime.GC()
+		time.Sleep(2 * weighPeriod)
+		during := debug.SetGCPercent(usualGC)
+		runtime.KeepAlive(ballast)
+		stop()
+		if during >= 50 || during < leastGC {
+			t.Errorf("GOGC is %d with %d MB live", during, len(ballast)>>20)
+		}
+		if after := debug.SetGCPercent(usualGC); after != usualGC {
+			t.Errorf("GOGC is %d afterwards", after)
+		}
+	})
 }

@@ -116,7 +116,7 @@ func (f *Frontier) Rest(file *storage.File) error {
 			return err
 		}
 	}
-	if f.journal.weight < min(restWeight, f.check.every) {
+	if !f.journal.on || f.journal.weight < min(restWeight, f.check.every) {
 		return nil
 	}
 	f.freeze()
@@ -196,7 +196,8 @@ func (f *Frontier) restoreHeads(r *storage.Reader, c *storage.Checkpoint) error 
 	if c.Seq > r.Last() {
 		return fmt.Errorf("the log ends at event %d", r.Last())
 	}
-	heads := &headReader{Frontier: f, limit: uint64(r.Size())}
+	// A group takes four bytes of the file at the least, a host fifteen.
+	heads := &headReader{Frontier: f, mostGroups: uint64(r.Size()) / 4, mostHosts: uint64(r.Size()) / 15}
 	for i := range int(c.Heads) {
 		b, err := r.Piece(storage.PartHeads, storage.HeadNumber(c.Generation, i))
 		if err != nil {

@@ -2,6 +2,7 @@ package frontier
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -194,6 +195,10 @@ func TestDamagedCheckpointIsMadeAnewFromTheLog(t *testing.T) {
 		{"more jobs than the host has", func(r *rig) {
 			overwrite(r, storage.PartQueue, 0, bytes.Repeat([]byte{1, 0, 0, 0xFE, 3}, 500))
 		}},
+		{"fingerprints that do not rise", func(r *rig) {
+			overwrite(r, storage.PartSeen, 0, []byte{2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xFF, 1, 0, 0, 0, 0, 0, 0, 1, 0})
+		}},
+		{"a fingerprint of 0", func(r *rig) { overwrite(r, storage.PartSeen, 0, make([]byte, 4+8*5+1)) }},
 		{"heads of nonsense", func(r *rig) {
 			overwrite(r, storage.PartHeads, storage.HeadNumber(r.stands().Generation, 0), []byte("nonsense"))
 		}},
@@ -226,6 +231,87 @@ func TestDamagedCheckpointIsMadeAnewFromTheLog(t *testing.T) {
 			r.reopen()
 			r.isPure()
 		})
+	}
+}
+
+// Pieces that no pawl writes are refused in any case, and never read for ever.
+func TestOddPiecesOfFingerprints(t *testing.T) {
+	piece := func(fps ...uint64) []byte {
+		b := binary.LittleEndian.AppendUint32(nil, uint32(len(fps)))
+		for _, fp := range fps {
+			b = binary.LittleEndian.AppendUint64(b, fp)
+		}
+		return append(b, 0)
+	}
+	for _, c := range []struct {
+		name string
+		fps  []uint64
+		want int
+	}{
+		{"none", nil, 0},
+		{"in order", []uint64{5, 1 << 56, 7 << 60}, 3},
+		{"not in order", []uint64{0xFF<<56 + 1, 1<<56 + 1, 0x80 << 56, 3}, 4},
+		{"twice", []uint64{1 << 56, 1 << 56, 9, 9}, 2},
+		{"0", []uint64{0, 0, 1, 1 << 60}, 2},
+	} {
+		for _, room := range []int{0, 1000} {
+			var s set
+			s.admitted.reserve(room)
+			p, err := openSeenPiece(piece(c.fps...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.putPieces([]seenPiece{p, p})
+			if s.len() != c.want {
+				t.Errorf("%s, room for %d: %d fingerprints, want %d", c.name, room, s.len(), c.want)
+			}
+			for _, fp := range c.fps {
+				if st, known := s.get(fp); !known || st != admitted {
+					t.Errorf("%s, room for %d: %x is not there", c.name, room, fp)
+				}
+			}
+		}
+	}
+}
+
+// Heads that contradict themselves or the queue are refused, or every run would
+// fail at the first page.
+func TestHeadsThatContradictAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(f *Frontier)
+	}{
+		{"fewer jobs left on a host", func(f *Frontier) { f.hosts.at(0).left-- }},
+		{"more jobs left on a host", func(f *Frontier) { f.hosts.at(1).left++ }},
+		{"more pending", func(f *Frontier) { f.counts.Pending++ }},
+		{"a class that is none", func(f *Frontier) { f.hosts.at(0).gaveUp = 200 }},
+		{"a robots.txt in no state", func(f *Frontier) { f.hosts.at(0).origins[0].state = 77 }},
+		{"finished before it was found", func(f *Frontier) { f.hosts.at(0).queue.base = f.hosts.at(0).queue.total + 1 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := checkpointRig(t, 1<<40)
+			r.crawlSome(200)
+			c.change(r.f)
+			r.f.check.every = 1
+			r.ok(r.f.Rest(r.file))
+			if _, damage, err := Restore(r.file, r.o); err != nil || !errors.Is(damage, storage.ErrDamaged) {
+				t.Errorf("%v, %v", damage, err)
+			}
+		})
+	}
+}
+
+// A log from which events are missing is damaged, however many they are.
+func TestGapInTheLog(t *testing.T) {
+	for _, gap := range []uint64{1, catchUpEvents + 5, 1 << 40} {
+		r := newRig(t, quick())
+		r.seed("http://a.test/")
+		b := storage.Batch{First: r.f.Seq() + 1 + gap}
+		b.Add(&storage.Edit{Edit: storage.EditReviewed})
+		r.ok(r.file.Commit(&b))
+		if _, err := Load(r.file, r.o); !errors.Is(err, storage.ErrDamaged) {
+			t.Errorf("%d events are missing: %v", gap, err)
+		}
 	}
 }
 

@@ -245,7 +245,8 @@ func (f *Frontier) foldLog(file *storage.File, keep bool) error {
 	}
 	f.journal.on = keep
 	for f.seq < last {
-		err := file.Walk(f.seq+1, min(last, f.seq+catchUpEvents), func(seq uint64, event []byte) error {
+		to := min(last, f.seq+catchUpEvents)
+		err := file.Walk(f.seq+1, to, func(seq uint64, event []byte) error {
 			if seq != f.seq+1 {
 				return fmt.Errorf("%w: event %d follows event %d", storage.ErrDamaged, seq, f.seq)
 			}
@@ -253,6 +254,9 @@ func (f *Frontier) foldLog(file *storage.File, keep bool) error {
 		})
 		if err != nil {
 			return err
+		}
+		if f.seq != to {
+			return fmt.Errorf("%w: event %d is missing", storage.ErrDamaged, f.seq+1)
 		}
 		if keep && f.journal.weight > 4*f.interval() {
 			f.freeze()

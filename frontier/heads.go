@@ -246,9 +246,11 @@ type headReader struct {
 	*Frontier
 	decoder
 	general bool
-	// How much room is made for groups at the most: what the heads say of them
-	// may be a lie, and a group takes some bytes of the file.
-	limit   uint64
+	// For how many groups and hosts room is made at the most: what the heads say
+	// of them may be a lie.
+	mostGroups, mostHosts uint64
+
+	known   uint64      // hosts
 	queues  []queueHead // of hosts
 	touched uint32
 }
@@ -270,6 +272,8 @@ func (d *headReader) job() storage.JobID {
 }
 
 func (d *headReader) uint32() uint32 { return uint32(d.upTo(1<<32 - 1)) }
+
+func (d *headReader) class() storage.Class { return storage.Class(d.upTo(uint64(storage.Crashed))) }
 
 // read takes a piece of the heads over.
 func (d *headReader) read(b []byte) error {
@@ -311,7 +315,8 @@ func (d *headReader) read(b []byte) error {
 func (d *headReader) readGeneral() error {
 	d.general = true
 	d.seq = d.uint()
-	d.hosts.reserve(int(d.upTo(d.limit)))
+	d.known = d.upTo(d.mostHosts)
+	d.hosts.reserve(int(d.known))
 	if err := json.Unmarshal(d.bytes(), &d.counts); err != nil {
 		return err
 	}
@@ -337,12 +342,12 @@ func (d *headReader) readHost() error {
 	}
 	h.alive = flags&hostAlive != 0
 	h.throttles = uint16(d.upTo(1<<16 - 1))
-	h.good, h.penalty, h.gaveUp = uint16(d.byte()), d.byte(), storage.Class(d.byte())
+	h.good, h.penalty, h.gaveUp = uint16(d.byte()), d.byte(), d.class()
 	h.lastSent = d.time()
 	if flags&hostOpen != 0 {
 		q.open = &backlog{next: q.base}
-		if n := d.upTo(d.limit); !d.failed {
-			d.limit -= n
+		if n := d.upTo(d.mostGroups); !d.failed {
+			d.mostGroups -= n
 			q.open.groups = make([]group, 0, n)
 		}
 		for range d.upTo(uint64(len(d.b))) {
@@ -354,7 +359,7 @@ func (d *headReader) readHost() error {
 	}
 	for i, flag := range schemeFlags {
 		if o := &h.origins[i]; flags&flag != 0 {
-			o.state = storage.RobotsState(d.byte())
+			o.state = storage.RobotsState(d.upTo(uint64(storage.RobotsGivenUp)))
 			o.copy, o.expires, o.delay = d.uint(), d.time(), d.uint32()
 		}
 	}
@@ -366,7 +371,7 @@ func (d *headReader) readHost() error {
 	for i := range t.robots {
 		u := &t.robots[i]
 		u.due, u.next = d.time(), d.string()
-		u.attempt, u.hops, u.class = d.byte(), d.byte(), storage.Class(d.byte())
+		u.attempt, u.hops, u.class = d.byte(), d.byte(), d.class()
 		u.until, u.by = d.time(), d.uint()
 	}
 	return nil
@@ -404,8 +409,8 @@ func (d *headReader) end(seq uint64) error {
 			}
 		}
 	}
-	if d.hosts.n != known {
-		return errors.New("a robots.txt stands on a host that is not known")
+	if d.hosts.n != known || uint64(known) != d.known {
+		return fmt.Errorf("%d hosts instead of %d", d.hosts.n, d.known)
 	}
 	d.queues = make([]queueHead, known)
 	for h := range d.hosts.all() {
@@ -455,16 +460,31 @@ func (d *headReader) groups(groups []push) error {
 	return nil
 }
 
-// endOfQueue checks that all groups were there.
+// endOfQueue checks that all groups were there, and that there are as many jobs
+// as the heads say.
 func (d *headReader) endOfQueue() error {
+	retrying := make(map[uint32]uint32, len(d.retries))
+	for id := range d.retries {
+		retrying[id.Host]++
+	}
+	pending := uint64(0)
 	for h := range d.hosts.all() {
 		q := &d.queues[h.id]
 		if q.read != q.total {
 			return fmt.Errorf("host %s has %d jobs instead of %d", h.name, q.read, q.total)
 		}
+		left := q.total - q.base + retrying[h.id]
 		if h.queue.open != nil {
 			h.queue.open.groups = q.groups
+			left -= h.queue.doneAhead()
 		}
+		if left != h.left {
+			return fmt.Errorf("host %s has %d unfinished jobs instead of %d", h.name, left, h.left)
+		}
+		pending += uint64(left)
+	}
+	if pending != d.counts.Pending {
+		return fmt.Errorf("%d unfinished jobs instead of %d", pending, d.counts.Pending)
 	}
 	return nil
 }

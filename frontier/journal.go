@@ -60,7 +60,13 @@ func (j *journal) pushed(p push) {
 }
 
 // reset empties the journal; its pieces belong to somebody else now.
-func (j *journal) reset() { *j = journal{on: j.on, seen: j.seen[:0]} }
+func (j *journal) reset() {
+	seen := j.seen[:0]
+	if cap(seen) > checkpointWeight {
+		seen = nil // there was much to fold at the start
+	}
+	*j = journal{on: j.on, seen: seen}
+}
 
 // A piece of fingerprints: their number (4 bytes, little-endian), the
 // fingerprints in rising order (8 bytes each, little-endian), a byte: 1 when
@@ -193,10 +199,12 @@ func (s *set) putPieces(pieces []seenPiece) {
 	}
 }
 
-// putShard puts the fingerprints of a shard, which come first in the piece.
+// putShard puts the piece's fingerprints up to those of a shard.
 func (s *set) putShard(p *seenPiece, shard uint64) {
 	for len(p.fps) > 0 && p.first()>>56 <= shard {
-		sh := &s.admitted.shards[shard]
+		// Of this shard, unless the piece is not sorted as it should be.
+		home := p.first() >> 56
+		sh := &s.admitted.shards[home]
 		// Mostly all are admitted, and there is room for them.
 		n := min(len(p.fps)/8, len(sh.slots)*4/5-sh.n)
 		if n <= 0 || len(p.standings) > 0 || s.refused.n > 0 {
@@ -207,9 +215,10 @@ func (s *set) putShard(p *seenPiece, shard uint64) {
 	next:
 		for ; n > 0; n-- {
 			fp := binary.LittleEndian.Uint64(fps)
-			if fp>>56 != shard {
+			if fp>>56 != home {
 				break
 			}
+			fp = nonZero(fp)
 			fps = fps[8:]
 			i := homeOf(fp, len(slots))
 			for slots[i] != 0 {

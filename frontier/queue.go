@@ -2,6 +2,7 @@ package frontier
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"sort"
 )
@@ -104,19 +105,31 @@ func (q *queue) isDone(ord uint32) bool {
 // doneBits are the bits of the finished jobs from base on, as short as can be.
 // first stands for the first of them: without the bits below base, which say
 // nothing.
-func (q *queue) doneBits() (bits []uint64, first uint64) {
+func (q *queue) doneBits() (done []uint64, first uint64) {
 	if q.open == nil || len(q.open.done) == 0 {
 		return nil, 0
 	}
-	bits = q.open.done
-	first = bits[0] >> (q.base % 64) << (q.base % 64)
-	for len(bits) > 1 && bits[len(bits)-1] == 0 {
-		bits = bits[:len(bits)-1]
+	done = q.open.done
+	first = done[0] >> (q.base % 64) << (q.base % 64)
+	for len(done) > 1 && done[len(done)-1] == 0 {
+		done = done[:len(done)-1]
 	}
-	if len(bits) == 1 && first == 0 {
+	if len(done) == 1 && first == 0 {
 		return nil, 0
 	}
-	return bits, first
+	return done, first
+}
+
+// doneAhead is the number of finished jobs beyond base.
+func (q *queue) doneAhead() (n uint32) {
+	done, first := q.doneBits()
+	for i, word := range done {
+		if i == 0 {
+			word = first
+		}
+		n += uint32(bits.OnesCount64(word))
+	}
+	return n
 }
 
 // finish marks a job as finished. It fails when the job is not an unfinished

@@ -277,7 +277,6 @@ func (r *rig) isPure() {
 	cold, damage, err := Restore(r.file, r.o)
 	r.ok(err)
 	r.ok(damage)
-	cold.journal.on = false
 	r.ok(cold.foldLog(r.file, false))
 	r.isSame("file", cold)
 	whole, err := Fold(r.file, r.o)

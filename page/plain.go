@@ -6,9 +6,11 @@ import (
 	"golang.org/x/net/html"
 )
 
-// Most of a page is plain: text, and tags whose attributes, if they have any, are as most people write them. A Tokenizer looks at text byte by byte and
-// copies it; here it is searched for the next tag. Whatever leaves room for doubt is left to the Tokenizer, and what is read
-// without it has no effect on how it reads the rest.
+// Most of a page is plain: text, and tags whose attributes, if they have any,
+// are as most people write them. A Tokenizer looks at text byte by byte and
+// copies it; here it is searched for the next tag. Whatever leaves room for
+// doubt is left to the Tokenizer, and what is read without it has no effect on
+// how it reads the rest. FuzzParse holds the two ways against each other.
 
 // readPlain takes in what is plain and starts where the last token ended, as long as the Tokenizer has not got it yet.
 func (p *Parser) readPlain() {

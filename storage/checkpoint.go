@@ -23,6 +23,10 @@ const (
 
 var partBuckets = [parts][]byte{[]byte("seen"), []byte("queue"), []byte("heads")}
 
+// checkpointVersion goes up with every change of the pieces, and with every
+// change of what the fold of an old log comes to.
+const checkpointVersion = 1
+
 var keyCheckpoint = []byte("checkpoint")
 
 // PieceSize is how large a piece of a checkpoint should be, in bytes: bbolt
@@ -59,6 +63,9 @@ func HeadNumber(generation uint32, i int) uint64 { return uint64(generation)<<32
 // written when all of them are in the file, and until then the one before it
 // stands: all of its pieces are still there.
 type Checkpoint struct {
+	// Version of how its pieces are written, and of what is folded from the log;
+	// it is filled in. A checkpoint of another version is of no use.
+	Version    int    `json:"version"`
 	Seq        uint64 `json:"seq"`
 	Generation uint32 `json:"generation"`
 	Seen       uint64 `json:"seen"`  // number of pieces
@@ -96,7 +103,9 @@ func putPieces(tx *bolt.Tx, pieces []Piece, complete *Checkpoint) error {
 			return err
 		}
 	}
-	text, err := json.Marshal(complete)
+	stored := *complete
+	stored.Version = checkpointVersion
+	text, err := json.Marshal(stored)
 	if err != nil {
 		return err
 	}
@@ -110,10 +119,17 @@ func prune(bucket *bolt.Bucket, from, to uint64) error {
 	}
 	var doomed [][]byte
 	c := bucket.Cursor()
-	for key, _ := c.First(); key != nil && binary.BigEndian.Uint64(key) < from; key, _ = c.Next() {
+	keep := func(key []byte) bool {
+		if len(key) != 8 {
+			return false
+		}
+		n := binary.BigEndian.Uint64(key)
+		return n >= from && n < to
+	}
+	for key, _ := c.First(); key != nil && !keep(key); key, _ = c.Next() {
 		doomed = append(doomed, key)
 	}
-	for key, _ := c.Last(); key != nil && binary.BigEndian.Uint64(key) >= to; key, _ = c.Prev() {
+	for key, _ := c.Last(); key != nil && !keep(key); key, _ = c.Prev() {
 		doomed = append(doomed, key)
 	}
 	for _, key := range doomed {
@@ -156,6 +172,9 @@ func (r *Reader) Checkpoint() (c Checkpoint, ok bool, err error) {
 	}
 	if err := json.Unmarshal(text, &c); err != nil {
 		return c, false, damage("checkpoint: %v", err)
+	}
+	if c.Version != checkpointVersion {
+		return c, false, damage("a checkpoint of version %d, not %d", c.Version, checkpointVersion)
 	}
 	return c, true, nil
 }

@@ -55,6 +55,7 @@ func TestCheckpointStandsUntilTheNextIsComplete(t *testing.T) {
 		t.Helper()
 		must(t, f.View(func(r *Reader) error {
 			got, ok, err := r.Checkpoint()
+			got.Version = 0 // of no interest here
 			if err != nil || ok != (want.Seq > 0) || got != want {
 				t.Errorf("got %+v, %v, %v; want %+v", got, ok, err, want)
 			}
@@ -137,13 +138,15 @@ func TestDamagedPieceIsFound(t *testing.T) {
 			return nil
 		}))
 	}
-	must(t, f.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyCheckpoint, []byte("{")) }))
-	must(t, f.View(func(r *Reader) error {
-		if _, _, err := r.Checkpoint(); !errors.Is(err, ErrDamaged) {
-			t.Errorf("a checkpoint that cannot be read: %v", err)
-		}
-		return nil
-	}))
+	for _, text := range []string{"{", `{"seq":1,"seen":3}`, `{"version":2,"seq":1,"seen":3}`} {
+		must(t, f.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyCheckpoint, []byte(text)) }))
+		must(t, f.View(func(r *Reader) error {
+			if _, _, err := r.Checkpoint(); !errors.Is(err, ErrDamaged) {
+				t.Errorf("checkpoint %s: %v", text, err)
+			}
+			return nil
+		}))
+	}
 }
 
 func flipped(b []byte) []byte {
