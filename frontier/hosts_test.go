@@ -99,7 +99,7 @@ func (r *rig) hostBytes(n int) float64 {
 	}
 	// Neither are buffers that do not grow with the number of hosts, and what the
 	// next checkpoint is to hold.
-	buffers := []any{r.f.journal, r.f.batch, r.f.spare, r.f.staged, r.f.sealed, r.f.stagedRobots, r.f.sealedRobots}
+	buffers := []any{r.f.journal, r.f.sifted, r.f.text, r.f.batch, r.f.spare, r.f.staged, r.f.sealed, r.f.stagedRobots, r.f.sealedRobots}
 	r.f = nil
 	defer runtime.KeepAlive(buffers)
 	return float64(with-heapInUse()-seen) / float64(n)
