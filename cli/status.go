@@ -249,6 +249,8 @@ func (s *status) text(path, again string, now time.Time) string {
 	switch {
 	case s.Unread:
 		line("go on with", "the command that pipes the seeds: they were not read to their end")
+	case s.State == "limit":
+		line("go on with", "pawl crawl%s --%s N, where N is more", again, s.Limit)
 	case s.Pending > 0:
 		line("go on with", "pawl resume%s", again)
 	}
