@@ -176,7 +176,7 @@ func (f *Frontier) afterAnswer(j *Job, giveUp bool, class storage.Class, at int6
 	h := f.hosts.at(j.asked)
 	if giveUp && h.lost() == storage.NoClass {
 		err := f.append(&storage.Host{
-			Origin: "http://" + h.name, Ask: storage.Ask{Time: at}, GiveUp: class,
+			Origin: h.originURL(false), Ask: storage.Ask{Time: at}, GiveUp: class,
 			Expires: at + GivenUpFor.Milliseconds(),
 			Error:   fmt.Sprintf("the host was given up after %d failures running", h.throttles),
 		})
@@ -218,18 +218,15 @@ func (f *Frontier) Retry(j *Job, r *storage.Retry, retryAfter time.Duration) err
 func (f *Frontier) Abandon(j *Job, a storage.Ask) error {
 	h := f.hosts.at(j.asked)
 	h.judge(&a, 0, &f.options)
-	return f.append(&storage.Host{Origin: "http://" + h.name, Ask: a, Class: storage.Aborted})
+	return f.append(&storage.Host{Origin: h.originURL(false), Ask: a, Class: storage.Aborted})
 }
 
 // Robots appends what a robots job found. It fills the event's Origin, At,
 // Ask.Hold and Ask.Penalty.
 func (f *Frontier) Robots(j *Job, e *storage.Host, retryAfter time.Duration) error {
 	f.settle(j)
-	scheme := "http://"
-	if j.ID.Ord == storage.OrdRobotsHTTPS {
-		scheme = "https://"
-	}
-	e.Origin = scheme + j.Host
+	owner, https := f.hosts.at(j.ID.Host), j.ID.Ord == storage.OrdRobotsHTTPS
+	e.Origin = owner.originURL(https)
 	if j.Asked != j.Host {
 		e.At = j.Asked
 	}
@@ -237,7 +234,7 @@ func (f *Frontier) Robots(j *Job, e *storage.Host, retryAfter time.Duration) err
 	if err := f.append(e); err != nil {
 		return err
 	}
-	if o := f.hosts.at(j.ID.Host).origin(j.ID.Ord == storage.OrdRobotsHTTPS); !o.busy {
+	if o := owner.origin(https); !o.busy {
 		// Its jobs carry the rules, which must be on disk for that.
 		o.busy = true
 		f.stagedRobots = append(f.stagedRobots, j.ID)

@@ -237,18 +237,9 @@ func (f *Frontier) Digest() Digest {
 	var d Digest
 	var b []byte
 	for _, t := range []*table{&f.seen.admitted, &f.seen.refused} {
-		for i := range t.shards {
-			sh := &t.shards[i]
-			for k, fp := range sh.slots {
-				if fp == 0 {
-					continue
-				}
-				b = binary.LittleEndian.AppendUint64(b[:0], fp)
-				if sh.standing != nil {
-					b = append(b, byte(sh.standing[k]))
-				}
-				d.Seen += f.hash(b) // in no order
-			}
+		for fp, st := range t.all() {
+			b = binary.LittleEndian.AppendUint64(b[:0], fp)
+			d.Seen += f.hash(append(b, byte(st))) // in no order
 		}
 	}
 	for h := range f.hosts.all() {

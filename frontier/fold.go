@@ -241,18 +241,13 @@ func (f *Frontier) foldHost(seq uint64, event []byte) error {
 		t.gaveUpUntil, t.gaveUpBy = e.Expires*int64(time.Millisecond), seq
 	}
 	https := u.Scheme() == "https"
-	ord := storage.OrdRobotsHTTP
-	if https {
-		ord = storage.OrdRobotsHTTPS
-	}
-	job := storage.JobID{Host: h.id, Ord: ord}
 	o := h.origin(https)
 	if e.State == storage.RobotsNone {
 		return nil
 	}
 	if o.state == storage.RobotsRetry || o.state == storage.RobotsRedirect {
 		// This event came of the errand that the last one made.
-		f.dropErrand(f.hosts.intern(weburl.URL(h.robotsURL(https, u)).Host()), job)
+		f.dropErrand(f.hosts.intern(weburl.URL(h.robotsURL(https)).Host()), h.robotsJob(https))
 	}
 	switch e.State {
 	case storage.RobotsRules:
@@ -267,14 +262,11 @@ func (f *Frontier) foldHost(seq uint64, event []byte) error {
 		h.inTrouble().robots[index(https)] = unsettled{class: e.Class, until: e.Expires * int64(time.Millisecond), by: seq}
 		return nil
 	case storage.RobotsRetry, storage.RobotsRedirect:
-		o.state, o.busy = e.State, true
-		due := e.Due * int64(time.Millisecond)
-		h.inTrouble().robots[index(https)] = unsettled{attempt: e.Attempt, hops: e.Hops, next: e.Next, due: due}
-		at := u
-		if e.Next != "" {
-			at = weburl.URL(e.Next)
+		o.state = e.State
+		h.inTrouble().robots[index(https)] = unsettled{
+			attempt: e.Attempt, hops: e.Hops, next: e.Next, due: e.Due * int64(time.Millisecond),
 		}
-		f.addErrand(f.hosts.intern(at.Host()), errand{id: job, url: h.robotsURL(https, u), due: due})
+		f.addErrandOf(h, https)
 		return nil
 	default:
 		return errors.New("a robots.txt state that this pawl does not know")
@@ -286,12 +278,12 @@ func (f *Frontier) foldHost(seq uint64, event []byte) error {
 	return nil
 }
 
-// robotsURL is where an origin's robots.txt is to be asked for.
-func (h *host) robotsURL(https bool, root weburl.URL) string {
-	if next := h.unsettled(https).next; next != "" {
-		return next
-	}
-	return root.Origin() + "/robots.txt"
+// addErrandOf has a robots.txt asked for again, by what is known of it: of the
+// host where it stands.
+func (f *Frontier) addErrandOf(h *host, https bool) {
+	h.origin(https).busy = true
+	url := h.robotsURL(https)
+	f.addErrand(f.hosts.intern(weburl.URL(url).Host()), errand{id: h.robotsJob(https), url: url, due: h.unsettled(https).due})
 }
 
 func (f *Frontier) addErrand(h *host, e errand) {

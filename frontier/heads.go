@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"pawl/storage"
-	"pawl/weburl"
 )
 
 // The heads of a checkpoint are records, each a byte that says what it is and
@@ -98,12 +97,8 @@ func (f *Frontier) heads() [][]byte {
 		w.byte(bit(f.roots[name], 1))
 	}
 	folders := make([]uint64, 0, f.prefixes.n)
-	for i := range f.prefixes.shards {
-		for _, fp := range f.prefixes.shards[i].slots {
-			if fp != 0 {
-				folders = append(folders, fp)
-			}
-		}
+	for fp := range f.prefixes.all() {
+		folders = append(folders, fp)
 	}
 	slices.Sort(folders)
 	for part := range slices.Chunk(folders, longRecord/10) {
@@ -233,12 +228,6 @@ var schemeFlags = [2]byte{hostHTTP, hostHTTPS}
 // isFolded tells whether anything is known of the robots.txt by the log.
 func (o *origin) isFolded() bool {
 	return o.state != storage.RobotsNone || o.copy != 0 || o.expires != 0 || o.delay != 0
-}
-
-// isFolded tells whether there is any trouble beside what follows from other
-// records.
-func (t *trouble) isFolded() bool {
-	return t.hold != 0 || t.throttleSince != 0 || t.gaveUpUntil != 0 || t.gaveUpBy != 0 || t.robots != [2]unsettled{}
 }
 
 // headReader takes heads over into a new frontier, and then the groups of jobs.
@@ -405,7 +394,7 @@ func (d *headReader) end(seq uint64) error {
 	for h := range d.hosts.all() {
 		for i := range h.origins {
 			if s := h.origins[i].state; s == storage.RobotsRetry || s == storage.RobotsRedirect {
-				d.resumeErrand(h, i == 1)
+				d.addErrandOf(h, i == 1)
 			}
 		}
 	}
@@ -421,17 +410,6 @@ func (d *headReader) end(seq uint64) error {
 		}
 	}
 	return nil
-}
-
-// resumeErrand has a robots.txt asked for again.
-func (d *headReader) resumeErrand(h *host, https bool) {
-	h.origin(https).busy = true
-	id, scheme := storage.JobID{Host: h.id, Ord: storage.OrdRobotsHTTP}, "http://"
-	if https {
-		id.Ord, scheme = storage.OrdRobotsHTTPS, "https://"
-	}
-	url := h.robotsURL(https, weburl.URL(scheme+h.name+"/"))
-	d.addErrand(d.hosts.intern(weburl.URL(url).Host()), errand{id: id, url: url, due: h.unsettled(https).due})
 }
 
 // groups takes over those groups that have unfinished jobs.

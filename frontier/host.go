@@ -97,10 +97,15 @@ func (h *host) inTrouble() *trouble {
 // calm forgets the host's trouble when it is over.
 func (h *host) calm() {
 	t := h.trouble
-	if t != nil && len(t.retries) == 0 && len(t.errands) == 0 && t.robots == [2]unsettled{} &&
-		t.hold == 0 && t.throttleSince == 0 && t.gaveUpUntil == 0 && t.gaveUpBy == 0 {
+	if t != nil && len(t.retries) == 0 && len(t.errands) == 0 && !t.isFolded() {
 		h.trouble = nil
 	}
+}
+
+// isFolded tells whether there is any trouble by the log, beside retries and
+// errands.
+func (t *trouble) isFolded() bool {
+	return t.hold != 0 || t.throttleSince != 0 || t.gaveUpUntil != 0 || t.gaveUpBy != 0 || t.robots != [2]unsettled{}
 }
 
 func (h *host) errands() []errand {
@@ -131,6 +136,24 @@ func (h *host) unsettled(https bool) unsettled {
 		return unsettled{}
 	}
 	return h.trouble.robots[index(https)]
+}
+
+// robotsJob is the job of asking for the robots.txt of a scheme.
+func (h *host) robotsJob(https bool) storage.JobID {
+	return storage.JobID{Host: h.id, Ord: storage.OrdRobotsHTTP + uint32(index(https))}
+}
+
+// originURL is the origin as the log names it.
+func (h *host) originURL(https bool) string {
+	return [2]string{"http://", "https://"}[index(https)] + h.name
+}
+
+// robotsURL is where the robots.txt of a scheme is to be asked for.
+func (h *host) robotsURL(https bool) string {
+	if next := h.unsettled(https).next; next != "" {
+		return next
+	}
+	return h.originURL(https) + "/robots.txt"
 }
 
 // settleRobots ends what was to be done about a robots.txt.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"pawl/storage"
-	"pawl/weburl"
 )
 
 const never = int64(1<<63 - 1)
@@ -165,12 +164,7 @@ func (f *Frontier) needsRobots(h *host, https bool, at int64) bool {
 		return false
 	}
 	o.busy = true
-	id := storage.JobID{Host: h.id, Ord: storage.OrdRobotsHTTP}
-	scheme := "http://"
-	if https {
-		id.Ord, scheme = storage.OrdRobotsHTTPS, "https://"
-	}
-	f.addErrand(h, errand{id: id, url: h.robotsURL(https, weburl.URL(scheme+h.name+"/"))})
+	f.addErrand(h, errand{id: h.robotsJob(https), url: h.robotsURL(https)})
 	return true
 }
 

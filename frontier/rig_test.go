@@ -253,21 +253,7 @@ func contents(s *set) map[uint64]standing {
 	return all
 }
 
-func (t *table) contents() map[uint64]standing {
-	all := map[uint64]standing{}
-	for i := range t.shards {
-		sh := &t.shards[i]
-		for k, fp := range sh.slots {
-			if fp != 0 {
-				all[fp] = 0
-				if sh.standing != nil {
-					all[fp] = sh.standing[k]
-				}
-			}
-		}
-	}
-	return all
-}
+func (t *table) contents() map[uint64]standing { return maps.Collect(t.all()) }
 
 // isPure checks that a frontier made from the file anew is what the crawl has
 // in memory, by the newest checkpoint as well as by the whole log. Everything

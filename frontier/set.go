@@ -1,5 +1,7 @@
 package frontier
 
+import "iter"
+
 // set holds what is known of every address that was ever met: a 64-bit
 // fingerprint and a standing of one byte. It is exact up to 64 bits: among ten
 // million addresses a pair that shares a fingerprint is expected once in some
@@ -106,26 +108,50 @@ func (t *table) touch(fp uint64) {
 	}
 }
 
-func (t *table) has(fp uint64) bool {
+// find gives where the fingerprint stands; ok is false when it is not there.
+func (t *table) find(fp uint64) (sh *shard, i int, ok bool) {
 	fp = nonZero(fp)
-	sh := &t.shards[fp>>56]
-	return sh.n > 0 && sh.slots[sh.slot(fp)] == fp
+	sh = &t.shards[fp>>56]
+	if sh.n == 0 {
+		return sh, 0, false
+	}
+	i = sh.slot(fp)
+	return sh, i, sh.slots[i] == fp
+}
+
+func (t *table) has(fp uint64) bool {
+	_, _, ok := t.find(fp)
+	return ok
 }
 
 func (t *table) get(fp uint64) (standing, bool) {
-	fp = nonZero(fp)
-	sh := &t.shards[fp>>56]
-	if sh.n == 0 {
+	sh, i, ok := t.find(fp)
+	if !ok {
 		return 0, false
 	}
-	i := sh.slot(fp)
-	if sh.slots[i] != fp {
-		return 0, false
+	return sh.at(i), true
+}
+
+// at is the standing in a slot.
+func (s *shard) at(i int) standing {
+	if s.standing == nil {
+		return 0
 	}
-	if sh.standing == nil {
-		return 0, true
+	return s.standing[i]
+}
+
+// all gives every fingerprint with its standing, in no order.
+func (t *table) all() iter.Seq2[uint64, standing] {
+	return func(yield func(uint64, standing) bool) {
+		for k := range t.shards {
+			sh := &t.shards[k]
+			for i, fp := range sh.slots {
+				if fp != 0 && !yield(fp, sh.at(i)) {
+					return
+				}
+			}
+		}
 	}
-	return sh.standing[i], true
 }
 
 // put reports whether the fingerprint was new.
@@ -154,16 +180,11 @@ func (t *table) put(fp uint64, st standing) bool {
 // remove takes the fingerprint out. Those that stand behind it because its
 // place was taken move up.
 func (t *table) remove(fp uint64) {
-	fp = nonZero(fp)
-	sh := &t.shards[fp>>56]
-	if sh.n == 0 {
+	sh, free, ok := t.find(fp)
+	if !ok {
 		return
 	}
 	size := len(sh.slots)
-	free := sh.slot(fp)
-	if sh.slots[free] != fp {
-		return
-	}
 	for i := (free + 1) % size; sh.slots[i] != 0; i = (i + 1) % size {
 		// It may move when its home is not between the free slot and its own.
 		if (i-sh.home(sh.slots[i])+size)%size < (i-free+size)%size {

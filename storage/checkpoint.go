@@ -49,7 +49,7 @@ type Piece struct {
 func NewPiece(part Part, number uint64, value []byte) Piece {
 	p := Piece{part: part}
 	binary.BigEndian.PutUint64(p.key[:], number)
-	p.value = binary.LittleEndian.AppendUint32(value, checksum(number, value))
+	p.value = withChecksum(value, 0, number)
 	return p
 }
 
@@ -193,9 +193,10 @@ func (r *Reader) Piece(part Part, number uint64) ([]byte, error) {
 	if value == nil {
 		return nil, damage("checkpoint: piece %d of %s is missing", number, partBuckets[part])
 	}
-	n := len(value) - checksumSize
-	if int64(len(value)) > r.size || n < 0 || binary.LittleEndian.Uint32(value[n:]) != checksum(number, value[:n]) {
-		return nil, damage("checkpoint: piece %d of %s does not match its checksum", number, partBuckets[part])
+	if int64(len(value)) <= r.size {
+		if b, ok := withoutChecksum(number, value); ok {
+			return b, nil
+		}
 	}
-	return value[:n:n], nil
+	return nil, damage("checkpoint: piece %d of %s does not match its checksum", number, partBuckets[part])
 }

@@ -429,26 +429,41 @@ func (r *Reader) Event(seq uint64) []byte {
 // verified takes the checksum off a stored event, and panics when it does not
 // hold.
 func (r *Reader) verified(seq uint64, value []byte) []byte {
-	r.plausible(value)
-	n := len(value) - checksumSize
-	if n < 0 || binary.LittleEndian.Uint32(value[n:]) != checksum(seq, value[:n]) {
+	event, ok := withoutChecksum(seq, r.plausible(value))
+	if !ok {
 		panic(fmt.Sprintf("event %d does not match its checksum", seq))
 	}
-	return value[:n:n]
+	return event
+}
+
+// withChecksum appends the checksum of the last bytes of dst, from start on, as
+// what stands under a number.
+func withChecksum(dst []byte, start int, number uint64) []byte {
+	return binary.LittleEndian.AppendUint32(dst, checksum(number, dst[start:]))
+}
+
+// withoutChecksum takes the checksum off; ok tells whether it holds.
+func withoutChecksum(number uint64, value []byte) (b []byte, ok bool) {
+	n := len(value) - checksumSize
+	if n < 0 || binary.LittleEndian.Uint32(value[n:]) != checksum(number, value[:n]) {
+		return nil, false
+	}
+	return value[:n:n], true
 }
 
 const checksumSize = 4
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// checksum is the CRC-32C of an event's seq, big-endian, and its bytes.
-func checksum(seq uint64, event []byte) uint32 {
+// checksum is the CRC-32C of the number of an event or a piece, big-endian, and
+// its bytes.
+func checksum(number uint64, b []byte) uint32 {
 	// By hand, as an array that is given away would be allocated.
 	crc := ^uint32(0)
 	for shift := 56; shift >= 0; shift -= 8 {
-		crc = castagnoli[byte(crc)^byte(seq>>shift)] ^ crc>>8
+		crc = castagnoli[byte(crc)^byte(number>>shift)] ^ crc>>8
 	}
-	return crc32.Update(^crc, castagnoli, event)
+	return crc32.Update(^crc, castagnoli, b)
 }
 
 // plausible panics on a value with a damaged length, which can say 2 GB, before
@@ -616,7 +631,7 @@ func (b *Batch) Add(e Event) (seq uint64, event []byte) {
 	b.buf = e.appendTo(b.buf)
 	end := len(b.buf)
 	seq = b.First + uint64(len(b.ends))
-	b.buf = binary.LittleEndian.AppendUint32(b.buf, checksum(seq, b.buf[start:end]))
+	b.buf = withChecksum(b.buf, start, seq)
 	b.ends = append(b.ends, len(b.buf))
 	return seq, b.buf[start:end:end]
 }
