@@ -166,18 +166,25 @@ func buildBinary(t *testing.T, dir string) string {
 	return bin
 }
 
+// start starts the binary. done has what came of it; then talk is what it said.
+func start(t *testing.T, bin string, args []string) (cmd *exec.Cmd, done <-chan error, talk *bytes.Buffer) {
+	t.Helper()
+	talk = new(bytes.Buffer)
+	cmd = exec.Command(bin, args...)
+	cmd.Stderr = talk
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	return cmd, ended, talk
+}
+
 // runAndKill runs the crawl and kills it after the wait, unless it ends before;
 // a negative wait lets it run.
 func runAndKill(t *testing.T, bin string, args []string, wait time.Duration) (killed bool) {
 	t.Helper()
-	var talk bytes.Buffer
-	cmd := exec.Command(bin, args...)
-	cmd.Stderr = &talk
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- cmd.Wait() }()
+	cmd, done, talk := start(t, bin, args)
 	var kill <-chan time.Time
 	if wait >= 0 {
 		kill = time.After(wait)

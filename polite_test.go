@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"flag"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -39,14 +37,7 @@ func TestPolite(t *testing.T) {
 	}, roots...)
 	kills, stops := 0, 0
 	for n := 0; ; n++ {
-		var talk bytes.Buffer
-		cmd := exec.Command(bin, args...)
-		cmd.Stderr = &talk
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan error, 1)
-		go func() { done <- cmd.Wait() }()
+		cmd, done, talk := start(t, bin, args)
 		select {
 		case err := <-done:
 			if err != nil {
