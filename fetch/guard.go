@@ -35,9 +35,18 @@ func guard(ctx context.Context, _, address string, _ syscall.RawConn) error {
 // loopback, link-local, shared (RFC 6598), multicast, documentation,
 // benchmarking, reserved, or in another range that the IANA special-purpose
 // registries (RFC 6890) do not call globally reachable. IPv6 addresses that
-// carry an IPv4 address (mapped, NAT64, 6to4, Teredo) are judged by it; of all
-// other IPv6 only global unicast, 2000::/3, is public. The zero Addr is
-// private.
+// carry an IPv4 address (mapped, NAT64, 6to4, Teredo, ISATAP) are private when
+// that one is; of all other IPv6 only global unicast, 2000::/3, is public. The
+// zero Addr is private.
+//
+// Two blocks are private as a whole though the registries call a few addresses
+// in them globally reachable: 192.0.0.0/24 and 2001::/23 (but for Teredo).
+// These are anycast addresses of PCP, TURN, AMT, AS112 and SRP, and the hashes
+// and entity tags of ORCHIDv2 and DRIP, where nobody serves pages. What stands
+// there on its own (AS112, AMT: 192.31.196.0/24, 192.52.193.0/24,
+// 192.175.48.0/24, 2620:4f:8000::/48) is public. Nobody can tell from an
+// address that a network translates a prefix of its own to IPv4 (RFC 6052
+// section 2.2), or which public addresses stand behind the same firewall.
 func Private(addr netip.Addr) bool {
 	addr = addr.WithZone("").Unmap()
 	switch {
@@ -45,12 +54,12 @@ func Private(addr netip.Addr) bool {
 		return within(addr, privateIPv4[:])
 	case nat64.Contains(addr):
 		return privateAt(addr, 12)
-	case sixToFour.Contains(addr):
-		return privateAt(addr, 2)
 	case teredo.Contains(addr):
 		return privateAt(addr, 4) || privateTeredoClient(addr)
+	case sixToFour.Contains(addr) && privateAt(addr, 2):
+		return true
 	}
-	return !globalUnicast.Contains(addr) || within(addr, privateIPv6[:])
+	return !globalUnicast.Contains(addr) || within(addr, privateIPv6[:]) || isISATAP(addr) && privateAt(addr, 12)
 }
 
 func within(addr netip.Addr, ranges []netip.Prefix) bool {
@@ -76,6 +85,14 @@ func privateTeredoClient(addr netip.Addr) bool {
 		b[i] = ^b[i]
 	}
 	return Private(netip.AddrFrom4([4]byte(b[12:])))
+}
+
+// isISATAP reports whether the end of an address is the IPv4 address of a host
+// to which packets are tunnelled (RFC 5214 section 6.1). With a private one
+// behind any prefix, the tunnel of the machine we run on could lead inside.
+func isISATAP(addr netip.Addr) bool {
+	b := addr.As16()
+	return b[8]&^0x02 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe
 }
 
 // These never change.
