@@ -9,11 +9,6 @@ import (
 	whatwg "github.com/nlnwa/whatwg-url/url"
 )
 
-// newParser returns the full WHATWG parser. Since its release the standard has come to encode "^" in paths, as browsers do.
-func newParser() whatwg.Parser {
-	return whatwg.NewParser(whatwg.WithPathPercentEncodeSet(whatwg.PathPercentEncodeSet.Set('^')))
-}
-
 // Parse returns the canonical spelling of an absolute address. White space around it is ignored, as are tabs and line
 // breaks within, and all else that browsers put up with. It returns ErrScheme, ErrTooLong or an error that wraps
 // ErrInvalid. The result may share memory with raw.
@@ -54,7 +49,7 @@ func (s *Speller) appendSlow(dst []byte, raw string) ([]byte, error) {
 	if err != nil {
 		return nil, invalid(err)
 	}
-	return s.serialise(dst, u, "")
+	return serialise(dst, u)
 }
 
 // Base resolves the links of a page. It is used by one goroutine at a time.
@@ -138,7 +133,7 @@ func (b *Base) resolveSlow(dst []byte, ref string) ([]byte, error) {
 	if err != nil {
 		return nil, invalid(err)
 	}
-	return b.speller.serialise(dst, u, b.whatwg.Hostname())
+	return serialise(dst, u)
 }
 
 // clean takes away what the standard says to ignore, and refuses what would cost the parser too much.
@@ -195,19 +190,11 @@ func isWeb(scheme string) bool {
 	return strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "http")
 }
 
-// serialise appends the WHATWG spelling without userinfo and fragment. A host that was serialised before may be given.
-func (s *Speller) serialise(dst []byte, u *whatwg.Url, knownHost string) ([]byte, error) {
+// serialise appends the WHATWG spelling without userinfo and fragment.
+func serialise(dst []byte, u *whatwg.Url) ([]byte, error) {
 	host := u.Hostname()
 	if host == "" {
 		return nil, fmt.Errorf("%w: no host", ErrInvalid)
-	}
-	if host != knownHost && strings.Contains(host, "xn--") {
-		// The parser makes punycode from a few names that it does not take back, such as some that mix right-to-left
-		// letters with symbols.
-		again, err := s.parser.Parse("http://" + host)
-		if err != nil || again.Hostname() != host {
-			return nil, fmt.Errorf("%w: the host cannot be written in punycode", ErrInvalid)
-		}
 	}
 	u.SetUsername("")
 	u.SetPassword("")

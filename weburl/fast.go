@@ -12,7 +12,7 @@ const (
 	inSegment = 1 << iota // of a path; "%" too, as the parser does not look at what follows it
 	inPath                // the same and "/", but neither "." nor "%", with which a dot segment may start
 	inQuery               // "'" is missing: it is encoded
-	inHost                // lower case, and no "_": the parser has a special case for it
+	inHost                // lower case
 
 	notInHost = inSegment | inPath | inQuery
 	anywhere  = notInHost | inHost
@@ -31,7 +31,7 @@ var places = [256]uint8{
 	'I': notInHost, 'J': notInHost, 'K': notInHost, 'L': notInHost, 'M': notInHost, 'N': notInHost, 'O': notInHost, 'P': notInHost,
 	'Q': notInHost, 'R': notInHost, 'S': notInHost, 'T': notInHost, 'U': notInHost, 'V': notInHost, 'W': notInHost, 'X': notInHost,
 	'Y': notInHost, 'Z': notInHost,
-	'_': notInHost, '~': notInHost, '!': notInHost, '$': notInHost, '&': notInHost, '(': notInHost, ')': notInHost, '*': notInHost,
+	'_': anywhere, '~': notInHost, '!': notInHost, '$': notInHost, '&': notInHost, '(': notInHost, ')': notInHost, '*': notInHost,
 	'+': notInHost, ',': notInHost, ';': notInHost, ':': notInHost, '@': notInHost, '=': notInHost, '[': notInHost,
 	'|': notInHost, ']': notInHost,
 
@@ -144,7 +144,7 @@ func hostFast(dst, ref []byte) ([]byte, bool) {
 }
 
 // plainHost reports whether a host made of bytes allowed in the place is its own canonical form: an IPv4 address as it is
-// written, or a DNS name without empty or encoded labels that cannot be taken for one.
+// written, or a DNS name without empty labels that cannot be taken for one.
 func plainHost(host []byte) bool {
 	label := 0
 	for i, c := range host {
@@ -153,8 +153,6 @@ func plainHost(host []byte) bool {
 				return false
 			}
 			label = i + 1
-		} else if i == label && c == 'x' && bytes.HasPrefix(host[i:], []byte("xn--")) {
-			return false
 		}
 	}
 	return label < len(host) && 'a' <= host[label] && host[label] <= 'z' || plainIPv4(host)

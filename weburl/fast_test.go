@@ -31,6 +31,7 @@ var plainLinks = []string{
 	"http://example.org", "https://example.org/", "https://www.example-shop.co.uk/a/b?x=1#y", "http://a/b", "http://a.b.c.d.e/",
 	"https://example.org:8080/a", "http://localhost:3000", "http://3com.com/x", "https://a--b.org/", "https://example.org/../a",
 	"https://example.org/?u=https://example.net/?v", "http://example.org/a:b/c:d",
+	"http://ex_ample.org/", "//_dmarc.a_.org", "http://a.xn--mnchen-3ya.de/", "http://xn--a/", "http://xn--/", "http://a.xn--p1ai",
 	"http://1.2.3.4/", "http://127.0.0.1:41235/x", "http://255.255.255.255:65535", "http://0.0.0.0/", "http://h:12345/",
 }
 
@@ -39,10 +40,10 @@ var doubtfulLinks = []string{
 	"/a #b", "/a b", "/a\nb", "/\ta", "\t?'", "/a\\b", "\\a", "/ü", "/a\"", "/<", "/>", "/^", "/`", "/{", "/}", "?'", "?a b", "?ü", "/\x00a", "/\x7f",
 	"/\xff", "mailto:a@b", "javascript:void(0)", "a:b", "http:", "http:a", "http:/a", "https:a", "HTTP://example.org/", "Http://a/",
 	"http://", "https:///a", "///a", "//", "//?", "//#", "/\\a", "http://\\a", "http:\\\\a",
-	"http://Example.org/", "http://ex_ample.org/", "http://xn--a/", "http://a.xn--mnchen-3ya.de/", "http://münchen.de/", "http://a%62c/",
+	"http://Example.org/", "http://münchen.de/", "http://a%62c/",
 	"http://example.org./", "http://.example.org/", "http://a..b/", "http://.", "http://1.2.3.256/", "http://01.2.3.4/", "http://1.2.3.04/", "http://1.2.3.4.5/", "http://1.2.3.4./", "http://1.2.3./",
 	"http://1.2..4/", "http://1.2.3.4a/", "http://1.2.3.1000/", "http://1.2.3.0x4/", "http://1.2.3/", "http://127.1/", "http://1/", "http://0x7f/",
-	"http://a.1/", "http://a.0x1/", "http://a.-1/", "http://-1/", "http://[::1]/", "http://u@h/", "http://u:1@h/", "http://u:p@h/", "http://@h/",
+	"http://a.1/", "http://a.0x1/", "http://a.-1/", "http://-1/", "http://xn--a.1/", "http://xn=--a/", "http://XN--a/", "http://[::1]/", "http://u@h/", "http://u:1@h/", "http://u:p@h/", "http://@h/",
 	"http://h:/", "http://h:80/", "https://h:443/", "http://h:0/", "http://h:0080/", "http://h:65536/", "http://h:99999/", "http://h:100000/", "http://h:08080/", "http://h:a/",
 	"http://h:808a/", "http://h;a/", "http://h,a", "http://h\\a", "//h:8080\\a", "//h:8080:1/", "//h:8080x",
 }
@@ -106,7 +107,7 @@ func checkSameWays(t testing.TB, b *Base, ref string) {
 var pieces = strings.Fields(`/ / / / /a /b.html /c/ a b index.html x1 - _ ~ . .. ./ ../ /. /.. ... %2e %2E %2e. .%2E /%2e%2e/ % %4a %zz
 	? & = ?a=1 &b=2 ?utm_id=1 ;jsessionid=1 ; # #top : @ ! $ ' ( ) * + , [ ] | \ ^ { " < ü ` + "` \xff" + `
 	// // //example.org //h http: https: http:// http:// https:// https:// HTTP:// ftp: mailto: ///
-	example.org www. .com com localhost h a.b xn-- xn--a .xn--p1ai Ex EXAMPLE.ORG 1.2.3.4 127.1 0x7f .0x1 1 08 [::1] a--b -a a-
+	example.org www. .com com localhost h a.b xn-- xn--a .xn--p1ai xn= xn=-- Xn-- %78n--a a_b Ex EXAMPLE.ORG 1.2.3.4 127.1 0x7f .0x1 1 08 [::1] a--b -a a-
 	:80 :443 :8080 :3000 :0 :080 :99999 : u@ u:p@`)
 
 func randomLink(r *rand.Rand) string {
