@@ -17,6 +17,8 @@
 //   - body.go       reading the body into a worker's buffer
 //   - trace.go      what net/http tells while the exchange runs
 //   - conn.go       connections that tell when they break
+//   - proxy.go      connections that go through a proxy
+//   - cookies.go    what servers want to have said to them again
 //   - class.go      errors into the classes that users see
 //   - robots.go     what robots.txt allows
 package fetch
@@ -31,6 +33,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,6 +85,10 @@ type Options struct {
 	// [Request.Auth] allows. Lines that net/http writes itself (Host,
 	// Content-Length, Connection and their kind) are refused by New.
 	Headers []Header
+	// Jar keeps cookies. A host is sent its own, after those of Headers that
+	// it may see, whether Auth allows secrets or not: it has set them, or the
+	// user has loaded them for it. nil: no cookies are kept.
+	Jar *Jar
 	// User and Password make a basic Authorization (RFC 7617) for the
 	// requests that have Auth set. Both empty means none.
 	User, Password string
@@ -342,7 +349,7 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 		Method: http.MethodGet,
 		URL:    to,
 		Host:   to.Host,
-		Header: f.header(req),
+		Header: f.header(req, to, res.Started),
 		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx))
 	if err != nil {
@@ -357,6 +364,9 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 	now := time.Now()
 	res.Status, res.Header, res.Proto = answer.StatusCode, answer.Header, answer.Proto
 	res.RetryAfter = retryAfter(answer.Header, now)
+	if f.opts.Jar != nil {
+		f.opts.Jar.store(to, answer.Header["Set-Cookie"], now)
+	}
 	if res.Status/100 == 3 {
 		res.Location = answer.Header.Get("Location")
 	}
@@ -385,14 +395,24 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 }
 
 // header returns what a request says; it must not be written to.
-func (f *Fetcher) header(req *Request) http.Header {
-	h := f.plain
+func (f *Fetcher) header(req *Request, to *url.URL, now time.Time) http.Header {
+	h, shared := f.plain, true
 	if req.Auth {
 		h = f.secret
 	}
+	set := func(name, value string) {
+		if shared {
+			h, shared = maps.Clone(h), false
+		}
+		h[name] = []string{value}
+	}
 	if req.Referer != "" {
-		h = maps.Clone(h)
-		h["Referer"] = []string{req.Referer}
+		set("Referer", req.Referer)
+	}
+	if f.opts.Jar != nil {
+		if kept := f.opts.Jar.header(to, now); kept != "" {
+			set("Cookie", strings.Join(append(slices.Clip(h["Cookie"]), kept), "; "))
+		}
 	}
 	return h
 }

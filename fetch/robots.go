@@ -30,7 +30,9 @@ package fetch
 //
 // The plain matcher below names the deciding rule for Why. It also answers in
 // place of the library where regular expressions would cost too much (see
-// maxExpressions and maxMatchWork); both give the same answers.
+// maxExpressions and maxMatchWork); both give the same answers. Where even it
+// would take more than a few milliseconds, an answer may be stricter than the
+// file (see maxPlainWork).
 
 import (
 	"bytes"
@@ -70,6 +72,13 @@ const (
 	// times octets of path, at worst some 10 ns each. A check that would need
 	// more is answered by the plain matcher.
 	maxMatchWork = 1 << 19
+
+	// maxPlainWork bounds one answer of the plain matcher: octets of path that
+	// wildcards pass over, at worst a nanosecond each, and searchWork for each
+	// piece between them. No file of MaxRobots octets needs more for a path of
+	// 80 octets, and none with a thousand wildcard rules for one of 4,000.
+	maxPlainWork = 1 << 22
+	searchWork   = 16
 )
 
 // Robots holds what one robots.txt file says to one product token. It does not
@@ -91,6 +100,7 @@ type Robots struct {
 // and a raw $ the end of the path; either as a character is %2A or %24.
 type robotsRule struct {
 	pattern string
+	octets  int // of the rule, with each * of a row
 	allow   bool
 	line    int
 	text    string
@@ -121,7 +131,7 @@ func ParseRobots(body []byte, token string) *Robots {
 		sitemaps: p.sitemaps,
 	}
 	slices.SortStableFunc(r.rules, func(a, b robotsRule) int {
-		if c := cmp.Compare(len(b.pattern), len(a.pattern)); c != 0 {
+		if c := cmp.Compare(b.octets, a.octets); c != 0 {
 			return c
 		}
 		switch {
@@ -138,7 +148,12 @@ func ParseRobots(body []byte, token string) *Robots {
 
 // Allowed reports whether the path, with its query, may be fetched. The path
 // is percent-encoded or not, and normalised here; a missing leading slash is
-// put before it. "/robots.txt" itself is always allowed (RFC 9309 section 2.2.2).
+// put before it. "/robots.txt" itself is always allowed (RFC 9309 section
+// 2.2.2), with a query it is a path like others.
+//
+// It takes some milliseconds at most. A path of more than 80 octets and a file
+// with thousands of wildcards could take longer; then the rules with wildcards
+// that are left count without being compared: Disallow as matching, Allow not.
 func (r *Robots) Allowed(pathQuery string) bool {
 	if len(r.rules) == 0 {
 		return true
@@ -179,8 +194,9 @@ func (r *Robots) CrawlDelay() (d time.Duration, ok bool) {
 }
 
 // Sitemaps lists the values of all Sitemap lines in their order, whichever
-// group they stand in, at most MaxRobotsSitemaps. They are the server's words:
-// any octets, not always absolute URLs. The caller must not change the slice.
+// group they stand in, at most MaxRobotsSitemaps. Of several absolute URLs on
+// one line each is a value. They are the server's words: any octets, not always
+// absolute URLs. The caller must not change the slice.
 func (r *Robots) Sitemaps() []string {
 	return r.sitemaps
 }
@@ -199,36 +215,46 @@ func ProductToken(userAgent string) string {
 
 // decide finds the rule for a normalised path, nil when there is none.
 func (r *Robots) decide(path string) *robotsRule {
+	work := 0
 	for i := range r.rules {
-		if matchRule(r.rules[i].pattern, path) {
-			return &r.rules[i]
+		rule := &r.rules[i]
+		matches, cost := matchRule(rule.pattern, path, maxPlainWork-work)
+		if work += cost; matches || work > maxPlainWork && cost > 0 && !rule.allow {
+			return rule
 		}
 	}
 	return nil
 }
 
-// matchRule reports whether a normalised pattern matches a normalised path.
-// Taking the leftmost place for each piece between wildcards is enough, so the
-// time is linear in the path however many wildcards there are.
-func matchRule(pattern, path string) bool {
+// matchRule reports whether a normalised pattern matches a normalised path, and
+// what that cost: 0 without wildcards. It gives up, with no match, as soon as
+// the cost is more than most. Taking the leftmost place for each piece between
+// wildcards is enough, so the time is linear in the path however many
+// wildcards there are.
+func matchRule(pattern, path string, most int) (matches bool, cost int) {
 	pattern, toEnd := strings.CutSuffix(pattern, "$")
 	piece, rest, more := strings.Cut(pattern, "*")
 	if !strings.HasPrefix(path, piece) {
-		return false
+		return false, 0
 	}
 	path = path[len(piece):]
 	for more {
 		piece, rest, more = strings.Cut(rest, "*")
 		if !more && toEnd {
-			return strings.HasSuffix(path, piece)
+			return strings.HasSuffix(path, piece), cost
+		}
+		cost += searchWork
+		if cost > most {
+			return false, cost
 		}
 		i := strings.Index(path, piece)
 		if i < 0 {
-			return false
+			return false, cost + len(path)
 		}
+		cost += i
 		path = path[i+len(piece):]
 	}
-	return !toEnd || path == ""
+	return !toEnd || path == "", cost
 }
 
 // compile hands the rules to the library, unless that would cost too much. The
@@ -244,6 +270,9 @@ func (r *Robots) compile() {
 		if strings.Contains(p, "*") {
 			expressions[i] = encodeWildcards(p)
 			lead = max(lead, expressionLen(expressions[i])-3-len(p))
+			if r.rules[i].octets-len(p) > maxLead {
+				return
+			}
 		}
 		plain = plain && expressions[i] == "" && !strings.HasSuffix(p, "$")
 	}
@@ -269,7 +298,7 @@ func (r *Robots) compile() {
 			file.WriteString(front)
 			file.WriteString(encodeEnd(rule.pattern))
 		} else {
-			length := len(front) + len(rule.pattern) // of a prefix of as many octets
+			length := len(front) + rule.octets // of a prefix of as many octets
 			k := length - expressionLen(expressions[i])
 			tail = max(tail, k)
 			cost += length
@@ -379,9 +408,7 @@ func (p *robotsParser) line(number int, line []byte) {
 	case fieldDelay:
 		p.crawlDelay(string(value))
 	case fieldSitemap:
-		if len(value) > 0 && len(p.sitemaps) < MaxRobotsSitemaps {
-			p.sitemaps = append(p.sitemaps, string(value))
-		}
+		p.sitemap(value)
 	}
 }
 
@@ -420,15 +447,50 @@ func (p *robotsParser) rule(allow bool, value []byte, number int, line []byte) {
 	}
 	text := string(line)
 	// The value is the end of its line, and shares its memory when it is plain.
-	pattern := normalPattern(text[len(text)-len(value):])
-	group.rules = append(group.rules, robotsRule{pattern, allow, number, text})
+	raw := text[len(text)-len(value):]
+	pattern := normalPattern(raw)
+	group.rules = append(group.rules, robotsRule{pattern, len(pattern) + lostStars(raw, pattern), allow, number, text})
 	if !allow {
 		return
 	}
 	slash := strings.LastIndexByte(pattern, '/')
 	if slash >= 0 && strings.HasPrefix(pattern[slash:], "/index.htm") {
-		group.rules = append(group.rules, robotsRule{pattern[:slash+1] + "$", allow, number, text})
+		folder := pattern[:slash+1]
+		octets := len(folder) + lostStars(raw[:strings.LastIndexByte(raw, '/')], folder) + len("$")
+		group.rules = append(group.rules, robotsRule{folder + "$", octets, allow, number, text})
 	}
+}
+
+// lostStars is how many * a pattern has less than the value it was made of.
+func lostStars(value, pattern string) int {
+	return strings.Count(value, "*") - strings.Count(pattern, "*")
+}
+
+// sitemap keeps the value of a Sitemap line. No address holds white space, so
+// one that begins behind some is another, listed on the same line.
+func (p *robotsParser) sitemap(value []byte) {
+	for len(value) > 0 && len(p.sitemaps) < MaxRobotsSitemaps {
+		one := value
+		value = nil
+		for i := 1; i < len(one); i++ {
+			if isSpace(one[i-1]) && beginsAddress(one[i:]) {
+				one, value = bytes.TrimRight(one[:i], " \t\v\f,;"), one[i:]
+				break
+			}
+		}
+		if len(one) > 0 {
+			p.sitemaps = append(p.sitemaps, string(one))
+		}
+	}
+}
+
+func beginsAddress(s []byte) bool {
+	for _, scheme := range []string{"http://", "https://"} {
+		if len(s) >= len(scheme) && strings.EqualFold(string(s[:len(scheme)]), scheme) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *robotsParser) crawlDelay(value string) {
@@ -532,6 +594,10 @@ func normalPattern(value string) string { return normalise(value, true) }
 // escape stays. In a pattern * and a last $ stay as they are, and of ** only
 // one *; wherever these two are plain characters they are encoded (RFC 9309
 // section 2.2.3). A string that is normal already is returned as it is.
+//
+// Reserved characters stay as they are, so that / is not %2F. One example of
+// the RFC encodes them in a query ("baz=https://foo.bar"), but which ones, and
+// how a rule without ? would match then, it does not say; no parser does it.
 func normalise(s string, isPattern bool) string {
 	i := 0
 	for i < len(s) && isLiteral(s[i]) {

@@ -2,19 +2,11 @@ package fetch
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
-	"math/rand/v2"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
-)
-
-var (
-	robotsSeed  = flag.Uint64("robots.seed", 0, "seed of the random robots.txt files, 0 for one by the clock")
-	robotsFiles = flag.Int("robots.files", defaultRobotsFiles, "how many random robots.txt files to compare")
 )
 
 // group writes a file with one group for everyone out of rules parted by " | ".
@@ -29,7 +21,9 @@ func TestRobotsRules(t *testing.T) {
 		forbidden   string
 	}{
 		{"no rules", "", "/ /x", ""},
-		{"disallow all", "Disallow: /", "/robots.txt /robots%2Etxt", "/ /x /?q /robots.txt.bak /robots.txt?x /a/robots.txt"},
+		{"disallow all", "Disallow: /", "", "/ /x /?q"},
+		{"robots.txt is always allowed", "Disallow: /robots.txt | Disallow: /", "/robots.txt /robots%2Etxt /%72obots.txt", ""},
+		{"but nothing like it", "Disallow: /", "", "/robots.txt? /robots.txt?x /robots.txt/ /ROBOTS.TXT /robots.txt.bak /a/robots.txt //robots.txt"},
 		{"empty disallow", "Disallow:", "/ /x", ""},
 		{"empty allow and disallow", "disallow: | allow: ", "/x", ""},
 		{"prefix", "Disallow: /fish", "/ /Fish.asp /catfish /?id=fish", "/fish /fish.html /fish/salmon.html /fishheads /fish.html?id=anything"},
@@ -51,7 +45,13 @@ func TestRobotsRules(t *testing.T) {
 		{"wildcard and prefix tie, allow is the prefix", "disallow: /*.ph | allow: /page", "/page.php /page", "/x.php"},
 		{"quoting does not count", "disallow: /*.... | allow: /*abcd", "/....abcd", "/abc...."},
 		{"wildcard counts as an octet", "allow: /fish | disallow: /fish*", "", "/fish /fishy"},
-		{"wildcards in a row are one", "allow: /fish* | disallow: /fish***", "/fish", ""},
+		{"wildcards in a row match as one", "Disallow: /a***b**$", "/a /b", "/ab /axb /a*b /abx"},
+		{"wildcards in a row count as octets", "allow: /fish* | disallow: /fish***", "", "/fish"},
+		{"wildcards in a row before index.html", "disallow: /*/x | disallow: /abc | allow: /**/index.html", "/abc/", "/abcd /b/x"},
+		{"end counts as an octet", "allow: /a/ | disallow: /a/$", "/a/b", "/a/"},
+		{"different wildcards tie", "disallow: /*b | allow: /a*", "/ab", "/xb"},
+		{"wildcard and end tie", "disallow: /ab* | allow: /ab$", "/ab", "/abc"},
+		{"wildcard and end tie the other way", "allow: /ab* | disallow: /ab$", "/ab /abc", ""},
 		{"order by length, not by place", "Allow: /p | Disallow: /", "/page", "/"},
 		{"folder both ways", "Allow: /folder | Disallow: /folder", "/folder/page", ""},
 		{"only the root", "Allow: /$ | Disallow: /", "/", "/page.htm /?q"},
@@ -66,8 +66,11 @@ func TestRobotsRules(t *testing.T) {
 		{"inner dollar is a character", "Disallow: /a$b", "/a /ab", "/a$b /a$bc /a%24b"},
 		{"dollar before a wildcard is a character", "Disallow: /a$*", "/a /ab", "/a$ /a$b"},
 		{"two dollars", "Disallow: /a$$", "/a /a$b", "/a$"},
+		{"several dollars", "Disallow: /$a$b*$c$", "/ab /abc /$a$b$c$", "/$a$b$c /$a$bx$c /%24a%24b%24c"},
 		{"dollar in the path", "Disallow: /a", "/b$", "/a$ /a$b"},
 		{"encoded dollar", "Disallow: /path/foo-%24", "/path/foo- /path/foo-%23", "/path/foo-$ /path/foo-%24"},
+		{"encoded dollar is not the end", "Disallow: /a%24", "/a", "/a$ /a$b /a%24b"},
+		{"encoded star is no wildcard", "Disallow: /a%2ab", "/ab /axb", "/a*b /a%2Ab /a%2ab"},
 		{"encoded star", "Disallow: /path/file-with-a-%2A.html", "/path/file-with-a-x.html", "/path/file-with-a-*.html /path/file-with-a-%2a.html"},
 		{"star in the path", "Disallow: /a*b", "/b", "/a*b /a*xb"},
 		{"regular expression characters", `Disallow: /*.+?()[]{}^|\`, "/x", `/x.+?()[]{}^|\ /.+?()[]%7B%7D%5E%7C%5C`},
@@ -77,10 +80,13 @@ func TestRobotsRules(t *testing.T) {
 
 		{"comment", "# Disallow: / | Disallow: /foo/quz#qux | Allow: /", "/foo/bar", "/foo/quz"},
 		{"comment right behind", "Disallow: /foo#c | #", "/fo", "/foo"},
+		{"hash in a path", "Disallow: /a%23b", "/a", "/a%23b /a%23bc"},
+		{"comment behind white space", "Disallow: /foo \t# /bar", "/bar", "/foo /foo/"},
 		{"comment instead of a value", "Disallow: # all", "/ /x", ""},
 		{"space around the colon", "Disallow \t: \t/x \t", "/", "/x /x/y"},
 		{"vertical white space", "\vDisallow:\f/x\v", "/", "/x"},
 		{"space inside", "Disallow: /a b", "/a", "/a%20b"},
+		{"other white space is a character", "Disallow:\u00a0/x | Disallow: /y\u0085", "/x /y", "/y%C2%85"},
 		{"no colon", "disallow /x", "/", "/x"},
 		{"no colon, three words", "disallow /x /y", "/x", ""},
 		{"colon only", ": /x | :", "/x", ""},
@@ -89,7 +95,7 @@ func TestRobotsRules(t *testing.T) {
 		{"unknown keys", "foo: / | bar: /", "/x", ""},
 		{"misspelt keys", "dissallow: /a | dissalow: /b | disalow: /c | diasllow: /d | disallaw: /e | DISALLOWED: /f", "/ /g", "/a /b /c /d /e /f"},
 		{"key in any case", "dIsAlLoW: / | aLLoW: /x", "/x", "/y"},
-		{"no leading slash", "Disallow: foo | Disallow: $ | Disallow: ?x", "/foo / /?x", ""},
+		{"no leading slash", "Disallow: foo | Disallow: $ | Disallow: ?x | Disallow: search.php | Disallow: \"/q\"", "/foo / /?x /search.php /q", ""},
 		{"absolute URL", "Disallow: https://example.com/a", "/a /https://example.com/a", ""},
 		{"index.html is its folder", "Allow: /allowed-slash/index.html | Disallow: /", "/allowed-slash/ /allowed-slash/index.html", "/allowed-slash/index.htm /anyother-url /allowed-slash/x"},
 		{"index.htm is its folder", "Allow: /*/index.htm | Disallow: /", "/a/ /a/index.htm", "/a /a/x"},
@@ -104,6 +110,15 @@ func TestRobotsRules(t *testing.T) {
 		{"beyond ASCII in the path", "Disallow: /foo/bar/%E3%83%84", "/foo/bar/", "/foo/bar/ツ"},
 		{"beyond ASCII counts encoded", "Disallow: /é* | Allow: /*abcdefg", "/éabcdefg", "/é /éabcdef"},
 		{"not UTF-8", "Disallow: /\xff\xfe", "/", "/%FF%FE /\xff\xfe"},
+		{"raw in the rule, encoded in the path", "Disallow: /a b\"c<d>é", "/a", "/a%20b%22c%3cd%3E%c3%A9"},
+		{"encoded in the rule, raw in the path", "Disallow: /%22c%3cd%3E%c3%A9", "/c", "/\"c<d>é"},
+		{"overlong slash is none", "Disallow: /a%c0%afb", "/a/b /a%2Fb", "/a%C0%AFb /a\xc0\xafb"},
+		{"no escape", "Disallow: /a%zz | Disallow: /b%4 | Disallow: /c%%41", "/azz /a%ZZ /b", "/a%zz /b%4 /b%4x /c%A"},
+		{"decoded once", "Disallow: /a%2541", "/aA /a%41", "/a%2541"},
+		{"encoded percent", "Disallow: /a%25", "/a /a%", "/a%25 /a%25x"},
+		{"encoded NUL", "Disallow: /a%00b", "/a /ab", "/a%00b /a\x00b"},
+		{"query keeps its reserved characters", "Disallow: /a?u=https://b", "/a?u=https%3A%2F%2Fb /a", "/a?u=https://b/c"},
+		{"query with parameters", "Disallow: /*&sort= | Disallow: /*?sort=", "/a?x=1 /a?resort=", "/a?x&sort=1 /a?sort="},
 		{"stray percent", "Disallow: /*%z | Disallow: /x%", "/z /x", "/a%zz /x%20"},
 		{"part of an escape", "Disallow: /*%2", "/a%30", "/a%20"},
 		{"apostrophe", "Disallow: /*'", "/", "/?q=' /?q=%27"},
@@ -150,6 +165,13 @@ func TestRobotsGroups(t *testing.T) {
 		{"ours merged", "User-agent: FooBot\nDisallow: /a\nUser-agent: BarBot\nDisallow: /b\nUser-agent: FooBot\nDisallow: /c\n", "/b /d"},
 		{"everyone's merged", "User-agent: *\nDisallow: /a\nUser-agent: BarBot\nDisallow: /b\nUser-agent: *\nDisallow: /c\n", "/b /d"},
 		{"several agents", "User-agent: BarBot\nUser-agent: FooBot\nUser-agent: BazBot\nDisallow: /a\n", "/b /c /d"},
+		{"host between agents", "User-agent: FooBot\nHost: foo.bar\nUser-agent: *\nDisallow: /a\n", "/b /c /d"},
+		{"clean-param between agents", "User-agent: FooBot\nClean-param: s /a\nUser-agent: *\nDisallow: /a\n", "/b /c /d"},
+		{"junk between agents", "User-agent: FooBot\n<br>\n\x00\n:\nUser-agent: *\nDisallow: /a\n", "/b /c /d"},
+		{"sitemap between rules", "User-agent: FooBot\nDisallow: /a\nSitemap: x\nDisallow: /b\n", "/c /d"},
+		// Meant for two groups, as it often is; by the RFC it is one.
+		{"crawl-delay alone is no rule", "User-agent: *\nCrawl-delay: 10\n\nUser-agent: BarBot\nDisallow: /a\n", "/b /c /d"},
+		{"noindex is no rule", "User-agent: FooBot\nNoindex: /a\nDisallow: /b\n", "/a /c /d"},
 		{"blank line inside", "User-agent: BarBot\n\nUser-agent: FooBot\n\n\nDisallow: /a\n\nDisallow: /b\n", "/c /d"},
 		{"named with everyone", "User-agent: FooBot\nUser-agent: *\nDisallow: /a\nUser-agent: *\nDisallow: /b\n", "/b /c /d"},
 		{"sitemap between agents", "User-agent: FooBot\nSitemap: https://foo.bar/sitemap\nUser-agent: *\nDisallow: /a\n", "/b /c /d"},
@@ -161,6 +183,13 @@ func TestRobotsGroups(t *testing.T) {
 		{"agent in any case", "USER-AGENT: FOOBOT\nDisallow: /a\n", "/b /c /d"},
 		{"agent with version", "User-agent: FooBot/1.0 (x)\nDisallow: /a\n", "/b /c /d"},
 		{"agent with more words", "User-agent: foobot images\nDisallow: /a\n", "/b /c /d"},
+		{"first of a list of agents", "User-agent: FooBot, BarBot\nDisallow: /a\n", "/b /c /d"},
+		{"second of a list of agents", "User-agent: BarBot, FooBot\nDisallow: /a\n", "/a /b /c /d"},
+		{"agent with a digit behind", "User-agent: FooBot2\nDisallow: /a\n", "/b /c /d"},
+		{"agent with a dot behind", "User-agent: foobot.example\nDisallow: /a\n", "/b /c /d"},
+		{"agent in quotes", "User-agent: \"FooBot\"\nUser-agent: '*'\nDisallow: /a\n", "/a /b /c /d"},
+		{"agent inside a header", "User-agent: Mozilla/5.0 (compatible; FooBot)\nDisallow: /a\n", "/a /b /c /d"},
+		{"everyone in a list", "User-agent: *, BarBot\nDisallow: /a\n", "/a /b /c /d"},
 		{"agent with less letters", "User-agent: Foo\nDisallow: /\n", "/a /b /c /d"},
 		{"agent with more letters", "User-agent: FooBotty\nDisallow: /\n", "/a /b /c /d"},
 		{"agent with a hyphen", "User-agent: FooBot-News\nDisallow: /\n", "/a /b /c /d"},
@@ -172,6 +201,9 @@ func TestRobotsGroups(t *testing.T) {
 		{"comment behind the agent", "User-agent: FooBot# us\nDisallow: /a\n", "/b /c /d"},
 		{"CR", "User-agent: FooBot\rDisallow: /a\rDisallow: /b\r", "/c /d"},
 		{"CR LF", "User-agent: FooBot\r\nDisallow: /a\r\nDisallow: /b\r\n", "/c /d"},
+		{"LF CR", "User-agent: FooBot\n\rDisallow: /a\n\rDisallow: /b\n\r", "/c /d"},
+		{"line ends mixed", "User-agent: FooBot\r\r\nDisallow: /a\n\r\nDisallow: /b\r\n\n\rDisallow: /c", "/d"},
+		{"other line ends are none", "User-agent: FooBot\nDisallow: /a\u2028Disallow: /b\u0085Disallow: /c\vDisallow: /d\n", "/a /b /c /d"},
 		{"no last line end", "User-agent: FooBot\nDisallow: /a", "/b /c /d"},
 		{"byte order mark", "\xef\xbb\xbfUser-agent: FooBot\nDisallow: /a\n", "/b /c /d"},
 		{"two thirds of a byte order mark", "\xef\xbbUser-agent: FooBot\nDisallow: /a\n", "/b /c /d"},
@@ -179,6 +211,10 @@ func TestRobotsGroups(t *testing.T) {
 		{"broken byte order mark", "\xef\x11\xbfUser-agent: FooBot\nDisallow: /a\n", "/a /b /c /d"},
 		{"byte order mark inside", "User-agent: FooBot\n\xef\xbb\xbfDisallow: /a\nDisallow: /b\n", "/a /c /d"},
 		{"NUL ends a line", "User-agent: FooBot\x00x\nDisallow: /a\x00b\n", "/b /c /d"},
+		{"byte order mark twice", "\xef\xbb\xbf\xef\xbb\xbfUser-agent: FooBot\nDisallow: /a\n", "/a /b /c /d"},
+		{"UTF-16", "\xff\xfeU\x00s\x00e\x00r\x00-\x00a\x00g\x00e\x00n\x00t\x00:\x00*\x00\n\x00D\x00i\x00s\x00a\x00l\x00l\x00o\x00w\x00:\x00/\x00\n\x00", "/a /b /c /d"},
+		{"picture instead of a file", "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\xff\xfe:/*$%%%", "/a /b /c /d"},
+		{"file inside a page", "<html><pre>\nUser-agent: *\nDisallow: /a\n</pre>\n", "/b /c /d"},
 		{"page instead of a file", "<!DOCTYPE html>\n<html><a href=\"https://x/\">\nUser-agent: FooBot Disallow: /\n", "/a /b /c /d"},
 		{"every bad crawl-delay", "Crawl-delay: 1\nUser-agent: FooBot\nCrawl-delay: 5s\nCrawl-delay:\nCrawl-delay: -1\nCrawl-delay: x\nCrawl-delay: NaN\nDisallow: /a\n", "/b /c /d"},
 	} {
@@ -265,6 +301,18 @@ func TestRobotsCrawlDelay(t *testing.T) {
 		{"other unit", group("Crawl-delay: 500ms"), -1},
 		{"exponent", group("Crawl-delay: 1e10"), -1},
 		{"words", group("Crawl-delay: ten"), -1},
+		{"minutes", group("Crawl-delay: 5m"), -1},
+		{"plus", group("Crawl-delay: +5"), -1},
+		{"minus nothing", group("Crawl-delay: -0"), -1},
+		{"hexadecimal", group("Crawl-delay: 0x10"), -1},
+		{"other digits", group("Crawl-delay: ٣"), -1},
+		{"thousands", group("Crawl-delay: 1,000.5"), -1},
+		{"range", group("Crawl-delay: 5-10"), -1},
+		{"two numbers", group("Crawl-delay: 5 10"), -1},
+		{"infinity", group("Crawl-delay: inf | Crawl-delay: +Inf | Crawl-delay: Infinity"), -1},
+		{"very small", group("Crawl-delay: 0." + strings.Repeat("0", 400) + "1"), 0},
+		{"key in another case", group("CRAWL-DELAY: 3"), 3 * time.Second},
+		{"misspelt key", group("Crawl delay: 3"), 3 * time.Second},
 		{"two points", group("Crawl-delay: 1.2.3"), -1},
 		{"point only", group("Crawl-delay: ."), -1},
 		{"not a number", group("Crawl-delay: NaN | Crawl-delay: Inf"), -1},
@@ -298,6 +346,27 @@ func TestRobotsSitemaps(t *testing.T) {
 	want := []string{"https://foo.bar/1.xml", "/2.xml", "https://foo.bar/3.xml?a=b:c", "//foo.bar/4.xml", "https://foo.bar/1.xml"}
 	if got := ParseRobots([]byte(file), "pawl").Sitemaps(); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, c := range []struct{ name, line, want string }{
+		{"two on a line", "Sitemap: https://x/1 https://x/2", "https://x/1 | https://x/2"},
+		{"a list on a line", "Sitemap: https://x/1, HTTP://x/2;\thttps://x/3", "https://x/1 | HTTP://x/2 | https://x/3"},
+		{"a comma inside", "Sitemap: https://x/1,https://x/2", "https://x/1,https://x/2"},
+		{"white space inside", "Sitemap: https://x/a b.xml", "https://x/a b.xml"},
+		{"white space around", "Sitemap \t : \t https://x/1 \t ", "https://x/1"},
+		{"junk before an address", "Sitemap: see https://x/1", "see | https://x/1"},
+		{"only junk", "Sitemap: <a href=>\xff", "<a href=>\xff"},
+		{"only a comment", "Sitemap: # none", ""},
+		{"nothing but a comma", "Sitemap: , https://x/1", "https://x/1"},
+		{"misspelt", "Site-Map: https://x/1 | SITEMAPS: https://x/2", "https://x/1 | https://x/2"},
+	} {
+		got := ParseRobots([]byte(strings.ReplaceAll(c.line, " | ", "\n")), "pawl").Sitemaps()
+		if s := strings.Join(got, " | "); s != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, s, c.want)
+		}
+	}
+	crowded := "Sitemap: x" + strings.Repeat(" http://", MaxRobotsSitemaps/5) + "\n"
+	if got := len(ParseRobots([]byte(strings.Repeat(crowded, 10)), "pawl").Sitemaps()); got != MaxRobotsSitemaps {
+		t.Errorf("%d sitemaps kept of crowded lines", got)
 	}
 	many := strings.Repeat("Sitemap: /x\n", MaxRobotsSitemaps+5)
 	if got := len(ParseRobots([]byte(many), "pawl").Sitemaps()); got != MaxRobotsSitemaps {
@@ -389,6 +458,7 @@ func TestRobotsCostlyFiles(t *testing.T) {
 		{"many plain rules", many("Disallow: /%06d\n", 20_000), "/019999", true},
 		{"some wildcard rules", many("Disallow: /*/%06d$\n", 500), "/x/000499", true},
 		{"many wildcard rules", many("Disallow: /*a*a*b%06d\n", 15_000), "/aab014999", false},
+		{"many wildcards in a row", many("Disallow: /*y%d"+strings.Repeat("*", 100)+"\n", 1), "/y0", false},
 		{"much to quote", many("Disallow: /*x%d"+strings.Repeat(".", 1000)+"\n", 1), "/x0" + strings.Repeat(".", 1000), false},
 	} {
 		r := ParseRobots([]byte(c.file), "pawl")
@@ -406,392 +476,36 @@ func TestRobotsCostlyFiles(t *testing.T) {
 	}
 }
 
-// --- a second, plain reading of RFC 9309 to compare with ---
-
-// plainRule is a rule whose pattern is a list of octets.
-type plainRule struct {
-	key     string
-	pattern []string
-}
-
-// plainRules reads a file slowly and without any code of the package: every
-// step makes a list and the next one works on it.
-func plainRules(file []byte, token string) []plainRule {
-	type line struct{ key, value string }
-	type block struct {
-		agents []string
-		rules  []line
-	}
-
-	text := strings.TrimPrefix(string(file), "\xef\xbb\xbf")
-	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
-	var lines []line
-	for l := range strings.SplitSeq(text, "\n") {
-		l, _, _ = strings.Cut(l, "\x00")
-		l, _, _ = strings.Cut(l, "#")
-		key, value, found := strings.Cut(l, ":")
-		if words := strings.Fields(l); !found && len(words) == 2 {
-			key, value = words[0], words[1]
-		} else if !found {
-			continue
+// No file and no path may hold a crawl. What would is answered without reading
+// every rule, and then never more generously than the file is.
+func TestRobotsHostileFiles(t *testing.T) {
+	const letters = "abcdefghijklmnopqrstuvwxyz"
+	file := func(key string) *Robots {
+		b := []byte("User-agent:*\n")
+		for i := 0; len(b) < MaxRobots-100; i++ {
+			b = fmt.Appendf(b, "%s:*%c%c%c0\n", key, letters[i/676%26], letters[i/26%26], letters[i%26])
 		}
-		lines = append(lines, line{strings.ToLower(strings.Trim(key, " \t")), strings.Trim(value, " \t")})
+		return ParseRobots(append(b, "Disallow:/last\nAllow:/first/of/all\n"...), "pawl")
 	}
-
-	var blocks []block
-	agentsDone := true
-	for _, l := range lines {
-		switch l.key {
-		case "user-agent", "useragent":
-			if agentsDone {
-				blocks = append(blocks, block{})
-				agentsDone = false
-			}
-			b := &blocks[len(blocks)-1]
-			agent, _, _ := strings.Cut(l.value, " ")
-			agent, _, _ = strings.Cut(agent, "/")
-			b.agents = append(b.agents, strings.ToLower(agent))
-		case "allow", "disallow":
-			agentsDone = true
-			if len(blocks) > 0 {
-				b := &blocks[len(blocks)-1]
-				b.rules = append(b.rules, l)
-			}
-		}
-	}
-
-	var rules []plainRule
-	for _, agent := range []string{strings.ToLower(token), "*"} {
-		found := false
-		for _, b := range blocks {
-			if !slices.Contains(b.agents, agent) {
-				continue
-			}
-			found = true
-			for _, r := range b.rules {
-				rules = append(rules, plainRule{r.key, plainOctets(r.value, true)})
-			}
-		}
-		if found {
-			break
-		}
-	}
-
-	for _, r := range slices.Clone(rules) {
-		slash := len(r.pattern) - 1
-		for slash >= 0 && r.pattern[slash] != "/" {
-			slash--
-		}
-		if r.key == "allow" && slash >= 0 && strings.HasPrefix(strings.Join(r.pattern[slash:], ""), "/index.htm") {
-			rules = append(rules, plainRule{r.key, append(slices.Clone(r.pattern[:slash+1]), "end")})
-		}
-	}
-	return rules
-}
-
-// plainAllowed answers as the RFC says: the longest match, Allow in a tie.
-func plainAllowed(rules []plainRule, path string) bool {
-	octets := plainOctets(path, false)
-	if strings.Join(octets, "") == "/robots.txt" {
-		return true
-	}
-	longest := map[string]int{}
-	for _, r := range rules {
-		if len(r.pattern) > longest[r.key] && (r.pattern[0] == "/" || r.pattern[0] == "star") && plainMatch(r.pattern, octets) {
-			longest[r.key] = len(r.pattern)
-		}
-	}
-	return longest["allow"] >= longest["disallow"]
-}
-
-// plainOctets is a path or pattern as the octets to compare; wildcards are the
-// words "star" and "end".
-func plainOctets(s string, pattern bool) []string {
-	const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
-	const reserved = ":/?[]@!&()+,;=" // without # * $ ' which never stand as they are
-	var list []string
-	encode := func(c byte) {
-		list = append(list, "%", "0123456789ABCDEF"[c/16:][:1], "0123456789ABCDEF"[c%16:][:1])
-	}
-	for len(s) > 0 {
-		c := s[0]
-		var escaped byte
-		isEscape := false
-		if c == '%' && len(s) >= 3 && strings.Trim(s[1:3], "0123456789abcdefABCDEF") == "" {
-			value, err := strconv.ParseUint(s[1:3], 16, 8)
-			escaped, isEscape = byte(value), err == nil
-		}
-		switch {
-		case isEscape && strings.IndexByte(unreserved, escaped) >= 0:
-			list = append(list, string(rune(escaped)))
-		case isEscape:
-			encode(escaped)
-		case c == '%', strings.IndexByte(unreserved+reserved, c) >= 0:
-			list = append(list, string(rune(c)))
-		case pattern && c == '*':
-			if len(list) == 0 || list[len(list)-1] != "star" {
-				list = append(list, "star")
-			}
-		case pattern && c == '$' && len(s) == 1:
-			list = append(list, "end")
-		default:
-			encode(c)
-		}
-		if isEscape {
-			s = s[3:]
-		} else {
-			s = s[1:]
-		}
-	}
-	return list
-}
-
-// plainMatch follows the pattern from every place in the path that the part
-// of it read so far can lead to.
-func plainMatch(pattern, path []string) bool {
-	places := make([]bool, len(path)+1)
-	places[0] = true
-	for _, p := range pattern {
-		first := slices.Index(places, true)
-		if first < 0 {
-			return false
-		}
-		for i := len(path); i >= 0; i-- { // downwards, so that a place is not used twice
-			switch p {
-			case "end":
-				places[i] = places[i] && i == len(path)
-			case "star":
-				places[i] = i >= first
-			default:
-				places[i] = i > 0 && places[i-1] && path[i-1] == p
-			}
-		}
-	}
-	return slices.Contains(places, true)
-}
-
-// randomRobots writes files and paths out of few pieces, so that they meet often.
-type randomRobots struct {
-	*rand.Rand
-	patterns []string // of the last file
-}
-
-func (r *randomRobots) pick(pieces ...string) string { return pieces[r.IntN(len(pieces))] }
-
-func (r *randomRobots) path() string {
-	var b strings.Builder
-	b.WriteByte('/')
-	for range r.IntN(8) {
-		b.WriteString(r.pick("a", "b", "/", "a", "b", "/", ".", "?", "~", "~~", "%61", "%2F", "%2f", "$", "*", "%24", "%2A", "%",
-			`"`, "%22", "é", "%C3%A9", "\xff", "+", "|", "(", "[a]", "'", "%27", "index.html", "=", "%2", "%7e"))
-	}
-	return b.String()
-}
-
-// pathLike is a path that a pattern of the last file may match.
-func (r *randomRobots) pathLike() string {
-	if len(r.patterns) == 0 || r.IntN(4) == 0 {
-		return r.path()
-	}
-	pieces := strings.Split(strings.TrimRight(r.pick(r.patterns...), "$"), "*")
-	s := pieces[0]
-	for _, piece := range pieces[1:] {
-		s += r.pick("", "", "*", "a", r.path()) + piece
-	}
-	return "/" + strings.TrimPrefix(s, "/") + r.pick("", "", "$", "a", r.path()[1:])
-}
-
-func (r *randomRobots) pattern() string {
-	s := r.path()
-	switch r.IntN(12) {
-	case 0:
-		s = s[1:]
-	case 1:
-		s = "*" + s[1:]
-	case 2, 3:
-		s += r.pick("/a", "b*", "/*b", "*.a") // longer than most
-	}
-	if r.IntN(3) == 0 {
-		i := r.IntN(len(s) + 1)
-		s = s[:i] + r.pick("*", "*", "**") + s[i:]
-	}
-	if r.IntN(4) == 0 {
-		s += "$"
-	}
-	r.patterns = append(r.patterns, s)
-	return s
-}
-
-func (r *randomRobots) file() []byte {
-	r.patterns = r.patterns[:0]
-	var b strings.Builder
-	b.WriteString(r.pick("", "", "", "\xef\xbb\xbf"))
-	b.WriteString(r.pick("", "User-agent: *\n", "User-agent: *\n", "User-agent: pawl\n", "User-agent: *\nUser-agent: pawl\n"))
-	for range 1 + r.IntN(14) {
-		b.WriteString(r.pick("", "", "", " ", "\t"))
-		colon := r.pick(": ", ": ", ":", " : ", "\t:\t", " ")
-		switch r.IntN(10) {
-		case 0, 1:
-			b.WriteString(r.pick("User-agent", "user-agent", "USERAGENT") + colon + r.pick("*", "*", "pawl", "Pawl/1.0", "paw", "pawling", "other", ""))
-		case 2:
-			b.WriteString(r.pick("", "", "# Disallow: /", "Sitemap: https://x/", "Crawl-delay: 1", "Crawl-delay: 5s", "junk", ": /", "\xff\x00\x01", "Disallow"))
-		default:
-			b.WriteString(r.pick("Allow", "Disallow", "Disallow", "disallow") + colon)
-			if r.IntN(5) > 0 {
-				b.WriteString(r.pattern())
-			}
-		}
-		b.WriteString(r.pick("", "", "", "", " ", "#", " # x", "\x00x"))
-		b.WriteString(r.pick("\n", "\n", "\n", "\r\n", "\r", "\n\n"))
-	}
-	return []byte(b.String())
-}
-
-func TestRobotsAgainstPlainReading(t *testing.T) {
-	seed := *robotsSeed
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("-robots.seed %d", seed)
-	r := &randomRobots{Rand: rand.New(rand.NewPCG(seed, 0))}
-	forbidden, ruled, wild, total := 0, 0, 0, 0
-	for range *robotsFiles {
-		file := r.file()
-		robots := ParseRobots(file, "pawl")
-		if len(robots.rules) > 0 && robots.group == nil {
-			t.Fatalf("the library is not asked about %q", file)
-		}
-		if robots.lead != "" {
-			wild++
-		}
-		rules := plainRules(file, "pawl")
-		for range 50 {
-			path := r.pathLike()
-			want := plainAllowed(rules, path)
-			if got := robots.Allowed(path); got != want {
-				t.Fatalf("-robots.seed %d\npath %q allowed %v, want %v\nfile %q\nmade %+v", seed, path, got, want, file, robots)
-			}
-			total++
-			if !want {
-				forbidden++
-			}
-			if whyAgrees(t, robots, path) {
-				ruled++
-			}
-		}
-	}
-	t.Logf("%d decisions, %d by a rule, %d forbidden; %d of %d files with wildcards", total, ruled, forbidden, wild, *robotsFiles)
-	if *robotsFiles >= 1000 && (forbidden < total/20 || ruled < total/5 || wild < *robotsFiles/4) {
-		t.Error("the random files decide too little to prove anything")
-	}
-}
-
-// whyAgrees checks Why against Allowed and reports whether a rule decided.
-func whyAgrees(t *testing.T, r *Robots, path string) bool {
-	line, text := r.Why(path)
-	allow := !strings.HasPrefix(strings.ToLower(text), "d")
-	if allow != r.Allowed(path) || (line == 0) != (text == "") {
-		t.Fatalf("path %q allowed %v, but line %d %q decides", path, r.Allowed(path), line, text)
-	}
-	return line > 0
-}
-
-func FuzzRobots(f *testing.F) {
-	for _, rules := range []string{
-		"Disallow: /", "Disallow: /*.php$ | Allow: /a*", "Disallow: /%7Ea%2fb | Allow: /*%22", "Crawl-delay: 1,5 | Sitemap: x",
-		"Allow: /a/index.html | Disallow: /", "Disallow: /a$b$ | Disallow: **\"~~", "disallow /é#x",
-	} {
-		f.Add([]byte(group(rules)), "/a.php?b=%e9\"~")
-	}
-	f.Fuzz(func(t *testing.T, file []byte, path string) {
-		r := ParseRobots(file, "pawl")
-		whyAgrees(t, r, path)
-		if d, ok := r.CrawlDelay(); d < 0 || d > MaxCrawlDelay || !ok && d != 0 {
-			t.Errorf("crawl delay %v %v", d, ok)
-		}
-		// The plain reading knows none of Google's additions and limits.
-		if len(file) > maxRobotsLine || !strings.HasPrefix(path, "/") {
-			return
-		}
-		rules := []byte(group("Allow: /a*b | Disallow: " + strings.Map(func(c rune) rune {
-			if strings.ContainsRune("\r\n\v\f", c) {
-				return 'x'
-			}
-			return c
-		}, string(file))))
-		if got, want := ParseRobots(rules, "pawl").Allowed(path), plainAllowed(plainRules(rules, "pawl"), path); got != want {
-			t.Errorf("path %q allowed %v, want %v, file %q", path, got, want, rules)
-		}
-	})
-}
-
-func benchmarkFile(wildcards int) []byte {
-	var b strings.Builder
-	b.WriteString("User-agent: *\nCrawl-delay: 1\n")
-	for i := range 50 {
-		if i < wildcards {
-			fmt.Fprintf(&b, "Disallow: /*/section-%d/*.html$\n", i)
-		} else {
-			fmt.Fprintf(&b, "Disallow: /section-%d/\n", i)
-		}
-	}
-	return []byte(b.String())
-}
-
-func BenchmarkRobotsParse(b *testing.B) {
-	for _, wildcards := range []int{0, 5, 50} {
-		b.Run(fmt.Sprintf("50 rules %d wildcards", wildcards), func(b *testing.B) {
-			file := benchmarkFile(wildcards)
-			b.ReportAllocs()
-			for b.Loop() {
-				ParseRobots(file, "pawl")
-			}
-		})
-	}
-}
-
-func BenchmarkRobotsAllowed(b *testing.B) {
-	for _, wildcards := range []int{0, 5, 50} {
-		r := ParseRobots(benchmarkFile(wildcards), "pawl")
-		b.Run(fmt.Sprintf("50 rules %d wildcards", wildcards), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				r.Allowed("/articles/2026/11/a-page-of-usual-length.html?page=2")
-			}
-		})
-	}
-}
-
-// The worst that a file and a path can ask for, on either side of the limits
-// that keep the library's work bounded.
-func BenchmarkRobotsHostile(b *testing.B) {
+	short, long := "/"+strings.Repeat("ab-", 26), "/"+strings.Repeat("ab-", 1400)
 	for _, c := range []struct {
-		name  string
-		rule  string
-		rules int
-		path  int // octets
+		name, key, path string
+		want            bool
+		text            string
 	}{
-		{"library/long path", "/*a*a*a*a*a%db", 9, 2000},
-		{"library/short path", "/*a*a*a*a*a%db", 265, 60},
-		{"library/long pieces", "/*aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%db", 4, 2000},
-		{"plain/short path", "/*a*a*a*a*a%db", 10_000, 80},
-		{"plain/long path", "/*a*a*a*a*a%db", 10_000, 2000},
-		{"plain/long pieces", "/*aaaaaaaaaaaaaaaaaaaaa%db", 10_000, 2000},
+		{"short path, no match", "Disallow", short, true, ""},
+		{"short path, match", "Disallow", "/" + strings.Repeat("-", 60) + "bzz0", false, "Disallow:*bzz0"},
+		{"long path, no match", "Disallow", long, false, "Disallow:*"},
+		{"long path, longer rule", "Disallow", "/first/of/all" + long, true, "Allow:/first/of/all"},
+		{"long path, only allowed", "Allow", long, true, ""},
+		{"long path, plain rule behind", "Allow", "/last" + long, false, "Disallow:/last"},
 	} {
-		file := []byte("User-agent: *\n")
-		for i := range c.rules {
-			file = fmt.Appendf(file, "Disallow: "+c.rule+"\n", i)
+		r := file(c.key)
+		if got := r.Allowed(c.path); got != c.want {
+			t.Errorf("%s: allowed %v", c.name, got)
 		}
-		r := ParseRobots(file, "pawl")
-		path := "/" + strings.Repeat("a", c.path-1)
-		library := r.group != nil && r.cost*len(path) <= maxMatchWork
-		if library != strings.HasPrefix(c.name, "library") {
-			b.Fatalf("%s: library %v, expressions %d, work %d", c.name, library, r.cost, r.cost*len(path))
+		if line, text := r.Why(c.path); !strings.HasPrefix(text, c.text) || (line == 0) != (c.text == "") {
+			t.Errorf("%s: line %d, %q", c.name, line, text)
 		}
-		b.Run(c.name, func(b *testing.B) {
-			for b.Loop() {
-				r.Allowed(path)
-			}
-		})
 	}
 }
