@@ -28,6 +28,8 @@ const (
 	KindStylesheet Kind = 19 // rel=stylesheet
 	KindIcon       Kind = 20 // rel=icon and its relatives
 	KindPreload    Kind = 21 // rel=preload, modulepreload, prefetch, manifest
+	// 22 is rel=amphtml.
+	KindSitemapFile Kind = 23 // a sitemap, named by robots.txt, a sitemap index or the user
 )
 
 // String returns the name of k as it stands in exports, or "unknown".
@@ -39,6 +41,8 @@ func (k Kind) String() string {
 		return "redirect"
 	case KindSitemap:
 		return "sitemap"
+	case KindSitemapFile:
+		return "sitemap_file"
 	case KindA:
 		return "a"
 	case KindArea:
@@ -82,7 +86,7 @@ func (k Kind) String() string {
 // Navigation reports whether k leads to another page, and so is followed unless the user says otherwise.
 func (k Kind) Navigation() bool {
 	switch k {
-	case KindSeed, KindRedirect, KindSitemap, KindA, KindArea, KindFrame, KindIframe, KindRefresh,
+	case KindSeed, KindRedirect, KindSitemap, KindSitemapFile, KindA, KindArea, KindFrame, KindIframe, KindRefresh,
 		KindCanonical, KindNext, KindPrev:
 		return true
 	}

@@ -30,6 +30,7 @@ const (
 	MaxAnchor = 120     // Link.Anchor
 	MaxRel    = 64      // Link.Rel
 	MaxLang   = 64      // Page.Language
+	MaxChunks = 256     // Page.Chunks
 )
 
 const (
@@ -64,12 +65,32 @@ type Page struct {
 	// areas, and the content of noscript, template and iframe.
 	WordCount int
 
+	// SimHash tells pages whose texts are nearly the same, as their values differ in few of 64 bits: those of unrelated texts
+	// in about 32. It is the majority of the hashes of all runs of three words (Charikar 2002; Manku et al., WWW 2007), in the
+	// text that WordCount counts, in lower case and without punctuation. A change of one word in a thousand changes about two
+	// bits, of ten words six. It is 0 if the page has no words. Who makes a page can make its value.
+	//
+	// The value of a text never changes: it may be stored and compared.
+	SimHash uint64
+
+	// Chunks are the distinct pieces of the text that stand between tags that do not format text, such as paragraphs, items
+	// and cells, in the order of the document, and then the title. Of more than MaxChunks they are those with the smallest
+	// Exact, so the same of the same page.
+	Chunks []Chunk
+
 	Links    []Link // distinct targets in the order of the document, Link headers first
 	LinksCut bool   // the page has more links than are kept
 
 	Outlinks  int // those of Links that a reader can take: a, area, frame, iframe and refresh
 	Ignored   int // links that are neither http nor https, each occurrence
 	Malformed int // links that do not parse or are too long, each occurrence
+}
+
+// Chunk stands for a piece of text that holds a word, by hashes of its words in lower case and without punctuation. The hashes
+// of a text never change.
+type Chunk struct {
+	Exact uint32 // of all words; never 0
+	Loose uint32 // of the words without digits, so that dates and numbers do not make a chunk a new one; 0 if there are none
 }
 
 // Link is one target that a page links to.
@@ -117,7 +138,7 @@ type Parser struct {
 	end        int // of the current token in body
 	base       *weburl.Base
 	query      queryEncoder
-	words      wordCount
+	words      wordReader
 	state      state
 	baseSet    bool
 }
@@ -170,7 +191,7 @@ func (p *Parser) start(in Input, base *weburl.Base) {
 	p.links.budget = maxWork + 2*len(p.body)
 	p.links.baseLen = len(in.URL)
 	p.base, p.baseSet = base, false
-	p.words = wordCount{}
+	p.words.reset()
 	p.state = state{}
 }
 
@@ -178,7 +199,11 @@ func (p *Parser) finish(in Input) *Page {
 	p.endAnchor()
 	p.setLanguage(in.ContentLanguage, languageHeader)
 	page := p.page
-	page.WordCount = p.words.n
+	p.words.space()
+	page.WordCount, page.SimHash = p.words.n, p.words.digest.sim.sum()
+	p.words.add(p.title.buf)
+	p.words.space()
+	page.Chunks = p.words.digest.chunks.export()
 	p.links.export(page, p.title.buf, p.h1.buf, p.description.buf, p.robots.buf, p.language.buf)
 	p.links.reset()
 	p.page, p.body, p.z, p.base, p.query = nil, nil, nil, nil, queryEncoder{}

@@ -345,7 +345,7 @@ func TestTexts(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := parse(t, test.body)
-			got.Links, got.Charset = nil, ""
+			got.Links, got.Charset, got.SimHash, got.Chunks = nil, "", 0, nil
 			if diff := cmp.Diff(test.want, *got); diff != "" {
 				t.Errorf("%s\n(-want +got)\n%s", test.body, diff)
 			}
@@ -456,6 +456,10 @@ func TestParserKeepsNothing(t *testing.T) {
 	if diff := cmp.Diff(want, first); diff != "" {
 		t.Errorf("a page changed when the next one was read (-want +got)\n%s", diff)
 	}
+	if len(empty.Chunks) != 2 || empty.SimHash != parse(t, "d").SimHash {
+		t.Errorf("the text of a page was left in the next one: SimHash %x, %d chunks", empty.SimHash, len(empty.Chunks))
+	}
+	empty.Chunks, empty.SimHash = nil, 0
 	wantEmpty := &Page{Title: "U", Charset: "utf-8", WordCount: 1, Outlinks: 1, Links: []Link{{URL: "http://x.org/dir/d", Kind: KindA, Anchor: "D"}}}
 	if diff := cmp.Diff(wantEmpty, empty); diff != "" {
 		t.Errorf("a page was left in the next one (-want +got)\n%s", diff)
@@ -490,6 +494,16 @@ func checkPage(t *testing.T, sp *weburl.Speller, page *Page) {
 	}
 	if outlinks != page.Outlinks {
 		t.Errorf("outlinks %d, counted %d", page.Outlinks, outlinks)
+	}
+	exact := map[uint32]bool{}
+	for _, c := range page.Chunks {
+		if c.Exact == 0 || exact[c.Exact] {
+			t.Errorf("chunk %x is there twice or none", c)
+		}
+		exact[c.Exact] = true
+	}
+	if len(page.Chunks) > MaxChunks {
+		t.Errorf("%d chunks", len(page.Chunks))
 	}
 	if page.Canonical != "" && !seen[page.Canonical] {
 		t.Errorf("canonical %q is not among the links", page.Canonical)

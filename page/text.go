@@ -64,18 +64,27 @@ func (g *gather) room(n int) int {
 	return left
 }
 
-// wordCount counts words over the pieces of text that it is given one after another. A word is a run of characters
-// without white space that holds at least one letter or digit; so a script that sets no spaces between its words, such as
-// Chinese, counts by the phrase.
-type wordCount struct {
-	n    int
-	open uint8 // 1 within a word that is counted, else 0
+// wordReader counts words over the pieces of text that it is given one after another, and makes their digest. A word is a
+// run of characters without white space that holds at least one letter or digit; so a script that sets no spaces between
+// its words, such as Chinese, counts by the phrase.
+type wordReader struct {
+	n      int
+	open   uint8 // 1 within a word that is counted, else 0
+	digest digest
 }
 
-// space ends a word.
-func (w *wordCount) space() { w.open = 0 }
+func (w *wordReader) reset() {
+	w.n, w.open = 0, 0
+	w.digest.reset()
+}
 
-func (w *wordCount) add(text []byte) {
+// space ends a word and a chunk.
+func (w *wordReader) space() {
+	w.open = 0
+	w.digest.endChunk()
+}
+
+func (w *wordReader) add(text []byte) {
 	for len(text) > 0 {
 		n := w.addASCII(text)
 		if n == 0 {
@@ -92,8 +101,8 @@ const (
 
 // addASCII takes in up to 64 bytes of text, eight at a time, and returns how many: none from the first eight on that are not
 // all ASCII. Most text goes through here, and a look at each byte would cost twice as much.
-func (w *wordCount) addASCII(text []byte) int {
-	var letters, blanks uint64 // a bit for each byte
+func (w *wordReader) addASCII(text []byte) int {
+	var letters, digits, blanks uint64 // a bit for each byte; digits are letters too
 	n := 0
 	for n < 64 && n < len(text) {
 		b, size := firstBytes(text[n:])
@@ -106,12 +115,19 @@ func (w *wordCount) addASCII(text []byte) int {
 		digit := (b + (0x80-'0')*ones) &^ (b + (0x7f-'9')*ones)
 		blank := ^(b + (0x7f-' ')*ones) | (b + ones) // a space, a control character below it or 0x7f
 		letters |= gatherBits(alpha|digit) << (n & 63)
+		digits |= gatherBits(digit) << (n & 63)
 		blanks |= gatherBits(blank) << (n & 63)
 		n += size
 	}
 	if n == 0 {
 		return 0
 	}
+	letters = letters << (64 - n) >> (64 - n)
+	if run := bits.LeadingZeros64(^(letters << (64 - n))); n < len(text) && run < n {
+		n -= run // a word is best read whole
+		letters = letters << (64 - n) >> (64 - n)
+	}
+	w.digest.addASCII(text, n, letters, digits)
 	// Added to a run of characters that are not blank, which is one of ones, a letter in it or an open word before it makes
 	// a carry run out at its end.
 	sum, carry := bits.Add64(^blanks<<(64-n), letters<<(64-n), 0)
@@ -140,7 +156,7 @@ func firstBytes(text []byte) (b uint64, size int) {
 func gatherBits(b uint64) uint64 { return (b & high >> 7) * 0x0102040810204080 >> 56 }
 
 // addRunes takes in some text, character by character, and returns how many bytes it was.
-func (w *wordCount) addRunes(text []byte) int {
+func (w *wordReader) addRunes(text []byte) int {
 	const some = 16
 	i, n, open := 0, w.n, w.open
 	for ; i < len(text) && i < some; i++ {
@@ -148,12 +164,14 @@ func (w *wordCount) addRunes(text []byte) int {
 		var class uint8
 		if c < utf8.RuneSelf {
 			class = asciiClass[c]
+			w.digest.addASCIIByte(c, class)
 		} else {
+			r, size := utf8.DecodeRune(text[i:])
+			w.digest.addRune(c, r, size)
+			i += size - 1
 			if open != 0 && c != 0xC2 && c != 0xE1 && c != 0xE2 && c != 0xE3 {
 				continue // no white space is encoded with this byte in front
 			}
-			r, size := utf8.DecodeRune(text[i:])
-			i += size - 1
 			class = runeClass(r)
 		}
 		// No branch, which would be guessed wrong once a word.
@@ -164,7 +182,7 @@ func (w *wordCount) addRunes(text []byte) int {
 	return i
 }
 
-// What a character is to a wordCount, as bits to reckon with; punctuation has none.
+// What a character is to a wordReader, as bits to reckon with; punctuation has none.
 const (
 	letter = 1 << 0 // or digit
 	blank  = 1 << 1 // white space or control character

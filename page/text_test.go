@@ -14,7 +14,7 @@ func TestWordCountEqualsRule(t *testing.T) {
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		from := pieces[:2+r.IntN(len(pieces)-1)]
-		var w wordCount
+		var w wordReader
 		var text, piece strings.Builder
 		for range r.IntN(200) {
 			piece.WriteString(from[r.IntN(len(from))])
@@ -52,9 +52,11 @@ func BenchmarkWordCount(b *testing.B) {
 			text := []byte(text)
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
+			var w wordReader
+			w.reset()
 			for b.Loop() {
-				var w wordCount
 				w.add(text)
+				w.space()
 			}
 		})
 	}
