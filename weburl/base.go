@@ -30,6 +30,9 @@ func (s *Speller) appendWHATWG(dst []byte, raw string) ([]byte, error) {
 	if out, ok := absoluteFast(dst, []byte(raw)); ok {
 		return out, nil
 	}
+	if hasOtherScheme(raw) {
+		return nil, ErrScheme
+	}
 	return s.appendSlow(dst, raw)
 }
 
@@ -103,6 +106,9 @@ func (b *Base) resolve(dst, ref []byte) ([]byte, error) {
 	if out, ok := b.resolveFast(dst, ref); ok {
 		return out, nil
 	}
+	if hasOtherScheme(ref) {
+		return nil, ErrScheme // whatever its length: pages hold images of many KB as data: links
+	}
 	if len(ref) > MaxLength {
 		return nil, ErrTooLong // before it is copied
 	}
@@ -172,7 +178,7 @@ func clean(ref string) (string, error) {
 var ignored = strings.NewReplacer("\t", "", "\n", "", "\r", "")
 
 // cutScheme returns the scheme that ref starts with, empty if there is none, and what follows its colon.
-func cutScheme(ref string) (scheme, rest string) {
+func cutScheme[T string | []byte](ref T) (scheme, rest T) {
 	for i := range len(ref) {
 		switch c := ref[i]; {
 		case 'a' <= c|0x20 && c|0x20 <= 'z':
@@ -180,14 +186,28 @@ func cutScheme(ref string) (scheme, rest string) {
 		case i > 0 && c == ':':
 			return ref[:i], ref[i+1:]
 		default:
-			return "", ref
+			return ref[:0], ref
 		}
 	}
-	return "", ref
+	return ref[:0], ref
 }
 
-func isWeb(scheme string) bool {
-	return strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "http")
+// isWeb reports whether a scheme, which holds what cutScheme lets it, is that of a web address.
+func isWeb[T string | []byte](scheme T) bool {
+	return len(scheme) >= len("http") && len(scheme) <= len("https") &&
+		scheme[0]|0x20 == 'h' && scheme[1]|0x20 == 't' && scheme[2]|0x20 == 't' && scheme[3]|0x20 == 'p' &&
+		(len(scheme) == len("http") || scheme[4]|0x20 == 's')
+}
+
+// hasOtherScheme reports whether ref plainly starts with a scheme that is not that of a web address. One that has line
+// breaks within is found only later.
+func hasOtherScheme[T string | []byte](ref T) bool {
+	i := 0
+	for i < len(ref) && ref[i] <= ' ' {
+		i++
+	}
+	scheme, _ := cutScheme(ref[i:])
+	return len(scheme) > 0 && !isWeb(scheme)
 }
 
 // serialise appends the WHATWG spelling without userinfo and fragment.

@@ -5,6 +5,8 @@ import (
 	"flag"
 	"math/rand/v2"
 	"net/netip"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -152,9 +154,9 @@ func TestFastWayEqualsSlowWay(t *testing.T) {
 
 func TestRandomLinksAreSpeltOnce(t *testing.T) {
 	r := rand.New(rand.NewPCG(rand.Uint64(), 0))
-	s := newSpeller(t)
-	for range 20_000 {
-		base, ref := bases[r.IntN(len(bases))], randomLink(r)
+	spellers := []*Speller{newSpeller(t), sortingSpeller(t)}
+	for i := range 20_000 {
+		base, ref, s := bases[r.IntN(len(bases))], randomLink(r), spellers[i%2]
 		if out, err := newBase(t, s, base).Append(nil, []byte(ref)); err == nil {
 			checkCanonical(t, s, ref, string(out))
 		}
@@ -199,10 +201,22 @@ func checkCanonical(t testing.TB, s *Speller, raw, addr string) {
 		u.Scheme() == "http" && port == ":80" || u.Scheme() == "https" && port == ":443",
 		!strings.HasPrefix(u.Path(), "/"),
 		strings.ContainsFunc(addr, func(r rune) bool { return r <= ' ' || r > '~' || r == '#' }),
-		strings.ContainsAny(u.Host(), "@/?"),
+		strings.ContainsAny(u.Host(), "@/?\\"),
 		len(addr) > MaxLength:
 		t.Fatalf("%q became %q", raw, addr)
 	}
+	if s.sort {
+		query := u.Query()
+		params := strings.Split(query, "&")
+		if query == "" && strings.HasSuffix(addr, "?") || query != "" && slices.Contains(params, "") || !slices.IsSortedFunc(params, func(a, b string) int {
+			a, _, _ = strings.Cut(a, "=")
+			b, _, _ = strings.Cut(b, "=")
+			return strings.Compare(a, b)
+		}) {
+			t.Fatalf("%q became %q, which is not sorted", raw, addr)
+		}
+	}
+	checkNetURL(t, u)
 	if strings.HasPrefix(u.Host(), "[") {
 		if _, err := netip.ParseAddr(u.Hostname()); err != nil {
 			t.Fatalf("%q became %q: %v", raw, addr, err)
@@ -213,6 +227,36 @@ func checkCanonical(t testing.TB, s *Speller, raw, addr string) {
 			t.Fatalf("%q became %q, which holds dot segments", raw, addr)
 		}
 	}
+}
+
+// checkNetURL fails unless net/url, by which the request goes out, finds the same host in an address. It refuses percent
+// signs that encode nothing and some signs in hosts, which browsers take.
+func checkNetURL(t testing.TB, u URL) {
+	t.Helper()
+	parsed, err := url.Parse(string(u))
+	if err != nil {
+		badEscape := strings.Contains(u.Path(), "%")
+		badHost := strings.ContainsAny(u.Host(), "\"`{}")
+		if !badEscape && !badHost {
+			t.Fatalf("%q: %v", u, err)
+		}
+		return
+	}
+	if parsed.Host != u.Host() || parsed.User != nil || parsed.Fragment != "" || parsed.RawQuery != u.Query() {
+		t.Fatalf("%q: net/url finds %+v", u, parsed)
+	}
+}
+
+// sortingSpeller returns a Speller that sorts queries.
+func sortingSpeller(t testing.TB) *Speller {
+	t.Helper()
+	rules := DefaultRules()
+	rules.SortQuery = true
+	s, err := New(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func FuzzFastPath(f *testing.F) {
@@ -236,29 +280,41 @@ func FuzzCanonical(f *testing.F) {
 	for _, tt := range resolveTests {
 		f.Add(tt.base, tt.ref)
 	}
-	s := newSpeller(f)
+	for _, query := range []string{"?b=2&a=1&a=0", "?&&b&utm_x&a", "?=&b&=", "?a&B&%62&", "/;jsessionid=1;x?b;a&a;b", "?c&b#&a"} {
+		f.Add(bases[0], query)
+	}
+	spellers := []*Speller{newSpeller(f), sortingSpeller(f)}
 	f.Fuzz(func(t *testing.T, base, ref string) {
-		if addr, err := s.Parse(ref); err == nil {
-			checkCanonical(t, s, ref, string(addr))
-		}
-		b, err := s.NewBase(base)
-		if err != nil {
-			return
-		}
-		checkCanonical(t, s, base, string(b.speller.drop(bytes.Clone(b.addr))))
-		addr, err := b.Append(nil, []byte(ref))
-		if err != nil {
-			return
-		}
-		checkCanonical(t, s, ref, string(addr))
-		raw, err := b.Raw(ref)
-		if err != nil {
-			t.Fatalf("%q on %q has the canonical spelling %q and no raw one: %v", ref, base, addr, err)
-		}
-		if again, err := s.Parse(raw); err != nil || string(again) != string(addr) {
-			t.Fatalf("%q on %q is %q, but its raw spelling %q is %q, %v", ref, base, addr, raw, again, err)
+		for _, s := range spellers {
+			checkSpelling(t, s, base, ref)
 		}
 	})
+}
+
+// checkSpelling fails if ref, alone or on base, has no canonical spelling that is what it should be, in all ways to get it.
+func checkSpelling(t *testing.T, s *Speller, base, ref string) {
+	t.Helper()
+	if addr, err := s.Parse(ref); err == nil {
+		checkCanonical(t, s, ref, string(addr))
+	}
+	b, err := s.NewBase(base)
+	if err != nil {
+		return
+	}
+	checkSameWays(t, b, ref)
+	checkCanonical(t, s, base, string(b.speller.drop(bytes.Clone(b.addr))))
+	addr, err := b.Append(nil, []byte(ref))
+	if err != nil {
+		return
+	}
+	checkCanonical(t, s, ref, string(addr))
+	raw, err := b.Raw(ref)
+	if err != nil {
+		t.Fatalf("%q on %q has the canonical spelling %q and no raw one: %v", ref, base, addr, err)
+	}
+	if again, err := s.Parse(raw); err != nil || string(again) != string(addr) {
+		t.Fatalf("%q on %q is %q, but its raw spelling %q is %q, %v", ref, base, addr, raw, again, err)
+	}
 }
 
 // pageLinks are links of the kinds and lengths that pages have.

@@ -3,7 +3,9 @@ package weburl
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -140,6 +142,17 @@ var resolveTests = []struct {
 	{"port", "http://a/b", "//g:8080/", "http://g:8080/", nil},
 	{"port of the base", "http://a:8080/b", "/c", "http://a:8080/c", nil},
 
+	// Slashes of all kinds.
+	{"three slashes", "http://a/b", "///g/x", "http://g/x", nil},
+	{"slashes and backslashes", "http://a/b", `/\/\\g/../x`, "http://g/x", nil},
+	{"slashes alone", "http://a/b", "///", "", ErrInvalid},
+	{"backslashes", "http://a/b", `\x\y`, "http://a/x/y", nil},
+	{"backslash in the query", "http://a/b", `?\x`, `http://a/b?\x`, nil},
+	{"backslash after dots", "http://a/b/c", `..\x`, "http://a/x", nil},
+	{"tabs and line breaks within", "http://a/b", "ht\ntp:\t//g\r\n/x\ty", "http://g/xy", nil},
+	{"line break between dots", "http://a/b/c", ".\n./x", "http://a/x", nil},
+	{"caret in a path", "http://a/b", "/^", "http://a/%5E", nil},
+
 	// Bytes that need encoding.
 	{"letters beyond ASCII", "http://a/b", "/ü?ü#ü", "http://a/%C3%BC?%C3%BC", nil},
 	{"invalid UTF-8", "http://a/b", "/\xff", "http://a/%EF%BF%BD", nil},
@@ -178,6 +191,61 @@ var resolveTests = []struct {
 	{"port alone", "http://a/b", "http://:80/", "", ErrInvalid},
 	{"port out of range", "http://a/b", "http://g:65536/", "", ErrInvalid},
 	{"port of letters", "http://a/b", "http://g:a/", "", ErrInvalid},
+	{"IDN in upper-case punycode", "http://a/b", "http://XN--MNCHEN-3YA.de/", "http://xn--mnchen-3ya.de/", nil},
+	{"emoji", "http://a/b", "http://i❤.ws/", "http://xn--i-7iq.ws/", nil},
+	{"emoji with variation selector", "http://a/b", "http://i❤\ufe0f.ws/", "http://xn--i-7iq.ws/", nil},
+	{"mixed scripts", "http://a/b", "http://pаypal.com/", "http://xn--pypal-4ve.com/", nil},
+	{"all of one script", "http://a/b", "//ПРИМЕР.рф", "http://xn--e1afmkfd.xn--p1ai/", nil},
+	{"right to left", "http://a/b", "http://אב.com/", "http://xn--4dbc.com/", nil},
+	{"both directions in a label", "http://a/b", "http://aא.com/", "", ErrInvalid},
+	{"last ideographic full stop", "http://a/b", "http://例え。テスト。", "http://xn--r8jz45g.xn--zckzah./", nil},
+	{"soft hyphen", "http://a/b", "http://ex\u00adample.org/", "http://example.org/", nil},
+	{"soft hyphen alone", "http://a/b", "http://\u00ad/", "", ErrInvalid},
+	{"zero-width space", "http://a/b", "http://ex\u200bample.org/", "http://example.org/", nil},
+	{"zero-width joiner without need", "http://a/b", "http://a\u200db.org/", "", ErrInvalid},
+	{"zero-width joiner after virama", "http://a/b", "http://ශ්\u200dරී.com/", "http://xn--10cl1a0b660p.com/", nil},
+	{"replacement character", "http://a/b", "http://\ufffd.com/", "", ErrInvalid},
+	{"invalid UTF-8 in a host", "http://a/b", "http://\xff.com/", "", ErrInvalid},
+	{"invalid UTF-8 percent-encoded", "http://a/b", "http://%ff.com/", "", ErrInvalid},
+	{"not equal", "http://a/b", "http://=\u0338.com/", "http://xn--1ch.com/", nil},
+	{"registered emoji of nobody's list", "http://a/b", "http://xn--i29h.kz/", "http://xn--i29h.kz/", nil},
+	{"punycode of a forbidden sign", "http://a/b", "http://xn--a<b-1ga/", "", ErrInvalid},
+	{"punycode percent-encoded", "http://a/b", "http://%78n--a/", "http://xn--a/", nil},
+	{"equals sign after xn", "http://a/b", "http://xn=--a.Xn==.XN--a/", "http://xn=--a.xn==.xn--a/", nil},
+	{"encoded twice", "http://a/b", "http://%2541/", "", ErrInvalid},
+	{"full-width percent sign", "http://a/b", "http://％41.com/", "", ErrInvalid},
+	{"full-width bracket", "http://a/b", "http://［::1］/", "", ErrInvalid},
+	{"encoded bracket", "http://a/b", "http://%5B::1%5D/", "", ErrInvalid},
+	{"encoded slash", "http://a/b", "http://a%2Fb/", "", ErrInvalid},
+	{"IPv4 in full-width digits", "http://a/b", "http://１２７.0.0.1/", "http://127.0.0.1/", nil},
+	{"IPv4 percent-encoded", "http://a/b", "http://%31%32%37.1/", "http://127.0.0.1/", nil},
+	{"IPv4 of two parts", "http://a/b", "http://127.1/", "http://127.0.0.1/", nil},
+	{"IPv4 of three parts", "http://a/b", "http://10.1.515/", "http://10.1.2.3/", nil},
+	{"IPv4 of five parts", "http://a/b", "http://1.2.3.4.5/", "", ErrInvalid},
+	{"IPv4 in octal with a nine", "http://a/b", "http://09/", "", ErrInvalid},
+	{"IPv4 of prefix alone", "http://a/b", "http://0x/", "http://0.0.0.0/", nil},
+	{"IPv4 number out of range", "http://a/b", "http://4294967296/", "", ErrInvalid},
+	{"IPv4 number of many digits", "http://a/b", "http://99999999999999999999999999/", "", ErrInvalid},
+	{"IPv4 after punycode", "http://a/b", "http://xn--a.1/", "", ErrInvalid},
+	{"IPv6 compressed once", "http://a/b", "http://[1:0:0:2:0:0:0:3]/", "http://[1:0:0:2::3]/", nil},
+	{"IPv6 of zeros", "http://a/b", "http://[0:0:0:0:0:0:0:0]/", "http://[::]/", nil},
+	{"IPv6 single zero stays", "http://a/b", "http://[1:0:2:3:4:5:6:7]/", "http://[1:0:2:3:4:5:6:7]/", nil},
+	{"IPv6 compressed twice", "http://a/b", "http://[1::2::3]/", "", ErrInvalid},
+	{"IPv6 with zone", "http://a/b", "http://[fe80::1%25eth0]/", "", ErrInvalid},
+	{"IPv6 with bare zone", "http://a/b", "http://[fe80::1%eth0]/", "", ErrInvalid},
+	{"IPv6 without brackets", "http://a/b", "http://::1/", "", ErrInvalid},
+	{"IPv6 with letters behind", "http://a/b", "http://[::1]a/", "", ErrInvalid},
+	{"IPv6 with leading zeros of IPv4", "http://a/b", "http://[::01.2.3.4]/", "", ErrInvalid},
+	{"IPv6 empty", "http://a/b", "http://[]/", "", ErrInvalid},
+	{"port zero", "http://a/b", "http://g:0/", "http://g:0/", nil},
+	{"greatest port", "http://a/b", "http://g:65535/", "http://g:65535/", nil},
+	{"port of many digits", "http://a/b", "http://g:99999999999999999999/", "", ErrInvalid},
+	{"port of many zeros", "http://a/b", "http://g:000000000000000000000080/", "http://g/", nil},
+	{"negative port", "http://a/b", "http://g:-1/", "", ErrInvalid},
+	{"two ports", "http://a/b", "http://g:1:2/", "", ErrInvalid},
+	{"userinfo with backslash", "http://a/b", `http://u\@g/`, "http://u/@g/", nil},
+	{"userinfo alone", "http://a/b", "http://u:p@/", "", ErrInvalid},
+	{"userinfo of slashes", "http://a/b", "http:/u:p@g/", "http://a/u:p@g/", nil},
 	{"link to a template", "http://a/b", "http://{{host}}/", "http://{{host}}/", nil},
 
 	// Other schemes.
@@ -188,6 +256,11 @@ var resolveTests = []struct {
 	{"telephone", "http://a/b", "tel:+123", "", ErrScheme},
 	{"file", "http://a/b", "file:///etc/passwd", "", ErrScheme},
 	{"ftp", "http://a/b", "ftp://g/", "", ErrScheme},
+	{"blob", "http://a/b", "blob:https://g/1-2", "", ErrScheme},
+	{"about", "http://a/b", "about:blank", "", ErrScheme},
+	{"intent", "http://a/b", "intent://g/#Intent;scheme=https;end", "", ErrScheme},
+	{"opaque path with spaces", "http://a/b", "tel:1 2 ?x", "", ErrScheme},
+	{"view-source", "http://a/b", "view-source:http://g/", "", ErrScheme},
 	{"web socket", "http://a/b", "wss://g/", "", ErrScheme},
 	{"host and port without scheme", "http://a/b", "localhost:8080/x", "", ErrScheme},
 }
@@ -373,6 +446,264 @@ func TestLimits(t *testing.T) {
 				t.Fatalf("again: %.50q, %v", again, err)
 			}
 		})
+	}
+}
+
+// Long addresses of each kind of byte that costs the parser most. What they cost is bounded by what they allocate, which is
+// the same on every machine; the time follows.
+func TestLongAddressesAreCheap(t *testing.T) {
+	s := newSpeller(t)
+	const size = MaxLength - 100
+	for _, tt := range []struct {
+		name, start, piece string
+		err                error
+	}{
+		{"parents", "http://h/", "../", ErrTooLong},
+		{"encoded parents", "http://h/", "%2e%2e/", ErrTooLong},
+		{"relative parents", "", "../", ErrTooLong},
+		{"percent signs", "http://h/", "%", nil},
+		{"percent signs in a query", "?", "%", nil},
+		{"encoded in a path", "http://h/", "<", ErrTooLong},
+		{"at signs", "http://", "@", ErrTooLong},
+		{"at signs in a path", "http://h/", "@", nil},
+		{"colons", "http://", ":", ErrTooLong},
+		{"colons without scheme", "", ":", nil},
+		{"dots in a host", "http://", ".", ErrTooLong},
+		{"dots in a path", "http://h/", ".", nil},
+		{"letters beyond ASCII in a host", "http://", "ü", ErrTooLong},
+		{"labels beyond ASCII", "http://", "ü.", ErrTooLong},
+		{"labels in punycode", "http://", "xn--a.", ErrTooLong},
+		{"letters beyond ASCII in a path", "http://h/", "ü", ErrTooLong},
+		{"brackets", "http://", "[", ErrTooLong},
+		{"digits", "http://", "1", ErrTooLong},
+		{"port", "http://h:", "1", ErrTooLong},
+		{"slashes", "", "/", ErrTooLong},
+		{"backslashes", "http:", `\`, ErrTooLong},
+		{"tabs", "http://h/", "\t", nil},
+		{"tabs in a scheme", "h", "\t", nil},
+		{"scheme", "", "a", ErrTooLong},
+		{"scheme with colon", "a:", "a", ErrScheme},
+		{"white space", " ", " ", nil},
+		{"question marks", "http://h/", "?", nil},
+		{"parameters", "?", "b&a&", nil},
+		{"parameters to drop", "?", "utm_x&", nil},
+		{"path parameters", "http://h/", ";jsessionid=1", nil},
+		{"number signs", "", "#", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ref := tt.start + strings.Repeat(tt.piece, (size-len(tt.start))/len(tt.piece))
+			if tt.name == "scheme" {
+				ref += strings.Repeat("a", 100) // too long with its base
+			}
+			b := newBase(t, s, "http://example.org/a/b")
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := b.Append(nil, []byte(ref))
+			runtime.ReadMemStats(&after)
+			if !errors.Is(err, tt.err) {
+				t.Fatalf("error %v, want %v", err, tt.err)
+			}
+			if n := (after.Mallocs - before.Mallocs) / uint64(len(ref)); n > 4 {
+				t.Errorf("%d allocations for each byte", n)
+			}
+			if n := (after.TotalAlloc - before.TotalAlloc) / uint64(len(ref)); n > 256 {
+				t.Errorf("%d bytes allocated for each byte", n)
+			}
+		})
+	}
+}
+
+func TestLongLinksOfOtherSchemes(t *testing.T) {
+	b := newBase(t, newSpeller(t), "http://a/b")
+	for _, ref := range []string{"data:image/png;base64,", "javascript:", " \n mailto:", "DATA:,"} {
+		link := []byte(ref + strings.Repeat("a/", 2*MaxLength))
+		if _, err := b.Append(nil, link); err != ErrScheme {
+			t.Errorf("%s: %v", ref, err)
+		}
+		if n := testing.AllocsPerRun(10, func() { _, _ = b.Append(nil, link) }); n != 0 {
+			t.Errorf("%s: %v allocations", ref, n)
+		}
+		if _, err := b.speller.Parse(string(link)); err != ErrScheme {
+			t.Errorf("%s alone: %v", ref, err)
+		}
+	}
+}
+
+func TestNothingOfUserinfoSurvives(t *testing.T) {
+	s := newSpeller(t)
+	for _, ref := range []string{
+		"http://secret@g/", "http://u:secret@g/", "http://:secret@g/x?y", "//secret@g/", "//secret:@g:8080/", `http:\\secret@g/`,
+		"http://u:secret@secret@g/", "http://u:sec\tret@g/", "http://secr%65t@g/", "http://secret@[::1]/", "http://secret@münchen.de/",
+	} {
+		on := newBase(t, s, "https://u:secret@h/p")
+		got, err := on.Append(nil, []byte(ref))
+		raw, errRaw := on.Raw(ref)
+		parsed, errParse := s.Parse(strings.Replace(ref, "//", "http://", 1-strings.Count(ref, "http:")))
+		below := newBase(t, s, raw)
+		down, errDown := below.Raw("x")
+		all := string(got) + raw + string(parsed) + down
+		if err != nil || errRaw != nil || errParse != nil || errDown != nil || strings.Contains(all, "@") || strings.Contains(all, "sec") {
+			t.Errorf("%q: %q, %q, %q, %q; %v, %v, %v, %v", ref, got, raw, parsed, down, err, errRaw, errParse, errDown)
+		}
+	}
+	if raw, err := newBase(t, s, "https://u:secret@h/p").Raw("q"); raw != "https://h/q" || err != nil {
+		t.Errorf("from the base: %q, %v", raw, err)
+	}
+}
+
+func TestQueriesAreSorted(t *testing.T) {
+	rules := DefaultRules()
+	rules.SortQuery = true
+	s, err := New(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var many, manySorted []string
+	for i := range 100 {
+		many = append(many, fmt.Sprintf("p%02d=%d", 99-i, i))
+		manySorted = append(manySorted, fmt.Sprintf("p%02d=%d", i, 99-i))
+	}
+	for _, tt := range []struct{ name, ref, want string }{
+		{"by name", "/?b=2&a=1", "/?a=1&b=2"},
+		{"equal names keep their order", "/?b=2&a=1&a=0", "/?a=1&a=0&b=2"},
+		{"list", "/?x[]=3&x[]=1&a&x[]=2", "/?a&x[]=3&x[]=1&x[]=2"},
+		{"sorted already", "/?a=1&b=2&b=1&c", "/?a=1&b=2&b=1&c"},
+		{"one", "/?b", "/?b"},
+		{"name without value is the same name", "/?b&a=1&a&a=", "/?a=1&a&a=&b"},
+		{"the name alone counts", "/?a-=1&a=2", "/?a=2&a-=1"},
+		{"shorter first", "/?aa&a", "/?a&aa"},
+		{"bytes, not letters", "/?b&B&%62&_", "/?%62&B&_&b"},
+		{"bytes are kept", "/?b=%7e+%zz&a=a=b", "/?a=a=b&b=%7e+%zz"},
+		{"dropped first", "/?b=2&utm_id=0&a=1&gclid=3", "/?a=1&b=2"},
+		{"all dropped", "/?utm_id=0&gclid=3", "/"},
+		{"empty ones go", "/?&b&&a&", "/?a&b"},
+		{"only empty ones", "/?&&", "/"},
+		{"empty query", "/?", "/"},
+		{"empty name is a name", "/?b&=2&=1", "/?=2&=1&b"},
+		{"semicolons separate nothing", "/?b;a&a;b", "/?a;b&b;a"},
+		{"path session too", "/a;jsessionid=1?b&a", "/a?a&b"},
+		{"no query", "/b&a", "/b&a"},
+		{"many", "/?" + strings.Join(many, "&"), "/?" + strings.Join(manySorted, "&")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			const origin = "http://example.org"
+			b := newBase(t, s, origin)
+			got, err := b.Append([]byte("before?"), []byte(tt.ref))
+			if want := "before?" + origin + tt.want; string(got) != want || err != nil {
+				t.Fatalf("got %q, %v, want %q", got, err, want)
+			}
+			if again, err := s.Parse(origin + tt.want); string(again) != origin+tt.want || err != nil {
+				t.Fatalf("again: %q, %v", again, err)
+			}
+			if raw, err := b.Raw(tt.ref); raw != origin+tt.ref || err != nil {
+				t.Fatalf("raw: %q, %v", raw, err)
+			}
+		})
+	}
+}
+
+func TestSortingAllocatesNothing(t *testing.T) {
+	s, err := New(Rules{Version: 1, SortQuery: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBase(t, s, "http://example.org/")
+	dst := make([]byte, 0, 2048)
+	for _, ref := range []string{"?a=1&b=2&c=3", "?c=3&b=2&a=1", "?" + strings.Repeat("b=12345678&a=12345678&", 16)} {
+		link := []byte(ref)
+		if n := testing.AllocsPerRun(10, func() { _, _ = b.Append(dst, link) }); n != 0 {
+			t.Errorf("%.30s: %v allocations", ref, n)
+		}
+	}
+}
+
+func TestRulesWith(t *testing.T) {
+	base := Rules{Version: 1, DropParams: []string{"gclid", "utm_*"}, DropPathParams: []string{"jsessionid"}}
+	for _, tt := range []struct {
+		name       string
+		keepQuery  bool
+		drop       []string
+		sortQuery  bool
+		addr, want string
+	}{
+		{"nothing", false, nil, false, "http://h/;jsessionid=1?b&gclid&a", "http://h/?b&a"},
+		{"keep", true, nil, false, "http://h/;jsessionid=1?b&gclid&a", "http://h/;jsessionid=1?b&gclid&a"},
+		{"drop besides", false, []string{"b", "ref_*"}, false, "http://h/?b&ref_1&utm_x&a&ref", "http://h/?a&ref"},
+		{"drop these alone", true, []string{"b"}, false, "http://h/?b&gclid&a", "http://h/?gclid&a"},
+		{"drop one twice", false, []string{"b", "b", "gclid"}, false, "http://h/?b&a&gclid", "http://h/?a"},
+		{"drop all", true, []string{"*"}, false, "http://h/?b&gclid&a", "http://h/"},
+		{"sort", false, nil, true, "http://h/?b&gclid&a", "http://h/?a&b"},
+		{"sort alone", true, nil, true, "http://h/?b&gclid&a", "http://h/?a&b&gclid"},
+		{
+			"longer names", true,
+			[]string{strings.Repeat("a", 63), strings.Repeat("b", 100) + "*"},
+			false,
+			"http://h/?" + strings.Repeat("a", 64) + "&" + strings.Repeat("a", 63) + "&" + strings.Repeat("b", 101) + "&" + strings.Repeat("b", 99),
+			"http://h/?" + strings.Repeat("a", 64) + "&" + strings.Repeat("b", 99),
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, err := base.With(tt.keepQuery, tt.drop, tt.sortQuery)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := json.Marshal(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var stored Rules
+			if err := json.Unmarshal(data, &stored); err != nil || !reflect.DeepEqual(stored, r) {
+				t.Fatalf("%s: %+v, %v", data, stored, err)
+			}
+			s, err := New(stored)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := s.Parse(tt.addr); string(got) != tt.want || err != nil {
+				t.Fatalf("got %q, %v, want %q", got, err, tt.want)
+			}
+		})
+	}
+	if want := []string{"gclid", "utm_*"}; !reflect.DeepEqual(base.DropParams, want) {
+		t.Errorf("the rules themselves became %q", base.DropParams)
+	}
+}
+
+func TestWrongNamesAreExplained(t *testing.T) {
+	for _, tt := range []struct{ name, want string }{
+		{"", "the name of a parameter to drop is empty"},
+		{"a=1", `"a=1" is no name of a parameter: give the name alone, "a"`},
+		{"a*b", `"a*b" is no name of a parameter: an asterisk may only stand at its end`},
+		{"**", `"**" is no name of a parameter: an asterisk may only stand at its end`},
+		{"*a", `"*a" is no name of a parameter: an asterisk may only stand at its end`},
+		{"a&b", `"a&b" is no name of a parameter: "&" cannot be part of one`},
+		{"?a", `"?a" is no name of a parameter: "?" cannot be part of one`},
+		{"a b", `"a b" is no name of a parameter: " " cannot be part of one`},
+		{"ü", `"ü" is no name of a parameter: write it percent-encoded, as it stands in addresses`},
+	} {
+		r, err := DefaultRules().With(false, []string{"fine", tt.name}, false)
+		if err == nil || err.Error() != tt.want || r.Version != 0 {
+			t.Errorf("%q: %v, want %s", tt.name, err, tt.want)
+		}
+	}
+}
+
+func TestRulesOfOlderFiles(t *testing.T) {
+	var r Rules
+	err := json.Unmarshal([]byte(`{"version":1,"drop_params":["utm_*"],"drop_path_params":["jsessionid"]}`), &r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Parse("http://h/a;jsessionid=1?b&utm_x&&a"); got != "http://h/a?b&&a" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	data, err := json.Marshal(r)
+	if err != nil || strings.Contains(string(data), "sort") {
+		t.Errorf("%s, %v", data, err)
 	}
 }
 
