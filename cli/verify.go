@@ -161,6 +161,7 @@ func (v *verifier) compareDigests(restored *frontier.Digest, log frontier.Digest
 	}{
 		{"the known addresses", restored.Seen, log.Seen},
 		{"the places of pending jobs", restored.Queue, log.Queue},
+		{"the contents of pages", restored.Contents, log.Contents},
 		{"hosts and retries", restored.Heads, log.Heads},
 	} {
 		if part.was != part.is {

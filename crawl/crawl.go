@@ -704,6 +704,12 @@ func (l *loop) settle(r *result) error {
 	if v.Outcome == storage.Failed {
 		l.log.Info("failed", "worker", v.Record.Worker, "url", j.URL, "status", v.Status, "class", v.Class.String(), "error", v.Record.Error, "attempts", j.Attempt)
 	}
+	if v.Outcome == storage.Fetched && len(v.ContentHash) > 0 {
+		var err error
+		if v.DuplicateOf, err = l.frontier.FirstWith(l.file, v.ContentHash); err != nil {
+			return err
+		}
+	}
 	l.judge(r)
 	return l.frontier.Finish(j, v, r.links, r.retryAfter)
 }
@@ -719,11 +725,7 @@ func (l *loop) judge(r *result) {
 	r.links = l.frontier.Unknown(r.links)
 	for i := range r.links {
 		c := &r.links[i]
-		child := storage.Origin{Depth: o.Depth + 1}
-		if c.Redirect {
-			child = storage.Origin{Depth: o.Depth, Hops: o.Hops + 1, Seed: o.Seed}
-		}
-		c.Reason = l.scope.judge(weburl.URL(c.URL), child, page.Kind(c.Kind), c.NoFollow)
+		c.Reason = l.scope.judge(weburl.URL(c.URL), o.Child(c.Redirect, c.Listed), page.Kind(c.Kind), c.NoFollow)
 	}
 	passes := len(r.links) == 0 || r.links[0].Reason == storage.NoReason
 	if target != "" && passes && !l.frontier.IsRoot(target) {
@@ -902,7 +904,8 @@ func (l *loop) reviewEvent(event []byte) (n int, err error) {
 		}
 		passed = append(passed, frontier.Candidate{
 			Link: storage.Link{
-				URL: string(u), Kind: k.Kind, Redirect: k.Redirect(), NoFollow: k.NoFollow, Anchor: string(k.Anchor),
+				URL: string(u), Kind: k.Kind, Redirect: k.Redirect, Listed: k.Listed, NoFollow: k.NoFollow,
+				Anchor: string(k.Anchor),
 			},
 			FP: fp,
 		})

@@ -248,8 +248,10 @@ func (w *worker) describe(r *fetch.Response, v *storage.Visit) {
 	rec.XRobotsTag = clean(strings.Join(h.Values("X-Robots-Tag"), ", "), 1024)
 	rec.Size = int64(len(r.Body))
 	rec.Truncated = r.Truncated
-	hash := page.ContentHash(r.Body)
-	rec.ContentHash = hash[:]
+	if len(r.Body) > 0 {
+		hash := page.ContentHash(r.Body)
+		v.ContentHash = hash[:]
+	}
 }
 
 // redirect finds the target of a redirect: another address, which becomes a
@@ -300,6 +302,7 @@ func (w *worker) parse(url string, r *fetch.Response, res *result) {
 	rec.MetaRobots, rec.NoIndex = p.MetaRobots, p.NoIndex
 	rec.Charset, rec.Language = p.Charset, p.Language
 	rec.WordCount, rec.Outlinks = uint32(p.WordCount), uint32(p.Outlinks)
+	rec.Ignored, rec.Malformed = uint32(p.Ignored), uint32(p.Malformed)
 	if v.Outcome != storage.Fetched {
 		return // links of error pages are not followed
 	}

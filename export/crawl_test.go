@@ -66,8 +66,9 @@ func samplePage(i int) *storage.Visit {
 		Outcome: storage.Fetched,
 		Status:  200,
 
-		FoundOn:   fmt.Sprintf("https://example.org/section-%d/", i%40),
-		Canonical: fmt.Sprintf("https://example.org/section-%d/article-%d.html", i%40, i),
+		ContentHash: []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff},
+		FoundOn:     fmt.Sprintf("https://example.org/section-%d/", i%40),
+		Canonical:   fmt.Sprintf("https://example.org/section-%d/article-%d.html", i%40, i),
 		Record: storage.Record{
 			FoundAt: noon - 60_000 + int64(i)*100, Anchor: "Read more about it", Kind: 4,
 			ContentType: "text/html; charset=utf-8", Charset: "utf-8", Language: "en",
@@ -75,7 +76,6 @@ func samplePage(i int) *storage.Visit {
 			MetaDescription: "A short summary of the article, in the length that search engines show to those who look for something.",
 			H1:              "What the river brought",
 			Outlinks:        42, Size: 38_201, WordCount: 812,
-			ContentHash:  []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff},
 			LastModified: "Sat, 21 Nov 2026 10:00:00 GMT", ETag: `"5f3a-61b"`,
 			TTFB: 92, HTTPVersion: "HTTP/2.0", IP: "192.0.2.17", Worker: 3,
 		},

@@ -1,11 +1,13 @@
 package export
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"io"
 	"strconv"
 	"strings"
 
+	"pawl/page"
 	"pawl/storage"
 )
 
@@ -43,7 +45,12 @@ func appendCount(dst []byte, n int64, measured bool) []byte {
 	return strconv.AppendInt(dst, n, 10)
 }
 
-func nothing(dst []byte, _ *pageRow) []byte { return dst }
+// listed tells whether a sitemap or a robots.txt named the address: then there
+// is a date of change in place of an anchor.
+func (r *pageRow) listed() bool {
+	k := page.Kind(r.Record.Kind)
+	return k == page.KindSitemap || k == page.KindSitemapFile
+}
 
 // pageTable gives the columns in the order that is promised to users: new ones
 // go to the end of the default ones.
@@ -76,7 +83,12 @@ func pageTable() *table[pageRow] {
 			{name: "redirect_url", text: func(r *pageRow) string { return r.Redirect }},
 			{name: "depth", number: true, plain: func(b []byte, r *pageRow) []byte { return strconv.AppendUint(b, uint64(r.Depth), 10) }},
 			{name: "found_on", text: func(r *pageRow) string { return r.FoundOn }},
-			{name: "anchor", text: func(r *pageRow) string { return r.Record.Anchor }},
+			{name: "anchor", text: func(r *pageRow) string {
+				if r.listed() {
+					return ""
+				}
+				return r.Record.Anchor
+			}},
 			{name: "outlinks", number: true, plain: func(b []byte, r *pageRow) []byte {
 				return appendCount(b, int64(r.Record.Outlinks), r.parsed())
 			}},
@@ -92,7 +104,7 @@ func pageTable() *table[pageRow] {
 				}
 				return b
 			}},
-			{name: "content_hash", plain: func(b []byte, r *pageRow) []byte { return hex.AppendEncode(b, r.Record.ContentHash) }},
+			{name: "content_hash", plain: func(b []byte, r *pageRow) []byte { return hex.AppendEncode(b, r.ContentHash) }},
 			{name: "word_count", number: true, plain: func(b []byte, r *pageRow) []byte {
 				return appendCount(b, int64(r.Record.WordCount), r.parsed())
 			}},
@@ -109,11 +121,28 @@ func pageTable() *table[pageRow] {
 			{name: "attempts", number: true, plain: func(b []byte, r *pageRow) []byte { return strconv.AppendUint(b, uint64(r.Attempt), 10) }},
 			{name: "found_at", plain: func(b []byte, r *pageRow) []byte { return appendTime(b, r.Record.FoundAt) }},
 			{name: "fetched_at", plain: func(b []byte, r *pageRow) []byte { return appendTime(b, r.Time) }},
-			{name: "duplicate_of", plain: nothing},
-			{name: "simhash", plain: nothing},
+			{name: "duplicate_of", text: func(r *pageRow) string { return r.DuplicateOf }},
+			{name: "simhash", plain: func(b []byte, r *pageRow) []byte {
+				if r.Record.SimHash == 0 {
+					return b
+				}
+				return hex.AppendEncode(b, binary.BigEndian.AppendUint64(nil, r.Record.SimHash))
+			}},
 			// From here on only on request.
 			{name: "worker", number: true, plain: func(b []byte, r *pageRow) []byte {
 				return appendCount(b, int64(r.Record.Worker), false)
+			}},
+			{name: "sitemap_lastmod", text: func(r *pageRow) string {
+				if !r.listed() {
+					return ""
+				}
+				return r.Record.Anchor
+			}},
+			{name: "ignored_links", number: true, plain: func(b []byte, r *pageRow) []byte {
+				return appendCount(b, int64(r.Record.Ignored), r.parsed())
+			}},
+			{name: "malformed_links", number: true, plain: func(b []byte, r *pageRow) []byte {
+				return appendCount(b, int64(r.Record.Malformed), r.parsed())
 			}},
 		},
 	}
@@ -121,7 +150,7 @@ func pageTable() *table[pageRow] {
 
 // PageColumns gives the names of the columns of [Pages] and [Errors] in their
 // order, which never changes. On request by [Options].Columns only, and not
-// among them: worker.
+// among them: worker, sitemap_lastmod, ignored_links, malformed_links.
 func PageColumns() []string {
 	t := pageTable()
 	return t.names()[:t.defaults]
@@ -151,7 +180,12 @@ func CheckPages(o Options) error {
 // failed or was blocked, what asks for noindex by its robots meta or its
 // X-Robots-Tag, and what names another address as its canonical.
 //
-// duplicate_of and simhash are not measured yet: their cells are empty.
+// duplicate_of is the address that the same content, byte for byte, was fetched
+// from before. simhash (of package page, 16 hexadecimal digits) differs in few
+// bits for texts that are nearly the same. sitemap_lastmod is the date of change
+// that the sitemap gives which an address was found in first; ignored_links
+// counts what is neither http nor https (mailto:, javascript:), malformed_links
+// what is no address.
 func Pages(w io.Writer, f *storage.File, o Options) (rows int, err error) {
 	return pages(w, f, o, 0)
 }

@@ -106,10 +106,7 @@ func (f *Frontier) sift(links []Candidate, parent *storage.Origin) ([]storage.Li
 		}
 		var depth uint32
 		if parent != nil {
-			depth = parent.Depth
-			if !c.Redirect {
-				depth++
-			}
+			depth = parent.Child(c.Redirect, c.Listed).Depth
 		}
 		if now := refusedAt(depth, c.NoFollow); !known || now < st {
 			f.seen.put(c.FP, now)
@@ -305,12 +302,13 @@ func (f *Frontier) appendSeedSkips(refused []storage.SkipLink, at time.Time) err
 func (f *Frontier) Withdraw(j *Job, reason storage.Reason, at time.Time) error {
 	f.settle(j)
 	parent := j.Origin
-	link := storage.Link{URL: j.URL, Kind: j.Kind, NoFollow: j.NoFollow, Anchor: j.Anchor}
+	link := storage.Link{
+		URL: j.URL, Kind: j.Kind, Redirect: j.Redirect, Listed: j.Listed, NoFollow: j.NoFollow, Anchor: j.Anchor,
+	}
 	switch {
-	case j.Found.Hops > 0:
-		link.Redirect = true
+	case j.Redirect:
 		parent.Hops--
-	case j.FoundOn != "":
+	case j.FoundOn != "" && !j.Listed:
 		parent.Depth--
 	}
 	err := f.append(&storage.Skip{

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"pawl/storage"
 )
@@ -12,8 +13,8 @@ import (
 // A checkpoint is the fold of the log up to one event, so that a start reads it
 // and the rest of the log instead of all. It is made of three parts:
 //
-//   - the fingerprints with their standings, and the groups of jobs in the
-//     order of the log. Both only grow: a checkpoint adds what has come since
+//   - the fingerprints with their standings, the groups of jobs in the order of
+//     the log, and where contents were fetched first. These only grow: a checkpoint adds what has come since
 //     the one before. A fingerprint whose standing has changed is there again,
 //     and the last one counts; groups that are finished stay, and are passed
 //     over when they are read.
@@ -75,8 +76,10 @@ func (f *Frontier) freeze() {
 	}
 	seen := f.journal.seenPieces(&f.seen, c.stands.Seen)
 	queue := f.journal.queuePieces(c.stands.Queue)
-	c.pieces = append(seen, queue...)
+	contents := f.journal.contentPieces(c.stands.Contents)
+	c.pieces = slices.Concat(seen, queue, contents)
 	c.coming.Seen, c.coming.Queue = c.stands.Seen+uint64(len(seen)), c.stands.Queue+uint64(len(queue))
+	c.coming.Contents = c.stands.Contents + uint64(len(contents))
 	c.size = 0
 	for i, b := range f.heads() {
 		c.pieces = append(c.pieces, storage.NewPiece(storage.PartHeads, storage.HeadNumber(c.coming.Generation, i), b))
@@ -220,7 +223,19 @@ func (f *Frontier) restoreHeads(r *storage.Reader, c *storage.Checkpoint) error 
 			return fmt.Errorf("queue %d: %w", n, err)
 		}
 	}
-	return heads.endOfQueue()
+	if err := heads.endOfQueue(); err != nil {
+		return err
+	}
+	for n := range c.Contents {
+		b, err := r.Piece(storage.PartContents, n)
+		if err != nil {
+			return err
+		}
+		if err := f.contents.putPiece(b, c.Seq); err != nil {
+			return fmt.Errorf("contents %d: %w", n, err)
+		}
+	}
+	return nil
 }
 
 // Digest tells two frontiers apart that should be the same: that of a
@@ -228,7 +243,9 @@ func (f *Frontier) restoreHeads(r *storage.Reader, c *storage.Checkpoint) error 
 type Digest struct {
 	Seen  uint64 // of the fingerprints and their standings
 	Queue uint64 // of where the pending jobs stand
-	Heads uint64 // of everything else
+	// Contents is of what was fetched where.
+	Contents uint64
+	Heads    uint64 // of everything else
 }
 
 // Digest sums up all that is folded from the log. Nothing may be appended that
@@ -251,6 +268,14 @@ func (f *Frontier) Digest() Digest {
 			b = binary.LittleEndian.AppendUint16(b, g.first)
 			b = binary.LittleEndian.AppendUint16(b, g.count)
 			d.Queue = f.hash(b)
+		}
+	}
+	for i := range f.contents.shards {
+		for _, slot := range f.contents.shards[i].slots {
+			if slot != 0 {
+				b = binary.LittleEndian.AppendUint64(b[:0], slot)
+				d.Contents += f.hash(append(b, byte(i))) // in no order
+			}
 		}
 	}
 	for _, piece := range f.heads() {

@@ -22,7 +22,7 @@ func (f *Frontier) Seal(now time.Time) *storage.Batch {
 	b := f.batch
 	at := now.UnixNano()
 	f.leastLeft(at)
-	b.State = storage.State{Counts: f.Counts(), Run: f.run, Out: f.marks(at)}
+	b.State = storage.State{Counts: f.Counts(), Run: f.run, Out: f.marks(at), Parked: f.inForce()}
 	f.checkpoint(b)
 	f.batch, f.spare = f.spare, nil
 	f.batch.Reset(f.seq + 1)

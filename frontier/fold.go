@@ -1,6 +1,7 @@
 package frontier
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -64,6 +65,9 @@ func (f *Frontier) foldVisit(seq uint64, event []byte) error {
 		f.counts.Classes[v.Class]++
 	case storage.Fetched:
 		h.fetched++
+		if len(v.ContentHash) > 0 && !v.Duplicate {
+			f.foldContent(seq, v.ContentHash)
+		}
 	}
 	if v.Join != "" {
 		f.addRoot(seq, weburl.URL(v.Join), false)
@@ -317,6 +321,18 @@ func (f *Frontier) foldEdit(seq uint64, event []byte) error {
 		}
 	case storage.EditWaits:
 		f.foldWaits(e.Time*int64(time.Millisecond), e.Upto)
+	case storage.EditPark:
+		var p storage.Park
+		if err := json.Unmarshal(e.Settings, &p); err != nil {
+			return err
+		}
+		f.parks = append(f.parks, Park{Seq: seq, Host: p.Host, Pattern: p.Pattern})
+	case storage.EditRestore:
+		var r storage.Restore
+		if err := json.Unmarshal(e.Settings, &r); err != nil {
+			return err
+		}
+		f.restores = append(f.restores, r)
 	default:
 		return errors.New("an edit that this pawl does not know")
 	}

@@ -40,8 +40,8 @@ func TestPiecesAreAsDocumented(t *testing.T) {
 	}
 	var again set
 	p, err := openSeenPiece(blocks["seen"])
-	if again.putPieces([]seenPiece{p}); err != nil || !maps.Equal(contents(&again), contents(&s)) {
-		t.Errorf("%v, %v", contents(&again), err)
+	if again.putPieces([]seenPiece{p}); err != nil || !maps.Equal(standingsOf(&again), standingsOf(&s)) {
+		t.Errorf("%v, %v", standingsOf(&again), err)
 	}
 
 	pushes := []push{

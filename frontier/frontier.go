@@ -111,6 +111,9 @@ type Frontier struct {
 	settings  []byte
 	sources   map[string]storage.Source
 	review    review
+	contents  contents
+	parks     []Park
+	restores  []storage.Restore
 	// Events: the first with a link that was out of scope, the last that
 	// brought a host or a folder which scope is measured from, the last that
 	// opened a review. 0: none.

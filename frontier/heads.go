@@ -21,6 +21,8 @@ const (
 	headSource
 	headHost
 	headRetry
+	headPark
+	headRestore
 )
 
 // Bits of a host's record.
@@ -120,6 +122,17 @@ func (f *Frontier) heads() [][]byte {
 		w.uint(uint64(s.Size))
 		w.uint(uint64(s.MTime))
 		w.uint(uint64(s.Offset))
+	}
+	for _, p := range f.parks {
+		w.begin(headPark)
+		w.uint(p.Seq)
+		w.string(p.Host)
+		w.string(p.Pattern)
+	}
+	for _, r := range f.restores {
+		w.begin(headRestore)
+		w.string(r.Host)
+		w.string(r.Match)
 	}
 	staged := map[uint32]stagedJobs{}
 	for _, p := range f.staged {
@@ -284,6 +297,10 @@ func (d *headReader) read(b []byte) error {
 			s := storage.Source{Path: d.string()}
 			s.Size, s.MTime, s.Offset = d.int(), d.int(), d.int()
 			d.sources[s.Path] = s
+		case headPark:
+			d.parks = append(d.parks, Park{Seq: d.uint(), Host: d.string(), Pattern: d.string()})
+		case headRestore:
+			d.restores = append(d.restores, storage.Restore{Host: d.string(), Match: d.string()})
 		case headHost:
 			err = d.readHost()
 		case headRetry:

@@ -11,11 +11,12 @@ import (
 // journal is what the fold has added since the last checkpoint to the parts of
 // it that only grow.
 type journal struct {
-	on     bool     // a checkpoint may be made of it
-	seen   []uint64 // fingerprints that got a standing, in the order of the log
-	queue  [][]byte // groups of jobs, as pieces; the last one is being filled
-	last   uint64   // seq of the last group in it
-	weight int      // how long it would take to fold all this from the log
+	on       bool     // a checkpoint may be made of it
+	seen     []uint64 // fingerprints that got a standing, in the order of the log
+	queue    [][]byte // groups of jobs, as pieces; the last one is being filled
+	last     uint64   // seq of the last group in it
+	contents []content
+	weight   int // how long it would take to fold all this from the log
 }
 
 // What an event and a link in it weigh: about what they cost when they are
@@ -65,7 +66,7 @@ func (j *journal) reset() {
 	if cap(seen) > checkpointWeight {
 		seen = nil // there was much to fold at the start
 	}
-	*j = journal{on: j.on, seen: seen}
+	*j = journal{on: j.on, seen: seen, contents: j.contents[:0]}
 }
 
 // A piece of fingerprints: their number (4 bytes, little-endian), the

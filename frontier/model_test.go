@@ -22,6 +22,10 @@ type model struct {
 	named   map[string]bool // hosts of the scope; whether the user named them
 	folders map[string]bool // that seeds stand in
 
+	contents map[string]string // what has been fetched, and where first
+	parks    int
+	restores int
+
 	settings     string
 	done, upto   uint64 // of the review
 	calls        int
@@ -84,7 +88,8 @@ func newModel() *model {
 	return &model{
 		pages: map[string]page{}, refused: map[string]uint32{}, robots: map[string]robots{}, hosts: map[string]traffic{},
 		sources: map[string]storage.Source{}, named: map[string]bool{}, folders: map[string]bool{},
-		classes: map[storage.Class]int{},
+		contents: map[string]string{},
+		classes:  map[storage.Class]int{},
 	}
 }
 
@@ -92,6 +97,7 @@ func (m *model) clone() *model {
 	c := *m
 	c.pages, c.refused, c.robots, c.hosts = maps.Clone(m.pages), maps.Clone(m.refused), maps.Clone(m.robots), maps.Clone(m.hosts)
 	c.sources, c.named, c.folders = maps.Clone(m.sources), maps.Clone(m.named), maps.Clone(m.folders)
+	c.contents = maps.Clone(m.contents)
 	c.classes, c.marks = maps.Clone(m.classes), maps.Clone(m.marks)
 	return &c
 }
@@ -114,9 +120,13 @@ func (m *model) find(parent *storage.Origin, foundOn string, at int64, links []C
 	for rank, c := range links {
 		o := storage.Origin{Seed: true}
 		if parent != nil {
-			o = storage.Origin{Depth: parent.Depth + 1}
-			if c.Redirect {
+			switch {
+			case c.Redirect:
 				o = storage.Origin{Depth: parent.Depth, Hops: parent.Hops + 1, Seed: parent.Seed}
+			case c.Listed:
+				o = storage.Origin{Depth: parent.Depth}
+			default:
+				o = storage.Origin{Depth: parent.Depth + 1}
 			}
 		}
 		old, known := m.pages[c.URL]
@@ -128,8 +138,11 @@ func (m *model) find(parent *storage.Origin, foundOn string, at int64, links []C
 		case c.Reason == storage.NoReason:
 			delete(m.refused, c.URL)
 			m.pages[c.URL] = page{
-				found: storage.Found{URL: c.URL, FoundOn: foundOn, Anchor: c.Anchor, Kind: c.Kind, NoFollow: c.NoFollow, FoundAt: at, Origin: o},
-				call:  m.calls, rank: rank, life: old.life + 1,
+				found: storage.Found{
+					URL: c.URL, FoundOn: foundOn, Anchor: c.Anchor, Kind: c.Kind, Redirect: c.Redirect, Listed: c.Listed,
+					NoFollow: c.NoFollow, FoundAt: at, Origin: o,
+				},
+				call: m.calls, rank: rank, life: old.life + 1,
 			}
 			m.admitted++
 			added++
@@ -252,6 +265,9 @@ func (m *model) differs(f *Frontier) string {
 	}
 	if f.prefixes.n != len(m.folders) {
 		return fmt.Sprintf("%d folders of seeds, want %d", f.prefixes.n, len(m.folders))
+	}
+	if len(f.Parks()) != m.parks || len(f.Restores()) != m.restores {
+		return fmt.Sprintf("%d parks and %d restores, want %d and %d", len(f.Parks()), len(f.Restores()), m.parks, m.restores)
 	}
 	if string(f.Settings()) != m.settings {
 		return fmt.Sprintf("settings %q, want %q", f.Settings(), m.settings)

@@ -1,6 +1,7 @@
 package frontier
 
 import (
+	"encoding/binary"
 	"flag"
 	"fmt"
 	"maps"
@@ -162,6 +163,8 @@ func (s *sim) step() {
 		s.o = s.options()
 		s.log("set %+v", s.o)
 		s.ok(s.f.Set(s.o))
+	case n < 977:
+		s.park()
 	case n < 980:
 		s.m.settings = fmt.Sprint(s.rng.IntN(1000))
 		s.ok(s.f.Remember([]byte(s.m.settings), s.now))
@@ -194,6 +197,35 @@ func (s *sim) url() string {
 		scheme = "https://"
 	}
 	return fmt.Sprintf("%s%s/%d/%d", scheme, hostNames[s.rng.IntN(len(hostNames))], s.rng.IntN(3), s.rng.IntN(40))
+}
+
+// content gives a visit a content, which others may have had.
+func (s *sim) content(url string, v *storage.Visit) {
+	v.ContentHash = binary.LittleEndian.AppendUint64([]byte("content "), s.rng.Uint64N(60))
+	first, err := s.f.FirstWith(s.file, v.ContentHash)
+	s.ok(err)
+	want := s.m.contents[string(v.ContentHash)]
+	if first != want {
+		s.fail("the content of %s was fetched first from %q, want %q", url, first, want)
+	}
+	if v.DuplicateOf = first; first == "" {
+		s.m.contents[string(v.ContentHash)] = url
+	}
+}
+
+// park parks a pattern, or takes that back.
+func (s *sim) park() {
+	host := hostNames[s.rng.IntN(len(hostNames))]
+	if s.chance(70) {
+		s.ok(s.f.Park(storage.Park{Host: host, Pattern: fmt.Sprintf("/%d/{n}", s.rng.IntN(3))}, s.now))
+		s.m.parks++
+		s.log("parked on %s", host)
+		return
+	}
+	s.ok(s.f.Unpark(storage.Restore{Host: host}, s.now))
+	s.m.restores++
+	s.m.done, s.m.upto = 0, s.f.Seq()-1
+	s.log("unparked on %s", host)
 }
 
 func (s *sim) candidate() Candidate {
@@ -643,6 +675,14 @@ func (s *sim) endPage(r *running, ask storage.Ask, retryAfter time.Duration) {
 		}
 	default:
 		links = s.found()
+		if s.chance(10) { // a sitemap
+			for i := range links {
+				links[i].Listed = true
+			}
+		}
+	}
+	if v.Outcome == storage.Fetched && s.chance(80) {
+		s.content(j.URL, v)
 	}
 	given := slices.Clone(links)
 	s.ok(s.f.Finish(j, v, given, retryAfter))
@@ -763,7 +803,7 @@ func (s *sim) review() {
 			for head.Links.Next() {
 				if l := head.Links.Link; s.chance(30) {
 					c := s.candidates(string(l.URL))[0]
-					c.Kind, c.Anchor, c.Redirect = l.Kind, string(l.Anchor), l.Redirect()
+					c.Kind, c.Anchor, c.Redirect, c.Listed = l.Kind, string(l.Anchor), l.Redirect, l.Listed
 					links = append(links, c)
 				}
 			}

@@ -204,8 +204,10 @@ func folded(f *Frontier) string {
 	line("outside %d host %d folder %d review %d", f.firstOutside, f.lastHost, f.lastFolder, f.lastReview)
 	line("roots %q %v", f.rootHosts, f.roots)
 	line("sources %v", f.sources)
-	line("seen %v", contents(&f.seen))
+	line("seen %v", standingsOf(&f.seen))
 	line("prefixes %v", f.prefixes.contents())
+	line("contents %x", contentsOf(f))
+	line("parks %v restores %v", f.parks, f.restores)
 	for h := range f.hosts.all() {
 		q, t := &h.queue, h.trouble
 		if t == nil {
@@ -247,7 +249,20 @@ func folded(f *Frontier) string {
 	return b.String()
 }
 
-func contents(s *set) map[uint64]standing {
+// contentsOf gives all that is known of contents, in order.
+func contentsOf(f *Frontier) (all []uint64) {
+	for i := range f.contents.shards {
+		for _, slot := range f.contents.shards[i].slots {
+			if slot != 0 {
+				all = append(all, slot, uint64(i))
+			}
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func standingsOf(s *set) map[uint64]standing {
 	all := s.admitted.contents()
 	maps.Copy(all, s.refused.contents())
 	return all

@@ -45,7 +45,7 @@ func TestSetAgainstMap(t *testing.T) {
 					t.Fatalf("%x: standing %d (%v), want %d", fp, got, ok, st)
 				}
 			}
-			if !maps.Equal(contents(&s), want) {
+			if !maps.Equal(standingsOf(&s), want) {
 				t.Error("contents differ")
 			}
 			for i := range s.admitted.shards {

@@ -18,10 +18,12 @@ const (
 	PartSeen  Part = iota // fingerprints; pieces are only ever added
 	PartQueue             // where the jobs stand in the log; pieces are only ever added
 	PartHeads             // everything else; anew in each generation
+	// PartContents: the hashes of fetched contents; pieces are only ever added.
+	PartContents
 	parts
 )
 
-var partBuckets = [parts][]byte{[]byte("seen"), []byte("queue"), []byte("heads")}
+var partBuckets = [parts][]byte{[]byte("seen"), []byte("queue"), []byte("heads"), []byte("contents")}
 
 // checkpointVersion goes up with every change of the pieces, and with every
 // change of what the fold of an old log comes to.
@@ -45,7 +47,7 @@ type Piece struct {
 
 // NewPiece makes a piece of the value, which it takes over. Number is its place
 // in the part: the pieces of PartSeen and PartQueue are numbered from 0 over
-// all checkpoints of a file, those of PartHeads see HeadNumber.
+// all checkpoints of a file, as are those of PartContents; those of PartHeads see HeadNumber.
 func NewPiece(part Part, number uint64, value []byte) Piece {
 	p := Piece{part: part}
 	binary.BigEndian.PutUint64(p.key[:], number)
@@ -68,9 +70,10 @@ type Checkpoint struct {
 	Version    int    `json:"version"`
 	Seq        uint64 `json:"seq"`
 	Generation uint32 `json:"generation"`
-	Seen       uint64 `json:"seen"`  // number of pieces
-	Queue      uint64 `json:"queue"` // likewise
-	Heads      uint32 `json:"heads"` // likewise
+	Seen       uint64 `json:"seen"`     // number of pieces
+	Queue      uint64 `json:"queue"`    // likewise
+	Contents   uint64 `json:"contents"` // likewise
+	Heads      uint32 `json:"heads"`    // likewise
 	// Fingerprints in it, so that room can be made for them, and how many of them
 	// are not admitted.
 	Known   uint64 `json:"known"`
@@ -95,9 +98,10 @@ func putPieces(tx *bolt.Tx, pieces []Piece, complete *Checkpoint) error {
 		return nil
 	}
 	for part, keep := range [parts][2]uint64{
-		PartSeen:  {0, complete.Seen},
-		PartQueue: {0, complete.Queue},
-		PartHeads: {HeadNumber(complete.Generation, 0), HeadNumber(complete.Generation, int(complete.Heads))},
+		PartSeen:     {0, complete.Seen},
+		PartQueue:    {0, complete.Queue},
+		PartContents: {0, complete.Contents},
+		PartHeads:    {HeadNumber(complete.Generation, 0), HeadNumber(complete.Generation, int(complete.Heads))},
 	} {
 		if err := prune(tx.Bucket(partBuckets[part]), keep[0], keep[1]); err != nil {
 			return err

@@ -72,10 +72,13 @@ type Origin struct {
 	Seed  bool  // a seed, or reached from one by redirects alone
 }
 
-// child gives the origin of a link found on a page of origin o.
-func (o Origin) child(redirect bool) Origin {
-	if redirect {
+// Child gives the origin of a link found on a page of origin o.
+func (o Origin) Child(redirect, listed bool) Origin {
+	switch {
+	case redirect:
 		return Origin{Depth: o.Depth, Hops: saturated(o.Hops), Seed: o.Seed}
+	case listed:
+		return Origin{Depth: o.Depth}
 	}
 	return Origin{Depth: saturated(o.Depth)}
 }
@@ -91,10 +94,11 @@ func saturated[T uint8 | uint32](n T) T {
 // Link is an address that was found for the first time.
 type Link struct {
 	URL      string
-	Kind     uint8 // page.Kind, below 64
-	Redirect bool  // the target of a redirect: same depth as its source
-	NoFollow bool  // found by nofollow links only
-	Anchor   string
+	Kind     uint8  // page.Kind, below 32
+	Redirect bool   // the target of a redirect: same depth as its source
+	Listed   bool   // named by a sitemap or a robots.txt: same depth as that
+	NoFollow bool   // found by nofollow links only
+	Anchor   string // text of the link; of what a sitemap lists, its date of change
 }
 
 // Visit is one finished job: its outcome, the page record, and the new links
@@ -105,15 +109,20 @@ type Visit struct {
 	Attempt uint8 // 1 for the first
 	Origin
 	Ask
-	Outcome   Outcome
-	Class     Class
-	Status    uint16
-	Join      string // address whose host joins the scope; empty: none
-	FoundOn   string
-	Redirect  string // target of a redirect
-	Canonical string
-	Record    Record
-	Links     []Link // at most MaxLinks; more follow as Links events
+	Outcome Outcome
+	Class   Class
+	Status  uint16
+	// ContentHash is the XXH3-128 of the decoded body; nil: there was none.
+	ContentHash []byte
+	Join        string // address whose host joins the scope; empty: none
+	FoundOn     string
+	Redirect    string // target of a redirect
+	Canonical   string
+	// DuplicateOf is the address that the same content was first fetched from;
+	// empty: it was new.
+	DuplicateOf string
+	Record      Record
+	Links       []Link // at most MaxLinks; more follow as Links events
 }
 
 // MaxLinks is the most links that one event may hold, so that reading one job
@@ -216,6 +225,8 @@ const (
 	EditReview                       // skipped links up to Upto are judged again
 	EditReviewed                     // the review has come to Upto
 	EditWaits                        // the clock was set back by Upto milliseconds: waits are, too, and none ends more than a day after Time
+	EditPark                         // addresses of a pattern are parked: Settings is a Park
+	EditRestore                      // what is parked comes back, and is not parked again: Settings is a Restore
 )
 
 // Edit is a change by the user, or a step in carrying one out.
@@ -224,6 +235,22 @@ type Edit struct {
 	Time     int64
 	Settings []byte // JSON
 	Upto     uint64
+}
+
+// Park is the decision that the addresses of a pattern are a trap, with what
+// was known of them then, in one run.
+type Park struct {
+	Host    string `json:"host"`
+	Pattern string `json:"pattern"` // of weburl.Pattern
+	Found   int    `json:"found"`   // addresses met
+	Fetched int    `json:"fetched"`
+	New     int    `json:"new"` // of these, with content that was new
+}
+
+// Restore is the wish of the user that parked addresses come back.
+type Restore struct {
+	Host  string `json:"host,omitempty"`  // empty: any
+	Match string `json:"match,omitempty"` // regular expression on the canonical address; empty: any
 }
 
 // KindOf is the kind of a stored event, 0 when it is none that this version
@@ -243,13 +270,15 @@ const (
 	flagSame
 	flagSource
 	flagUnreachable
+	flagDuplicate
 )
 
 // The byte of a link's kind holds these as well.
 const (
 	kindRedirect = 0x80
 	kindNoFollow = 0x40
-	kindMask     = 0x3f
+	kindListed   = 0x20
+	kindMask     = 0x1f
 )
 
 func (a *Ask) flags() byte {
@@ -292,17 +321,25 @@ func appendJob(dst []byte, id JobID) []byte {
 }
 
 func (v *Visit) appendTo(dst []byte) []byte {
-	dst = append(dst, byte(KindVisit), eventVersion, v.Ask.flags()|v.Origin.flags())
+	flags := v.Ask.flags() | v.Origin.flags()
+	if v.DuplicateOf != "" {
+		flags |= flagDuplicate
+	}
+	dst = append(dst, byte(KindVisit), eventVersion, flags)
 	dst = appendJob(dst, v.Job)
 	dst = v.Ask.appendTo(dst)
 	dst = v.Origin.appendTo(dst)
 	dst = append(dst, v.Attempt, byte(v.Outcome), byte(v.Class))
 	dst = binary.AppendUvarint(dst, uint64(v.Status))
+	dst = appendString(dst, string(v.ContentHash))
 	dst = appendString(dst, v.URL)
 	dst = appendShared(dst, v.URL, v.Join)
 	dst = appendShared(dst, v.URL, v.FoundOn)
 	dst = appendShared(dst, v.URL, v.Redirect)
 	dst = appendShared(dst, v.URL, v.Canonical)
+	if v.DuplicateOf != "" {
+		dst = appendShared(dst, v.URL, v.DuplicateOf)
+	}
 	dst = v.Record.appendTo(dst)
 	return appendLinks(dst, v.URL, v.Links)
 }
@@ -414,7 +451,8 @@ type FoundLink struct {
 	Origin
 	Reason   Reason // of a skipped link
 	NoFollow bool
-	redirect bool
+	Redirect bool // the target of a redirect
+	Listed   bool // named by a sitemap or a robots.txt
 }
 
 // Left is the number of links not read yet.
@@ -447,12 +485,13 @@ func (b *LinkBlock) Next() bool {
 	kind := b.r.byte()
 	l := &b.Link
 	l.URL = b.url
-	l.Kind, l.redirect, l.NoFollow = kind&kindMask, kind&kindRedirect != 0, kind&kindNoFollow != 0
+	l.Kind, l.NoFollow = kind&kindMask, kind&kindNoFollow != 0
+	l.Redirect, l.Listed = kind&kindRedirect != 0, kind&kindListed != 0
 	l.Anchor = b.r.bytes()
 	if b.seeds {
 		l.Origin = Origin{Seed: true}
 	} else {
-		l.Origin = b.parent.child(l.redirect)
+		l.Origin = b.parent.Child(l.Redirect, l.Listed)
 	}
 	if b.skips {
 		reason := b.r.byte()
@@ -464,9 +503,6 @@ func (b *LinkBlock) Next() bool {
 // Reuse has the addresses made in the given memory, as far as it goes. To be
 // called before the first Next.
 func (b *LinkBlock) Reuse(buf []byte) { b.url = buf[:0] }
-
-// Redirect tells whether the current link is the target of a redirect.
-func (l *FoundLink) Redirect() bool { return l.redirect }
 
 // Err is the damage that Next met, nil when there was none.
 func (b *LinkBlock) Err() error { return b.r.err }
@@ -495,6 +531,9 @@ func appendLink(dst []byte, previous string, l *Link) []byte {
 	kind := l.Kind & kindMask
 	if l.Redirect {
 		kind |= kindRedirect
+	}
+	if l.Listed {
+		kind |= kindListed
 	}
 	if l.NoFollow {
 		kind |= kindNoFollow
@@ -645,20 +684,25 @@ type VisitHead struct {
 	Attempt uint8
 	Origin
 	Ask
-	Outcome Outcome
-	Class   Class
-	Status  uint16
-	URL     []byte // aliases the event
-	Join    string
-	Links   LinkBlock
+	Outcome     Outcome
+	Class       Class
+	Status      uint16
+	ContentHash []byte // aliases the event
+	Duplicate   bool   // the same content was fetched before
+	URL         []byte // aliases the event
+	Join        string
+	Links       LinkBlock
 }
 
 // DecodeVisitHead reads what a fold needs of a Visit and skips the rest.
 func DecodeVisitHead(event []byte) (VisitHead, error) {
 	r, h := visitHead(event)
-	r.skipShared()
-	r.skipShared()
-	r.skipShared()
+	for range 3 {
+		r.skipShared()
+	}
+	if h.Duplicate {
+		r.skipShared()
+	}
 	r.bytes() // record
 	h.Links = linkBlock(&r, h.URL, h.Origin)
 	return h, r.err
@@ -666,9 +710,10 @@ func DecodeVisitHead(event []byte) (VisitHead, error) {
 
 func visitHead(event []byte) (reader, VisitHead) {
 	r, flags := begin(event, KindVisit)
-	h := VisitHead{Job: r.job(), Ask: r.ask(flags), Origin: r.origin(flags)}
+	h := VisitHead{Job: r.job(), Ask: r.ask(flags), Origin: r.origin(flags), Duplicate: flags&flagDuplicate != 0}
 	h.Attempt, h.Outcome, h.Class = r.byte(), Outcome(r.byte()), Class(r.byte())
 	h.Status = r.uint16()
+	h.ContentHash = r.bytes()
 	h.URL = r.bytes()
 	n, suffix := r.uvarint(), r.bytes()
 	switch {
@@ -752,7 +797,13 @@ func (v *Visit) decodePage(event []byte, t *texts) (LinkBlock, error) {
 	v.Job, v.Attempt, v.Origin, v.Ask = h.Job, h.Attempt, h.Origin, h.Ask
 	v.Outcome, v.Class, v.Status, v.Join = h.Outcome, h.Class, h.Status, h.Join
 	v.URL = textOf(h.URL)
+	if len(h.ContentHash) > 0 {
+		v.ContentHash = h.ContentHash
+	}
 	v.FoundOn, v.Redirect, v.Canonical = r.sharedText(h.URL, t), r.sharedText(h.URL, t), r.sharedText(h.URL, t)
+	if h.Duplicate {
+		v.DuplicateOf = r.sharedText(h.URL, t)
+	}
 	v.Record.decode(&r)
 	return linkBlock(&r, h.URL, h.Origin), r.err
 }
@@ -780,7 +831,7 @@ func (b *LinkBlock) rest() []Link {
 	var links []Link
 	for b.Next() {
 		links = append(links, Link{
-			URL: string(b.Link.URL), Kind: b.Link.Kind, Redirect: b.Link.Redirect(), NoFollow: b.Link.NoFollow,
+			URL: string(b.Link.URL), Kind: b.Link.Kind, Redirect: b.Link.Redirect, Listed: b.Link.Listed, NoFollow: b.Link.NoFollow,
 			Anchor: string(b.Link.Anchor),
 		})
 	}
@@ -871,7 +922,8 @@ func decodeSkip(event []byte) (Event, error) {
 		l := &h.Links.Link
 		s.Links = append(s.Links, SkipLink{
 			Link: Link{
-				URL: string(l.URL), Kind: l.Kind, Redirect: l.Redirect(), NoFollow: l.NoFollow, Anchor: string(l.Anchor),
+				URL: string(l.URL), Kind: l.Kind, Redirect: l.Redirect, Listed: l.Listed, NoFollow: l.NoFollow,
+				Anchor: string(l.Anchor),
 			},
 			Reason: l.Reason,
 		})
@@ -925,6 +977,8 @@ type Found struct {
 	FoundOn  string
 	Anchor   string
 	Kind     uint8
+	Redirect bool // found as the target of a redirect
+	Listed   bool // named by a sitemap or a robots.txt
 	NoFollow bool // found by nofollow links only
 	FoundAt  int64
 	Origin
@@ -955,7 +1009,8 @@ func DecodeFound(event []byte, index int) (Found, error) {
 	for i := 0; block.Next(); i++ {
 		if i == index {
 			l := &block.Link
-			f.URL, f.Anchor, f.Kind, f.NoFollow, f.Origin = string(l.URL), string(l.Anchor), l.Kind, l.NoFollow, l.Origin
+			f.URL, f.Anchor, f.Kind, f.Origin = string(l.URL), string(l.Anchor), l.Kind, l.Origin
+			f.Redirect, f.Listed, f.NoFollow = l.Redirect, l.Listed, l.NoFollow
 			return f, nil
 		}
 	}

@@ -194,14 +194,14 @@ func TestHeadsAgreeWithDecode(t *testing.T) {
 		}
 		got := Visit{
 			Job: h.Job, URL: string(h.URL), Attempt: h.Attempt, Origin: h.Origin, Ask: h.Ask, Outcome: h.Outcome,
-			Class: h.Class, Status: h.Status, Join: h.Join,
+			Class: h.Class, Status: h.Status, Join: h.Join, ContentHash: h.ContentHash, DuplicateOf: v.DuplicateOf,
 			FoundOn: v.FoundOn, Redirect: v.Redirect, Canonical: v.Canonical, Record: v.Record, Links: v.Links,
 		}
-		if diff := cmp.Diff(*v, got, cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(*v, got, cmpopts.EquateEmpty()); diff != "" || h.Duplicate != (v.DuplicateOf != "") {
 			t.Fatalf("-visit +head:\n%s", diff)
 		}
-		checkBlock(t, &h.Links, v.Links, v.Origin.child)
-		checkFound(t, stored, v.Links, Found{FoundOn: v.URL, FoundAt: v.Time + int64(v.Took)}, v.Origin.child)
+		checkBlock(t, &h.Links, v.Links, v.Origin.Child)
+		checkFound(t, stored, v.Links, Found{FoundOn: v.URL, FoundAt: v.Time + int64(v.Took)}, v.Origin.Child)
 
 		l := randomEvent(rnd, new(Links)).(*Links)
 		stored = l.appendTo(nil)
@@ -209,8 +209,8 @@ func TestHeadsAgreeWithDecode(t *testing.T) {
 		if lh.FoundOn != l.FoundOn || lh.Time != l.Time || lh.Parent != l.Origin {
 			t.Fatalf("head %+v of %+v", lh, l)
 		}
-		checkBlock(t, &lh.Links, l.Links, l.Origin.child)
-		checkFound(t, stored, l.Links, Found{FoundOn: l.FoundOn, FoundAt: l.Time}, l.Origin.child)
+		checkBlock(t, &lh.Links, l.Links, l.Origin.Child)
+		checkFound(t, stored, l.Links, Found{FoundOn: l.FoundOn, FoundAt: l.Time}, l.Origin.Child)
 
 		s := randomEvent(rnd, new(Seeds)).(*Seeds)
 		stored = s.appendTo(nil)
@@ -218,7 +218,7 @@ func TestHeadsAgreeWithDecode(t *testing.T) {
 		if sh.Time != s.Time || !cmp.Equal(sh.Source, s.Source) {
 			t.Fatalf("head %+v of %+v", sh, s)
 		}
-		seed := func(bool) Origin { return Origin{Seed: true} }
+		seed := func(_, _ bool) Origin { return Origin{Seed: true} }
 		if rnd.IntN(2) == 0 {
 			checkBlock(t, &sh.Links, s.Links, seed)
 		}
@@ -235,7 +235,7 @@ func TestHeadsAgreeWithDecode(t *testing.T) {
 		for _, l := range k.Links {
 			links = append(links, l.Link)
 		}
-		child := k.Origin.child
+		child := k.Origin.Child
 		if k.FoundOn == "" {
 			child = seed
 		}
@@ -252,7 +252,7 @@ func linksHeadOf(t *testing.T, stored []byte) LinksHead {
 	return h
 }
 
-func checkBlock(t *testing.T, b *LinkBlock, want []Link, child func(bool) Origin) {
+func checkBlock(t *testing.T, b *LinkBlock, want []Link, child func(redirect, listed bool) Origin) {
 	t.Helper()
 	if b.Left() != len(want) {
 		t.Fatalf("%d links, want %d", b.Left(), len(want))
@@ -263,10 +263,11 @@ func checkBlock(t *testing.T, b *LinkBlock, want []Link, child func(bool) Origin
 		}
 		l := &b.Link
 		got := Link{
-			URL: string(l.URL), Kind: l.Kind, Redirect: l.Redirect(), NoFollow: l.NoFollow, Anchor: string(l.Anchor),
+			URL: string(l.URL), Kind: l.Kind, Redirect: l.Redirect, Listed: l.Listed, NoFollow: l.NoFollow,
+			Anchor: string(l.Anchor),
 		}
-		if got != w || l.Origin != child(w.Redirect) {
-			t.Fatalf("link %d: %+v %+v, want %+v %+v", i, got, l.Origin, w, child(w.Redirect))
+		if got != w || l.Origin != child(w.Redirect, w.Listed) {
+			t.Fatalf("link %d: %+v %+v, want %+v %+v", i, got, l.Origin, w, child(w.Redirect, w.Listed))
 		}
 	}
 	if b.Next() || b.Err() != nil {
@@ -274,10 +275,11 @@ func checkBlock(t *testing.T, b *LinkBlock, want []Link, child func(bool) Origin
 	}
 }
 
-func checkFound(t *testing.T, stored []byte, links []Link, want Found, child func(bool) Origin) {
+func checkFound(t *testing.T, stored []byte, links []Link, want Found, child func(redirect, listed bool) Origin) {
 	t.Helper()
 	for i, l := range links {
-		want.URL, want.Anchor, want.Kind, want.NoFollow, want.Origin = l.URL, l.Anchor, l.Kind, l.NoFollow, child(l.Redirect)
+		want.URL, want.Anchor, want.Kind, want.Origin = l.URL, l.Anchor, l.Kind, child(l.Redirect, l.Listed)
+		want.Redirect, want.Listed, want.NoFollow = l.Redirect, l.Listed, l.NoFollow
 		got, err := DecodeFound(stored, i)
 		if err != nil || got != want {
 			t.Fatalf("found %d: %+v, %v, want %+v", i, got, err, want)
@@ -292,20 +294,21 @@ func checkFound(t *testing.T, stored []byte, links []Link, want Found, child fun
 
 func TestOriginOfALink(t *testing.T) {
 	for _, c := range []struct {
-		name     string
-		parent   Origin
-		redirect bool
-		want     Origin
+		name             string
+		parent           Origin
+		redirect, listed bool
+		want             Origin
 	}{
-		{"a link is one deeper", Origin{Depth: 3}, false, Origin{Depth: 4}},
-		{"a link of a seed is no seed", Origin{Seed: true}, false, Origin{Depth: 1}},
-		{"a link after redirects starts anew", Origin{Depth: 3, Hops: 2}, false, Origin{Depth: 4}},
-		{"a redirect is as deep", Origin{Depth: 3}, true, Origin{Depth: 3, Hops: 1}},
-		{"a redirect of a seed is a seed", Origin{Seed: true, Hops: 4}, true, Origin{Seed: true, Hops: 5}},
-		{"hops do not begin again", Origin{Hops: 255}, true, Origin{Hops: 255}},
-		{"depth does not begin again", Origin{Depth: math.MaxUint32}, false, Origin{Depth: math.MaxUint32}},
+		{"a link is one deeper", Origin{Depth: 3}, false, false, Origin{Depth: 4}},
+		{"a link of a seed is no seed", Origin{Seed: true}, false, false, Origin{Depth: 1}},
+		{"a link after redirects starts anew", Origin{Depth: 3, Hops: 2}, false, false, Origin{Depth: 4}},
+		{"a redirect is as deep", Origin{Depth: 3}, true, false, Origin{Depth: 3, Hops: 1}},
+		{"a redirect of a seed is a seed", Origin{Seed: true, Hops: 4}, true, false, Origin{Seed: true, Hops: 5}},
+		{"what a sitemap lists is as deep and no seed", Origin{Depth: 3, Hops: 2, Seed: true}, false, true, Origin{Depth: 3}},
+		{"hops do not begin again", Origin{Hops: 255}, true, false, Origin{Hops: 255}},
+		{"depth does not begin again", Origin{Depth: math.MaxUint32}, false, false, Origin{Depth: math.MaxUint32}},
 	} {
-		if got := c.parent.child(c.redirect); got != c.want {
+		if got := c.parent.Child(c.redirect, c.listed); got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
 		}
 	}

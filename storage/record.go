@@ -33,8 +33,10 @@ type Record struct {
 	Outlinks        uint32 `msg:"ol,omitempty"`
 	Size            int64  `msg:"sz,omitempty"` // decoded bytes
 	Truncated       bool   `msg:"tr,omitempty"` // the body was cut at its limit
-	ContentHash     []byte `msg:"ch,omitempty"` // XXH3-128 of the decoded body
 	WordCount       uint32 `msg:"wc,omitempty"`
+	SimHash         uint64 `msg:"sh,omitempty"` // of the text, see page.Page
+	Ignored         uint32 `msg:"ig,omitempty"` // links that are neither http nor https
+	Malformed       uint32 `msg:"mf,omitempty"` // links that are no address
 	LastModified    string `msg:"lm,omitempty"`
 	ETag            string `msg:"et,omitempty"`
 	TTFB            uint32 `msg:"tb,omitempty"` // milliseconds
@@ -107,10 +109,14 @@ func (r *Record) decode(from *reader) {
 			r.Size, b, err = msgp.ReadInt64Bytes(b)
 		case "tr":
 			r.Truncated, b, err = msgp.ReadBoolBytes(b)
-		case "ch":
-			r.ContentHash, b, err = msgp.ReadBytesZC(b)
 		case "wc":
 			r.WordCount, b, err = msgp.ReadUint32Bytes(b)
+		case "sh":
+			r.SimHash, b, err = msgp.ReadUint64Bytes(b)
+		case "ig":
+			r.Ignored, b, err = msgp.ReadUint32Bytes(b)
+		case "mf":
+			r.Malformed, b, err = msgp.ReadUint32Bytes(b)
 		case "lm":
 			r.LastModified, b, err = readText(b)
 		case "et":
@@ -130,7 +136,6 @@ func (r *Record) decode(from *reader) {
 	if err != nil {
 		from.fail(fmt.Sprintf("page record: %q: %v", key, err))
 	}
-	r.ContentHash = slices.Clip(r.ContentHash)
 }
 
 // readText reads a string that is a part of b.

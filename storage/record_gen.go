@@ -10,8 +10,8 @@ import (
 func (z *Record) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// check for omitted fields
-	zb0001Len := uint32(24)
-	var zb0001Mask uint32 /* 24 bits */
+	zb0001Len := uint32(26)
+	var zb0001Mask uint32 /* 26 bits */
 	_ = zb0001Mask
 	if z.FoundAt == 0 {
 		zb0001Len--
@@ -77,37 +77,45 @@ func (z *Record) MarshalMsg(b []byte) (o []byte, err error) {
 		zb0001Len--
 		zb0001Mask |= 0x8000
 	}
-	if z.ContentHash == nil {
+	if z.WordCount == 0 {
 		zb0001Len--
 		zb0001Mask |= 0x10000
 	}
-	if z.WordCount == 0 {
+	if z.SimHash == 0 {
 		zb0001Len--
 		zb0001Mask |= 0x20000
 	}
-	if z.LastModified == "" {
+	if z.Ignored == 0 {
 		zb0001Len--
 		zb0001Mask |= 0x40000
 	}
-	if z.ETag == "" {
+	if z.Malformed == 0 {
 		zb0001Len--
 		zb0001Mask |= 0x80000
 	}
-	if z.TTFB == 0 {
+	if z.LastModified == "" {
 		zb0001Len--
 		zb0001Mask |= 0x100000
 	}
-	if z.HTTPVersion == "" {
+	if z.ETag == "" {
 		zb0001Len--
 		zb0001Mask |= 0x200000
 	}
-	if z.IP == "" {
+	if z.TTFB == 0 {
 		zb0001Len--
 		zb0001Mask |= 0x400000
 	}
-	if z.Worker == 0 {
+	if z.HTTPVersion == "" {
 		zb0001Len--
 		zb0001Mask |= 0x800000
+	}
+	if z.IP == "" {
+		zb0001Len--
+		zb0001Mask |= 0x1000000
+	}
+	if z.Worker == 0 {
+		zb0001Len--
+		zb0001Mask |= 0x2000000
 	}
 	// variable map header, size zb0001Len
 	o = msgp.AppendMapHeader(o, zb0001Len)
@@ -195,41 +203,51 @@ func (z *Record) MarshalMsg(b []byte) (o []byte, err error) {
 			o = msgp.AppendBool(o, z.Truncated)
 		}
 		if (zb0001Mask & 0x10000) == 0 { // if not omitted
-			// string "ch"
-			o = append(o, 0xa2, 0x63, 0x68)
-			o = msgp.AppendBytes(o, z.ContentHash)
-		}
-		if (zb0001Mask & 0x20000) == 0 { // if not omitted
 			// string "wc"
 			o = append(o, 0xa2, 0x77, 0x63)
 			o = msgp.AppendUint32(o, z.WordCount)
 		}
+		if (zb0001Mask & 0x20000) == 0 { // if not omitted
+			// string "sh"
+			o = append(o, 0xa2, 0x73, 0x68)
+			o = msgp.AppendUint64(o, z.SimHash)
+		}
 		if (zb0001Mask & 0x40000) == 0 { // if not omitted
+			// string "ig"
+			o = append(o, 0xa2, 0x69, 0x67)
+			o = msgp.AppendUint32(o, z.Ignored)
+		}
+		if (zb0001Mask & 0x80000) == 0 { // if not omitted
+			// string "mf"
+			o = append(o, 0xa2, 0x6d, 0x66)
+			o = msgp.AppendUint32(o, z.Malformed)
+		}
+		if (zb0001Mask & 0x100000) == 0 { // if not omitted
 			// string "lm"
 			o = append(o, 0xa2, 0x6c, 0x6d)
 			o = msgp.AppendString(o, z.LastModified)
 		}
-		if (zb0001Mask & 0x80000) == 0 { // if not omitted
+		if (zb0001Mask & 0x200000) == 0 { // if not omitted
 			// string "et"
 			o = append(o, 0xa2, 0x65, 0x74)
 			o = msgp.AppendString(o, z.ETag)
 		}
-		if (zb0001Mask & 0x100000) == 0 { // if not omitted
+		if (zb0001Mask & 0x400000) == 0 { // if not omitted
 			// string "tb"
 			o = append(o, 0xa2, 0x74, 0x62)
 			o = msgp.AppendUint32(o, z.TTFB)
 		}
-		if (zb0001Mask & 0x200000) == 0 { // if not omitted
+		if (zb0001Mask & 0x800000) == 0 { // if not omitted
 			// string "hv"
 			o = append(o, 0xa2, 0x68, 0x76)
 			o = msgp.AppendString(o, z.HTTPVersion)
 		}
-		if (zb0001Mask & 0x400000) == 0 { // if not omitted
+		if (zb0001Mask & 0x1000000) == 0 { // if not omitted
 			// string "ip"
 			o = append(o, 0xa2, 0x69, 0x70)
 			o = msgp.AppendString(o, z.IP)
 		}
-		if (zb0001Mask & 0x800000) == 0 { // if not omitted
+		if (zb0001Mask & 0x2000000) == 0 { // if not omitted
 			// string "w"
 			o = append(o, 0xa1, 0x77)
 			o = msgp.AppendUint16(o, z.Worker)
@@ -240,6 +258,6 @@ func (z *Record) MarshalMsg(b []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Record) Msgsize() (s int) {
-	s = 3 + 3 + msgp.Int64Size + 3 + msgp.StringPrefixSize + len(z.Anchor) + 2 + msgp.Uint8Size + 2 + msgp.StringPrefixSize + len(z.Error) + 3 + msgp.StringPrefixSize + len(z.ContentType) + 3 + msgp.StringPrefixSize + len(z.Charset) + 3 + msgp.StringPrefixSize + len(z.Language) + 2 + msgp.StringPrefixSize + len(z.Title) + 2 + msgp.StringPrefixSize + len(z.MetaDescription) + 2 + msgp.StringPrefixSize + len(z.H1) + 3 + msgp.StringPrefixSize + len(z.MetaRobots) + 3 + msgp.StringPrefixSize + len(z.XRobotsTag) + 3 + msgp.BoolSize + 3 + msgp.Uint32Size + 3 + msgp.Int64Size + 3 + msgp.BoolSize + 3 + msgp.BytesPrefixSize + len(z.ContentHash) + 3 + msgp.Uint32Size + 3 + msgp.StringPrefixSize + len(z.LastModified) + 3 + msgp.StringPrefixSize + len(z.ETag) + 3 + msgp.Uint32Size + 3 + msgp.StringPrefixSize + len(z.HTTPVersion) + 3 + msgp.StringPrefixSize + len(z.IP) + 2 + msgp.Uint16Size
+	s = 3 + 3 + msgp.Int64Size + 3 + msgp.StringPrefixSize + len(z.Anchor) + 2 + msgp.Uint8Size + 2 + msgp.StringPrefixSize + len(z.Error) + 3 + msgp.StringPrefixSize + len(z.ContentType) + 3 + msgp.StringPrefixSize + len(z.Charset) + 3 + msgp.StringPrefixSize + len(z.Language) + 2 + msgp.StringPrefixSize + len(z.Title) + 2 + msgp.StringPrefixSize + len(z.MetaDescription) + 2 + msgp.StringPrefixSize + len(z.H1) + 3 + msgp.StringPrefixSize + len(z.MetaRobots) + 3 + msgp.StringPrefixSize + len(z.XRobotsTag) + 3 + msgp.BoolSize + 3 + msgp.Uint32Size + 3 + msgp.Int64Size + 3 + msgp.BoolSize + 3 + msgp.Uint32Size + 3 + msgp.Uint64Size + 3 + msgp.Uint32Size + 3 + msgp.Uint32Size + 3 + msgp.StringPrefixSize + len(z.LastModified) + 3 + msgp.StringPrefixSize + len(z.ETag) + 3 + msgp.Uint32Size + 3 + msgp.StringPrefixSize + len(z.HTTPVersion) + 3 + msgp.StringPrefixSize + len(z.IP) + 2 + msgp.Uint16Size
 	return
 }

@@ -27,8 +27,8 @@ func TestRecordReadsEveryField(t *testing.T) {
 				f.SetInt(-1 << (i + 30))
 			case reflect.Uint8, reflect.Uint16, reflect.Uint32:
 				f.SetUint(1<<f.Type().Bits() - 1 - uint64(i))
-			case reflect.Slice:
-				f.SetBytes([]byte{0, 1, 0xff})
+			case reflect.Uint64:
+				f.SetUint(1<<63 + uint64(i))
 			default:
 				t.Fatalf("a field of kind %v", f.Kind())
 			}
@@ -75,7 +75,8 @@ func TestPageDecoder(t *testing.T) {
 		return &Visit{
 			URL: url + "page", FoundOn: url + "index", Redirect: url, Canonical: "http://elsewhere.example/" + c, Join: url + "p",
 			Attempt: 1, Outcome: Fetched, Status: 200,
-			Record: Record{Title: strings.Repeat(c, title), ContentHash: bytes.Repeat([]byte(c), 16), ETag: c, Outlinks: 3},
+			ContentHash: bytes.Repeat([]byte(c), 16), DuplicateOf: url + "same",
+			Record: Record{Title: strings.Repeat(c, title), SimHash: 1 << 63, ETag: c, Outlinks: 3},
 		}
 	}
 	var d PageDecoder

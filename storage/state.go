@@ -7,6 +7,7 @@ type State struct {
 	Counts Counts
 	Out    []Mark
 	Run    Run
+	Parked []uint64 // seqs of the EditPark events that are in force
 }
 
 // Counts are the totals of a crawl. All but those of the estimate follow from

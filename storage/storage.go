@@ -66,11 +66,14 @@ var (
 	bucketMeta  = []byte("meta")
 	bucketLog   = []byte("log")
 	bucketState = []byte("state")
+	// Not there before a cookie was set.
+	bucketCookies = []byte("cookies")
 
 	keyHeader = []byte("header")
 	keyCounts = []byte("counts")
 	keyOut    = []byte("out")
 	keyRun    = []byte("run")
+	keyParked = []byte("parked")
 )
 
 // Header is what is fixed when a crawl file is made.
@@ -548,6 +551,11 @@ func readState(state *bolt.Bucket) (State, error) {
 			return State{}, fmt.Errorf("%w: run: %w", ErrDamaged, err)
 		}
 	}
+	if text := state.Get(keyParked); len(text) > 0 {
+		if err := json.Unmarshal(text, &s.Parked); err != nil {
+			return State{}, fmt.Errorf("%w: parked: %w", ErrDamaged, err)
+		}
+	}
 	out, err := decodeOut(state.Get(keyOut))
 	if err != nil {
 		return State{}, err
@@ -619,6 +627,8 @@ type Batch struct {
 	// complete with them, nil when more are to come.
 	Pieces     []Piece
 	Checkpoint *Checkpoint
+	// Cookies of the sites where they have changed.
+	Cookies []Cookies
 
 	buf  []byte
 	ends []int
@@ -634,6 +644,20 @@ func (b *Batch) Add(e Event) (seq uint64, event []byte) {
 	b.buf = withChecksum(b.buf, start, seq)
 	b.ends = append(b.ends, len(b.buf))
 	return seq, b.buf[start:end:end]
+}
+
+// Event gives an event of the batch, nil when it is not in it. It is valid
+// until the next Reset.
+func (b *Batch) Event(seq uint64) []byte {
+	if seq < b.First || seq-b.First >= uint64(len(b.ends)) {
+		return nil
+	}
+	i, start := int(seq-b.First), 0
+	if i > 0 {
+		start = b.ends[i-1]
+	}
+	end := b.ends[i] - checksumSize
+	return b.buf[start:end:end]
 }
 
 // Len is the number of events in the batch.
@@ -652,7 +676,7 @@ func (b *Batch) Reset(first uint64) {
 // they are committed.
 func (b *Batch) Written() {
 	clear(b.Pieces)
-	b.Pieces, b.Checkpoint = b.Pieces[:0], nil
+	b.Pieces, b.Checkpoint, b.Cookies = b.Pieces[:0], nil, nil
 }
 
 // Commit writes the batch in one synced transaction. All of it is in the file
@@ -717,11 +741,18 @@ func (b *Batch) put(tx *bolt.Tx) error {
 	if err != nil {
 		return err
 	}
+	var parked []byte
+	if len(b.State.Parked) > 0 {
+		if parked, err = json.Marshal(b.State.Parked); err != nil {
+			return err
+		}
+	}
 	state := tx.Bucket(bucketState)
 	for _, kv := range []struct{ key, value []byte }{
 		{keyCounts, counts},
 		{keyRun, run},
 		{keyOut, encodeOut(b.State.Out)},
+		{keyParked, parked},
 	} {
 		if bytes.Equal(state.Get(kv.key), kv.value) {
 			continue
@@ -729,6 +760,9 @@ func (b *Batch) put(tx *bolt.Tx) error {
 		if err := state.Put(kv.key, kv.value); err != nil {
 			return err
 		}
+	}
+	if err := putCookies(tx, b.Cookies); err != nil {
+		return err
 	}
 	return putPieces(tx, b.Pieces, b.Checkpoint)
 }

@@ -51,12 +51,12 @@ func testVisit(n uint64) *Visit {
 		Job: JobID{Host: uint32(n % 50), Ord: uint32(n)}, URL: page, Attempt: 1,
 		Origin:  Origin{Depth: uint32(n % 9)},
 		Ask:     Ask{Asked: true, Time: 1795000000000 + int64(n), Took: 120, Transferred: 21000},
-		Outcome: Fetched, Status: 200,
+		Outcome: Fetched, Status: 200, ContentHash: []byte("0123456789abcdef"),
 		FoundOn: fmt.Sprintf("https://shop-%d.example.com/catalogue/category-%d/index.html", n%50, n%7), Canonical: page,
 		Record: Record{
 			FoundAt: 1795000000000, Anchor: "Next page", Kind: 1, ContentType: "text/html", Charset: "utf-8", Language: "en",
 			Title: fmt.Sprintf("All the books of category %d, page %d | Example shop", n%7, n), H1: "All the books",
-			Outlinks: 74, Size: 78000, ContentHash: []byte("0123456789abcdef"), WordCount: 1400,
+			Outlinks: 74, Size: 78000, SimHash: 0x5ac3_99e0_1f42_77d3, WordCount: 1400,
 			LastModified: "Sat, 21 Nov 2026 10:00:00 GMT", ETag: `"5f1a-62c3b1"`, TTFB: 80, HTTPVersion: "HTTP/2.0", IP: "192.0.2.17",
 		},
 	}

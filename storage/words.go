@@ -71,12 +71,14 @@ const (
 	TooManyParams
 	TooManyRedirects // beyond --max-redirects
 	Asset            // a part of a page, without --assets
+	Parked           // of a pattern that was found to be a trap
+	Form             // the address of a form, without --forms
 	reasons
 )
 
 var reasonNames = [reasons]string{
 	"", "scope", "include", "exclude", "depth", "nofollow", "url_length", "repeated_segments",
-	"path_segments", "query_params", "redirects", "assets",
+	"path_segments", "query_params", "redirects", "assets", "parked", "forms",
 }
 
 func (r Reason) String() string { return name(reasonNames[:], int(r), "reason") }

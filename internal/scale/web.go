@@ -253,13 +253,13 @@ func (w *web) visit(host uint32) storage.Visit {
 	title := words[x%16] + " " + words[x>>8%16] + " " + topics[x>>16%16]
 	return storage.Visit{
 		Ask:     storage.Ask{Asked: true, Took: 50 + uint32(x>>32%200), Transferred: 4000 + int64(x>>40%8000)},
-		Outcome: storage.Fetched, Status: 200,
+		Outcome: storage.Fetched, Status: 200, ContentHash: hash,
 		Record: storage.Record{
 			ContentType: "text/html; charset=utf-8", Charset: "utf-8", Language: "en",
 			Title:           title + " | " + names[host%uint32(len(names))],
 			MetaDescription: "All about " + title + ", with pictures and prices",
 			H1:              title,
-			Outlinks:        pageLinks, Size: 20_000 + int64(x>>24%40_000), ContentHash: hash, WordCount: 300 + uint32(x>>48%900),
+			Outlinks:        pageLinks, Size: 20_000 + int64(x>>24%40_000), WordCount: 300 + uint32(x>>48%900),
 			ETag: `"5f3-` + strconv.FormatUint(x, 36) + `"`,
 			TTFB: 40 + uint32(x>>32%100), HTTPVersion: "HTTP/2.0", IP: "203.0.113.7", Worker: 1 + uint16(x%workers),
 		},

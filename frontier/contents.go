@@ -1,0 +1,180 @@
+package frontier
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+
+	"pawl/storage"
+)
+
+// contents tells which event first fetched a content. It keeps 32 bits of a
+// keyed hash of the content's own hash, and the seq of the event: 8 bytes in a
+// table that is 64 to 80 % full. What has the same bits is told apart by the hash
+// in the event. The zero value is empty.
+type contents struct {
+	shards [shards]contentShard
+	n      int
+}
+
+// contentShard holds 24 bits of the key and 40 of the seq in a slot, with linear
+// probing; 0 is free. The other 8 bits of the key pick the shard.
+type contentShard struct {
+	slots []uint64
+	n     int
+}
+
+const (
+	seqBits = 40
+	seqMask = 1<<seqBits - 1
+	tagBits = 24
+)
+
+// content is an entry of contents.
+type content struct {
+	key uint32
+	seq uint64
+}
+
+func (c content) slot() uint64 { return uint64(c.key)<<seqBits | c.seq&seqMask }
+
+// home is the slot where a tag belongs.
+func (s *contentShard) home(slot uint64) int {
+	return int((slot >> seqBits) * uint64(len(s.slots)) >> tagBits)
+}
+
+func (s *contentShard) put(slot uint64) {
+	i := s.home(slot)
+	for s.slots[i] != 0 {
+		if i++; i == len(s.slots) {
+			i = 0
+		}
+	}
+	s.slots[i] = slot
+}
+
+func (t *contents) put(c content) {
+	sh := &t.shards[c.key>>tagBits]
+	if sh.n >= len(sh.slots)*4/5 {
+		old := sh.slots
+		sh.slots = make([]uint64, max(smallest+int(c.key>>tagBits)%(smallest/4), len(old)+len(old)/4))
+		for _, slot := range old {
+			if slot != 0 {
+				sh.put(slot)
+			}
+		}
+	}
+	sh.put(c.slot())
+	sh.n++
+	t.n++
+}
+
+// find appends the seqs of the contents with the key.
+func (t *contents) find(dst []uint64, key uint32) []uint64 {
+	sh := &t.shards[key>>tagBits]
+	if sh.n == 0 {
+		return dst
+	}
+	want := content{key: key}.slot()
+	for i := sh.home(want); sh.slots[i] != 0; {
+		if sh.slots[i]&^seqMask == want {
+			dst = append(dst, sh.slots[i]&seqMask)
+		}
+		if i++; i == len(sh.slots) {
+			i = 0
+		}
+	}
+	return dst
+}
+
+// contentBytes is what an entry takes in a piece: the key and the seq,
+// little-endian.
+const contentBytes = 4 + seqBits/8
+
+// contentPieces gives the entries of the journal, beginning with piece number
+// first. They are sorted, so that a start fills the table in the order of memory.
+func (j *journal) contentPieces(first uint64) (pieces []storage.Piece) {
+	slices.SortFunc(j.contents, func(a, b content) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.seq, b.seq)) })
+	for part := range slices.Chunk(j.contents, storage.PieceSize/contentBytes) {
+		b := make([]byte, 0, len(part)*contentBytes+8)
+		for _, c := range part {
+			b = binary.LittleEndian.AppendUint32(b, c.key)
+			b = binary.LittleEndian.AppendUint64(b, c.seq)[:len(b)+seqBits/8]
+		}
+		pieces = append(pieces, storage.NewPiece(storage.PartContents, first+uint64(len(pieces)), b))
+	}
+	return pieces
+}
+
+// putPiece puts what contentPieces wrote.
+func (t *contents) putPiece(b []byte, last uint64) error {
+	if len(b)%contentBytes != 0 {
+		return errPiece
+	}
+	var seq [8]byte
+	for ; len(b) > 0; b = b[contentBytes:] {
+		copy(seq[:], b[4:contentBytes])
+		c := content{binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint64(seq[:])}
+		if c.seq == 0 || c.seq > last {
+			return errPiece
+		}
+		t.put(c)
+	}
+	return nil
+}
+
+// foldContent takes in that a content was fetched for the first time.
+func (f *Frontier) foldContent(seq uint64, hash []byte) {
+	c := content{f.contentKey(hash), seq}
+	f.contents.put(c)
+	if f.journal.on {
+		f.journal.contents = append(f.journal.contents, c)
+	}
+}
+
+func (f *Frontier) contentKey(hash []byte) uint32 { return uint32(f.hash(hash) >> 32) }
+
+// FirstWith gives the address that the content with a hash was first fetched
+// from; empty: it is new. Events that are appended count, committed or not.
+func (f *Frontier) FirstWith(file *storage.File, hash []byte) (url string, err error) {
+	var space [8]uint64
+	seqs := f.contents.find(space[:0], f.contentKey(hash))
+	if len(seqs) == 0 {
+		return "", nil
+	}
+	var stored []uint64
+	for _, seq := range seqs {
+		event := f.batch.Event(seq)
+		if event == nil && f.spare != nil {
+			event = f.spare.Event(seq)
+		}
+		if event == nil {
+			stored = append(stored, seq)
+		} else if url = urlWith(event, hash); url != "" {
+			return url, nil
+		}
+	}
+	if len(stored) == 0 {
+		return "", nil
+	}
+	err = file.View(func(r *storage.Reader) error {
+		for _, seq := range stored {
+			if event := r.Event(seq); event != nil {
+				if url = urlWith(event, hash); url != "" {
+					break
+				}
+			}
+		}
+		return nil
+	})
+	return url, err
+}
+
+// urlWith is the address of a visit, when the hash is that of its content.
+func urlWith(event, hash []byte) string {
+	v, err := storage.DecodeVisitHead(event)
+	if err != nil || string(v.ContentHash) != string(hash) {
+		return "" // what is damaged is found elsewhere
+	}
+	return string(v.URL)
+}
