@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/net/idna"
 )
 
 // The test data of the URL standard, which browsers are tested with, comes with the parser's module. What the standard has
@@ -182,4 +184,54 @@ func TestNamesOfTheStandard(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNamesOfNewerUnicode holds what newer test data has than the parser's module. Some of it needs the tables of Unicode
+// 17, which the IDNA package has when it is built with Go 1.27.
+func TestNamesOfNewerUnicode(t *testing.T) {
+	s := plainSpeller(t)
+	waiting := 0
+	for _, tt := range []struct {
+		name, host, want string
+		newTables        bool
+	}{
+		{"stroke over an equals sign", "=\u0338", "xn--1ch", false},
+		{"stroke over less-than", "<\u0338", "xn--gdh", false},
+		{"the same around a soft hyphen", ">\u00ad\u0338", "xn--hdh", false},
+		{"final sigma", "βόλος.com", "xn--nxasmm1c.com", false},
+		{"joiner and vowel sign", "ශ්\u200dරී.com", "xn--10cl1a0b660p.com", false},
+		{"hyphenation point", "a\u2027net", "xn--anet-vc7a", false},
+		{"two dot leader", "a\u2025net", "", false},
+		{"word joiner", "a\u2060b.net", "ab.net", false},
+		{"byte order mark", "a\ufeffb.net", "ab.net", false},
+		{"acute tone mark", "foo\u0341.net", "xn--fo-6ja.net", false},
+		{"override of direction", "a\u202eb.net", "", false},
+		{"language tag", "a\U000e0001b.net", "", false},
+		{"unassigned", "\u0378.net", "", false},
+		{"left-to-right label that ends right to left", "a\u0627", "", false},
+		{"digit before a right-to-left letter", "1\u0627", "", false},
+		{"Arabic digit alone", "\u0660", "", false},
+		{"punycode that does not decode", "xn--0.com", "xn--0.com", false},
+		{"vowel separator", "a\u180eb.net", "ab.net", true},
+		{"shaping mark", "a\u206bb.net", "ab.net", true},
+		{"palochka", "\u04c0.com", "xn--s5a.com", true},
+		{"compatibility ideograph", "\U0002f868.com", "xn--snl.com", true},
+		{"reversed C", "\u2183.com", "xn--r5g.com", true},
+		{"capital sharp s", "\u1e9e.com", "xn--zca.com", true},
+	} {
+		if tt.newTables && idna.UnicodeVersion == "15.0.0" {
+			waiting++
+			continue
+		}
+		t.Run(tt.name, func(t *testing.T) {
+			want := tt.want
+			if want != "" {
+				want = "https://" + want + "/"
+			}
+			if got, err := s.Parse("https://" + tt.host); string(got) != want || (err == nil) != (want != "") {
+				t.Errorf("got %q, %v, want %q", got, err, want)
+			}
+		})
+	}
+	t.Logf("%d cases wait for newer tables than those of Unicode %s", waiting, idna.UnicodeVersion)
 }
