@@ -355,6 +355,29 @@ func BenchmarkAppendFast60Bytes(b *testing.B) {
 	}
 }
 
+// BenchmarkAppendSorting is what sorting adds to a link whose parameters have to be sorted.
+func BenchmarkAppendSorting(b *testing.B) {
+	base := newBase(b, sortingSpeller(b), bases[1])
+	dst := make([]byte, 0, 1024)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := base.Append(dst, pageLinks[5]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkOtherScheme(b *testing.B) {
+	base := newBase(b, newSpeller(b), bases[1])
+	link := []byte("mailto:someone@example.org")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := base.Append(nil, link); err != ErrScheme {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkAppendSlow(b *testing.B) {
 	base := newBase(b, newSpeller(b), bases[1])
 	dst := make([]byte, 0, 1024)

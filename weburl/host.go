@@ -60,6 +60,9 @@ func toASCII(mapping *idna.Profile, host string) string {
 // hidePunycode puts an equals sign into each label that starts with "xn--", so that the parser takes it for a name like any
 // other; and into those that already have one there, so that both can be told apart.
 func hidePunycode(domain string) string {
+	if !strings.Contains(domain, "n-") && !strings.ContainsAny(domain, "N=") {
+		return domain // as most
+	}
 	var b strings.Builder
 	for label := range strings.SplitAfterSeq(domain, ".") {
 		if len(label) > 2 && strings.EqualFold(label[:2], "xn") && (label[2] == '=' || strings.HasPrefix(label[2:], "--")) {

@@ -207,8 +207,7 @@ func (s *Speller) drop(addr []byte) []byte {
 // dropQuery treats the query that starts with the question mark at addr[mark].
 func (s *Speller) dropQuery(addr []byte, mark int) []byte {
 	kept := addr[:mark+1]
-	dropped, first, sorted := false, true, true
-	lastName, lastEnd := 0, 0 // where the name of the last parameter stands in kept
+	dropped, first := false, true
 	for rest, more := addr[mark+1:], true; more; {
 		var param []byte
 		param, rest, more = bytes.Cut(rest, []byte("&"))
@@ -220,19 +219,32 @@ func (s *Speller) dropQuery(addr []byte, mark int) []byte {
 		// What is kept never overtakes what is read. Until something is dropped, bytes are copied onto themselves.
 		if !first {
 			kept = append(kept, '&')
-			sorted = sorted && (!s.sort || bytes.Compare(kept[lastName:lastEnd], name) <= 0)
 		}
-		lastName, lastEnd = len(kept), len(kept)+len(name)
 		kept = append(kept, param...)
 		first = false
 	}
 	if dropped && len(kept) == mark+1 {
 		return kept[:mark]
 	}
-	if !sorted {
+	if s.sort && !isSorted(kept[mark+1:]) {
 		sortParams(kept[mark+1:])
 	}
 	return kept
+}
+
+// isSorted reports whether the parameters of a query stand in the order of their names, as most do.
+func isSorted(query []byte) bool {
+	var last []byte
+	for more := true; more; {
+		var param []byte
+		param, query, more = bytes.Cut(query, []byte("&"))
+		name, _, _ := bytes.Cut(param, []byte("="))
+		if bytes.Compare(last, name) > 0 {
+			return false
+		}
+		last = name
+	}
+	return true
 }
 
 // sortParams sorts the parameters of a query by name, in place.

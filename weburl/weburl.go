@@ -5,7 +5,7 @@
 // standard (https://url.spec.whatwg.org/), which is what browsers do and what the authors of pages test against. The
 // canonical spelling of an address is its WHATWG serialisation without userinfo, fragment and default port, and without
 // the parameters that say who is looking rather than at what ([Rules]). All other bytes are kept as they are, in their
-// order: percent-encoding, letter case in paths and an empty query ("/?") may mean something to a server. Spelling an
+// order unless the rules sort queries: percent-encoding, letter case in paths and an empty query ("/?") may mean something to a server. Spelling an
 // address twice changes nothing.
 //
 // A [Speller] holds the rules, a [Base] resolves the links of one page. Most links are plain and are resolved by copying
@@ -33,7 +33,7 @@ var (
 	ErrScheme = errors.New("not an http or https address")
 	// ErrInvalid is wrapped by the error for an address that does not parse.
 	ErrInvalid = errors.New("invalid address")
-	// ErrTooLong is returned for an address of more than MaxLength bytes, 2048 bytes of userinfo, host and port, or 1024
+	// ErrTooLong is returned for a web address of more than MaxLength bytes, 2048 bytes of userinfo, host and port, or 1024
 	// path segments.
 	ErrTooLong = errors.New("address too long")
 )
