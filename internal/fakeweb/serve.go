@@ -32,6 +32,7 @@ type reply struct {
 	retryAfter  string
 	etag        string
 	modified    string
+	cookie      string
 	gzip        bool
 	wait        time.Duration
 	ending      ending
@@ -227,7 +228,7 @@ func (w *Web) buffer() *[]byte {
 // header says in HTTP what a says.
 func (a *reply) header(to http.Header) {
 	// One array holds all values, which is one allocation instead of one a field.
-	values := make([]string, 0, 7)
+	values := make([]string, 0, 8)
 	set := func(key, value string) {
 		if value != "" {
 			values = append(values, value)
@@ -239,6 +240,7 @@ func (a *reply) header(to http.Header) {
 	set("Retry-After", a.retryAfter)
 	set("Etag", a.etag)
 	set("Last-Modified", a.modified)
+	set("Set-Cookie", a.cookie)
 	if a.gzip {
 		set("Content-Encoding", "gzip")
 		set("Vary", "Accept-Encoding")
@@ -455,7 +457,7 @@ func (w *Web) RoundTrip(r *http.Request) (*http.Response, error) {
 		ContentLength: int64(length),
 		Request:       r,
 		Body: &body{
-			w: w, ctx: ctx, host: host, counted: counted, buf: buf,
+			pool: &w.pages, tally: &w.tally, ctx: ctx, host: host, counted: counted, buf: buf,
 			left: (*buf)[:left], cut: a.ending == endHalf && r.Method != http.MethodHead,
 		},
 	}, nil
@@ -464,7 +466,8 @@ func (w *Web) RoundTrip(r *http.Request) (*http.Response, error) {
 // body is the body of an answer in memory. The lock lets a client close it while
 // it reads, as a real one may.
 type body struct {
-	w       *Web
+	pool    *sync.Pool // takes buf back
+	tally   *Tally
 	ctx     context.Context
 	host    string
 	cut     bool
@@ -499,7 +502,7 @@ func (b *body) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.buf != nil {
-		b.w.pages.Put(b.buf)
+		b.pool.Put(b.buf)
 		b.buf, b.left = nil, nil
 	}
 	b.end()
@@ -507,6 +510,6 @@ func (b *body) Close() error {
 }
 
 func (b *body) end() {
-	b.w.tally.end(b.host, b.counted)
+	b.tally.end(b.host, b.counted)
 	b.counted = nil
 }
