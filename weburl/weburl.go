@@ -5,11 +5,11 @@
 // standard (https://url.spec.whatwg.org/), which is what browsers do and what the authors of pages test against. The
 // canonical spelling of an address is its WHATWG serialisation without userinfo, fragment and default port, and without
 // the parameters that say who is looking rather than at what ([Rules]). All other bytes are kept as they are, in their
-// order unless the rules sort queries: percent-encoding, letter case in paths and an empty query ("/?") may mean something to a server. Spelling an
-// address twice changes nothing.
+// order unless the rules sort queries: percent-encoding, letter case in paths and an empty query ("/?") may mean something
+// to a server. Spelling an address twice changes nothing.
 //
 // A [Speller] holds the rules, a [Base] resolves the links of one page. Most links are plain and are resolved by copying
-// bytes (fast.go); all others go to a full WHATWG parser (base.go), which costs some forty times as much. Both ways give
+// bytes (fast.go); all others go to a full WHATWG parser (base.go, host.go), which costs some forty times as much. Both ways give
 // the same result.
 package weburl
 
