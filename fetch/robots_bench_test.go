@@ -31,6 +31,54 @@ func BenchmarkRobotsParse(b *testing.B) {
 	}
 }
 
+// As large as a file can be: 500 KiB of short rules, plain or with wildcards.
+func BenchmarkRobotsParseLargest(b *testing.B) {
+	for _, c := range []struct{ name, line string }{
+		{"plain", "Disallow: /section/%d/\n"},
+		{"wildcards", "Disallow: /*/section/%d/*.html$\n"},
+		{"for another", "#\nDisallow: /%d\nUser-agent: x\n"},
+		{"to encode", "Disallow: /é\"é\"é\"é\"%d\n"},
+		{"sitemaps", "Sitemap: https://a.example/%d\n"},
+		{"empty lines", "\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n"},
+	} {
+		file := []byte("User-agent: *\n")
+		for i := 0; len(file) < MaxRobots; i++ {
+			line := c.line
+			if strings.Contains(line, "%") {
+				line = fmt.Sprintf(line, i)
+			}
+			file = append(file, line...)
+		}
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(MaxRobots)
+			for b.Loop() {
+				ParseRobots(file, "pawl")
+			}
+		})
+	}
+}
+
+// Prefixes have no bound of their own: there cannot be more than the file holds.
+func BenchmarkRobotsAllowedLargest(b *testing.B) {
+	file := []byte("User-agent: *\n")
+	for i := 0; len(file) < MaxRobots; i++ {
+		file = fmt.Appendf(file, "Allow:/%d\n", i)
+	}
+	r := ParseRobots(file, "pawl")
+	path := "/" + strings.Repeat("a", 4095)
+	b.Run("Allowed", func(b *testing.B) {
+		for b.Loop() {
+			r.Allowed(path)
+		}
+	})
+	b.Run("Why", func(b *testing.B) {
+		for b.Loop() {
+			r.Why(path)
+		}
+	})
+}
+
 func BenchmarkRobotsAllowed(b *testing.B) {
 	for _, wildcards := range []int{0, 5, 50} {
 		r := ParseRobots(benchmarkFile(wildcards), "pawl")
@@ -58,6 +106,10 @@ func BenchmarkRobotsHostile(b *testing.B) {
 		{"plain/short path", "/*a*a*a*a*a%db", 10_000, 80},
 		{"plain/long path", "/*a*a*a*a*a%db", 10_000, 2000},
 		{"plain/long pieces", "/*aaaaaaaaaaaaaaaaaaaaa%db", 10_000, 2000},
+		{"plain/most rules", "*a%d", 29_000, 4096},
+		{"plain/most rules, short path", "*a%d", 29_000, 80},
+		{"plain/most pieces", "*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a%db", 6000, 4096},
+		{"plain/longest pieces", "*aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa%db", 4300, 4096},
 	} {
 		file := []byte("User-agent: *\n")
 		for i := range c.rules {

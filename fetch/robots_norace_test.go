@@ -2,4 +2,4 @@
 
 package fetch
 
-const defaultRobotsFiles = 6000
+const defaultRobotsFiles = 4000

@@ -3,4 +3,4 @@
 package fetch
 
 // defaultRobotsFiles is less with the race detector, which makes it ten times slower.
-const defaultRobotsFiles = 1000
+const defaultRobotsFiles = 700

@@ -25,8 +25,8 @@ var (
 // it adds to the RFC is what ParseRobots says that it adds.
 
 var (
-	plainPair    = regexp.MustCompile(`(?s)^[\t\v\f ]*([^:]*):(.*)$`)
-	plainWords   = regexp.MustCompile(`(?s)^[\t\v\f ]*([^ \t:]+)[ \t]+([^ \t:]+)[\t\v\f ]*$`)
+	plainPair    = regexp.MustCompile(`(?s)^([^:]*):(.*)$`)
+	plainWords   = regexp.MustCompile(`^([^ \t:]+)[ \t]+([^ \t:]+)$`)
 	plainAgent   = regexp.MustCompile(`^[A-Za-z_-]+`)
 	plainForAll  = regexp.MustCompile(`^\*([\t\v\f ]|$)`)
 	plainAgents  = regexp.MustCompile(`(?i)^user[- ]?agent`)
@@ -56,6 +56,7 @@ func plainRules(file []byte, token string) []plainRule {
 	for _, line := range strings.FieldsFunc(text, func(c rune) bool { return c == '\r' || c == '\n' }) {
 		line, _, _ = strings.Cut(line, "\x00")
 		line, _, _ = strings.Cut(line, "#")
+		line = strings.Trim(line, "\t\v\f ")
 		m := plainPair.FindStringSubmatch(line)
 		if m == nil {
 			m = plainWords.FindStringSubmatch(line)
@@ -281,8 +282,8 @@ func (r *randomRobots) file() []byte {
 	b.WriteString(r.pick("", "", "", "\xef\xbb\xbf", "\xef\xbb", "\xef", "\xef\xbb\xbf\xef\xbb\xbf", "\ufeff "))
 	b.WriteString(r.pick("", "User-agent: *\n", "User-agent: *\n", "User-agent: pawl\n", "User-agent: *\nUser-agent: pawl\n"))
 	lines := 1 + r.IntN(14)
-	if r.IntN(300) == 0 {
-		lines = 600 + r.IntN(900) // more than the library is asked about
+	if r.IntN(400) == 0 {
+		lines = 2000 + r.IntN(3000) // more than the library is asked about
 	}
 	for range lines {
 		b.WriteString(r.pick("", "", "", "", " ", "\t", "\v", "\ufeff"))
