@@ -5,33 +5,47 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/net/html"
 	"golang.org/x/net/html/charset"
 )
 
-// sniffLength is how much of a page is searched for the name of its encoding.
-const sniffLength = 1024
+const (
+	// sniffLength is how much of a page is searched for the name of its encoding, and for its type.
+	sniffLength = 1024
+	// lateSniffLength is how much is searched when nothing else is known of the encoding.
+	lateSniffLength = 64 << 10
+)
 
 // decode returns the text of a page in UTF-8, which is body itself if it is UTF-8 already, and the name of the encoding
-// that it was in. That is told by a byte order mark, or else the header, or else a meta element in the first 1024 bytes
-// (https://html.spec.whatwg.org/#determining-the-character-encoding). A page that says nothing, or no more than that it is
-// Western, and is valid UTF-8 to its end is taken for UTF-8.
+// that it was in. That is told by the first of
+//
+//   - a byte order mark,
+//   - the charset of the header, if it is one of the Encoding standard: it wins over what the page says, right or wrong,
+//   - zeros beside the first signs, as in UTF-16,
+//   - a meta element in the first 1024 bytes, or else an XML declaration; in XHTML the declaration, or else UTF-8,
+//   - the text, if it is valid UTF-8 to its end; also if the page has said that it is Western, as many do by mistake,
+//   - a meta element after the first 1024 bytes,
+//
+// and is windows-1252 if nothing tells it (https://html.spec.whatwg.org/#determining-the-character-encoding).
 //
 // What is not valid in UTF-8 is left: replacing it is for those who take strings out of the text.
 func decode(body []byte, contentType string) (text []byte, name string, query queryEncoder) {
 	if rest, ok := bytes.CutPrefix(body, []byte("\xEF\xBB\xBF")); ok {
 		return rest, "utf-8", queryEncoder{}
 	}
-	marked := bytes.HasPrefix(body, []byte("\xFE\xFF")) || bytes.HasPrefix(body, []byte("\xFF\xFE"))
 	label := charsetParam(contentType)
-	if !marked && (strings.EqualFold(label, "utf-8") || strings.EqualFold(label, "utf8")) {
+	switch {
+	case bytes.HasPrefix(body, []byte("\xFE\xFF")):
+		label = "utf-16be"
+	case bytes.HasPrefix(body, []byte("\xFF\xFE")):
+		label = "utf-16le"
+	case strings.EqualFold(label, "utf-8") || strings.EqualFold(label, "utf8"):
 		return body, "utf-8", queryEncoder{}
 	}
 	e, name := charset.Lookup(label)
-	if e == nil || marked {
-		e, name, _ = charset.DetermineEncoding(body[:min(len(body), sniffLength)], "")
-		if name == "windows-1252" && utf8.Valid(wholeRunes(body)) {
-			name = "utf-8"
-		}
+	if e == nil {
+		name = sniffCharset(body, isXML(MediaType(contentType)))
+		e, _ = charset.Lookup(name)
 	}
 	switch name {
 	case "utf-8":
@@ -49,6 +63,139 @@ func decode(body []byte, contentType string) (text []byte, name string, query qu
 		return bytes.TrimPrefix(decoded, []byte("\uFEFF")), name, queryEncoder{}
 	}
 	return decoded, name, queryEncoder{e.NewEncoder().Bytes}
+}
+
+// sniffCharset returns the name of the encoding of a page that has neither a byte order mark nor a label.
+func sniffCharset(body []byte, xml bool) string {
+	if len(body) >= 4 && body[0]|body[1] == '<' && body[2]|body[3] != 0 {
+		switch {
+		case body[0] == 0 && body[2] == 0:
+			return "utf-16be"
+		case body[1] == 0 && body[3] == 0:
+			return "utf-16le"
+		}
+	}
+	head := body[:min(len(body), sniffLength)]
+	name := ""
+	if xml {
+		if name = xmlCharset(head); name == "" {
+			name = "utf-8"
+		}
+		return name
+	}
+	if name = metaCharset(head); name == "" {
+		name = xmlCharset(head)
+	}
+	if name != "" && name != "windows-1252" {
+		return name
+	}
+	if utf8.Valid(wholeRunes(body)) {
+		return "utf-8"
+	}
+	if name == "" && !isASCII(head) && utf8.Valid(wholeRunes(head)) {
+		return "utf-8" // with a fault farther down
+	}
+	if name == "" {
+		name = metaCharset(body[:min(len(body), lateSniffLength)])
+	}
+	if name == "" {
+		name = "windows-1252"
+	}
+	return name
+}
+
+// metaCharset returns the name of the encoding that the first meta element in head with a known one states, empty if there is
+// none (https://html.spec.whatwg.org/#prescan-a-byte-stream-to-determine-its-encoding).
+func metaCharset(head []byte) string {
+	if indexFold(head, "charset") < 0 {
+		return ""
+	}
+	z := html.NewTokenizer(bytes.NewReader(head))
+	z.SetMaxBuf(len(head))
+	var a attrs
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			return ""
+		case html.StartTagToken, html.SelfClosingTagToken:
+			raw := z.Raw()
+			if tagOf(tagName(raw, len("<"))) != tagMeta {
+				continue
+			}
+			a.read(z, raw)
+			label := string(a.get(attrCharset))
+			if !a.has(attrCharset) && equalFold(a.get(attrHTTPEquiv), "content-type") {
+				label = contentCharset(a.get(attrContent))
+			}
+			if name := statedCharset(label); name != "" {
+				return name
+			}
+		}
+	}
+}
+
+// contentCharset returns the label in the content of a meta element
+// (https://html.spec.whatwg.org/#algorithm-for-extracting-a-character-encoding-from-a-meta-element).
+func contentCharset(content []byte) string {
+	for {
+		i := indexFold(content, "charset")
+		if i < 0 {
+			return ""
+		}
+		content = bytes.TrimLeft(content[i+len("charset"):], " \t\n\f\r")
+		value, ok := bytes.CutPrefix(content, []byte("="))
+		if !ok {
+			continue
+		}
+		value = bytes.TrimLeft(value, " \t\n\f\r")
+		if len(value) > 0 && (value[0] == '"' || value[0] == '\'') {
+			value, _, _ = bytes.Cut(value[1:], value[:1])
+		} else if i := bytes.IndexAny(value, "; \t\n\f\r"); i >= 0 {
+			value = value[:i]
+		}
+		return string(value)
+	}
+}
+
+// indexFold returns where the lower-case ASCII word stands in b, in any case, or -1.
+func indexFold(b []byte, word string) int {
+	for i := range len(b) - len(word) + 1 {
+		if b[i]|0x20 == word[0] && equalFold(b[i:i+len(word)], word) {
+			return i
+		}
+	}
+	return -1
+}
+
+// xmlCharset returns the name of the encoding in the XML declaration that a page starts with, empty if there is none
+// (https://html.spec.whatwg.org/#concept-get-xml-encoding-when-sniffing).
+func xmlCharset(head []byte) string {
+	declaration, ok := bytes.CutPrefix(head, []byte("<?xml"))
+	if !ok {
+		return ""
+	}
+	declaration, _, _ = bytes.Cut(declaration, []byte(">"))
+	_, value, _ := bytes.Cut(declaration, []byte("encoding"))
+	value = bytes.TrimLeft(value, " \t\n\r")
+	value, ok = bytes.CutPrefix(value, []byte("="))
+	value = bytes.TrimLeft(value, " \t\n\r")
+	if !ok || len(value) == 0 || value[0] != '"' && value[0] != '\'' {
+		return ""
+	}
+	label, _, _ := bytes.Cut(value[1:], value[:1])
+	return statedCharset(string(label))
+}
+
+// statedCharset returns the name of the encoding that a page means which bears the label, empty if it is not known.
+func statedCharset(label string) string {
+	_, name := charset.Lookup(label)
+	switch name {
+	case "utf-16be", "utf-16le":
+		return "utf-8" // or the label could not have been read
+	case "x-user-defined":
+		return "windows-1252"
+	}
+	return name
 }
 
 // wholeRunes returns b without a character that is cut off at its end, as that of a body over the limit may be.

@@ -38,6 +38,10 @@ func (p *Parser) readText(cut int) {
 		return
 	}
 	text := p.z.Raw()
+	if bytes.HasPrefix(text, []byte("<![CDATA[")) {
+		p.addText(p.z.Text())
+		return
+	}
 	if bytes.IndexByte(text, '&') >= 0 {
 		text = p.z.Text()
 	}
@@ -84,7 +88,19 @@ func (p *Parser) endTag(t tag) {
 	}
 }
 
+// startTag takes in a start tag. If it closes itself it is an end tag too, but only in XML and in drawings.
 func (p *Parser) startTag(t tag, raw []byte, selfClosing bool) {
+	closes := selfClosing && (p.xml || p.state.svg > 0)
+	p.openTag(t, raw, selfClosing)
+	if closes && t.startsRaw() {
+		p.z.NextIsNotRawText()
+	}
+	if closes && t != tagSVG {
+		p.endTag(t)
+	}
+}
+
+func (p *Parser) openTag(t tag, raw []byte, selfClosing bool) {
 	p.state.raw = tagOther
 	p.state.stale = p.state.stale || hasManyAttrs(raw)
 	switch {
@@ -94,6 +110,12 @@ func (p *Parser) startTag(t tag, raw []byte, selfClosing bool) {
 		p.z.NextIsNotRawText()
 	case t.startsRaw():
 		p.state.raw = t
+	case t == tagTemplate && p.state.template == 0:
+		// That of a shadow tree is shown, so what it holds counts as if the template were not there.
+		p.attrs.read(p.z, raw)
+		if mode := p.attrs.get(attrShadowRoot); !equalFold(mode, "open") && !equalFold(mode, "closed") {
+			p.state.template = 1
+		}
 	case t == tagTemplate:
 		p.state.template++
 	}
@@ -156,16 +178,14 @@ func (p *Parser) element(t tag) {
 	case tagIframe:
 		p.addSrc(KindIframe, attrSrc)
 	case tagImage:
+		if p.state.svg == 0 { // an old spelling of img
+			p.img()
+			return
+		}
 		p.addSrc(KindImg, attrHref)
 		p.addSrc(KindImg, attrXlinkHref)
 	case tagImg:
-		alt := a.get(attrAlt)
-		if p.state.inA {
-			p.anchor.add(alt)
-			p.anchor.space()
-		}
-		p.setAnchor(p.addSrc(KindImg, attrSrc), alt)
-		p.addSrcset()
+		p.img()
 	case tagInput:
 		if equalFold(a.get(attrType), "image") {
 			p.setAnchor(p.addSrc(KindImg, attrSrc), a.get(attrAlt))
@@ -185,6 +205,16 @@ func (p *Parser) element(t tag) {
 		p.addSrc(KindMedia, attrSrc)
 		p.addSrc(KindImg, attrPoster)
 	}
+}
+
+func (p *Parser) img() {
+	alt := p.attrs.get(attrAlt)
+	if p.state.inA {
+		p.anchor.add(alt)
+		p.anchor.space()
+	}
+	p.setAnchor(p.addSrc(KindImg, attrSrc), alt)
+	p.addSrcset()
 }
 
 // addHref adds a link that a reader can take. An empty one leads to the page itself.

@@ -7,28 +7,28 @@ type Kind uint8
 
 // The kinds of links. The zero Kind is no kind.
 const (
-	KindSeed       Kind = 1  // given by the user
-	KindRedirect   Kind = 2  // Location of a redirect
-	KindSitemap    Kind = 3  // entry of a sitemap
-	KindA          Kind = 4  // <a href>
-	KindArea       Kind = 5  // <area href>
-	KindFrame      Kind = 6  // <frame src>
-	KindIframe     Kind = 7  // <iframe src>
-	KindRefresh    Kind = 8  // <meta http-equiv=refresh>
-	KindCanonical  Kind = 9  // rel=canonical, of <link> or of a Link header, as all that go by rel
-	KindNext       Kind = 10 // rel=next
-	KindPrev       Kind = 11 // rel=prev or previous
-	KindAlternate  Kind = 12 // rel=alternate: languages, feeds, print
-	KindLink       Kind = 13 // <link> with any other rel
-	KindHeader     Kind = 14 // Link header with any other rel
-	KindForm       Kind = 15 // <form method=get action>
-	KindImg        Kind = 16 // <img>, srcset, <input type=image>, poster, background, SVG <image>
-	KindMedia      Kind = 17 // <video>, <audio>, <source src>, <track>, <embed>, <object>
-	KindScript     Kind = 18 // <script src>
-	KindStylesheet Kind = 19 // rel=stylesheet
-	KindIcon       Kind = 20 // rel=icon and its relatives
-	KindPreload    Kind = 21 // rel=preload, modulepreload, prefetch, manifest
-	// 22 is rel=amphtml.
+	KindSeed        Kind = 1  // given by the user
+	KindRedirect    Kind = 2  // Location of a redirect
+	KindSitemap     Kind = 3  // entry of a sitemap
+	KindA           Kind = 4  // <a href>
+	KindArea        Kind = 5  // <area href>
+	KindFrame       Kind = 6  // <frame src>
+	KindIframe      Kind = 7  // <iframe src>
+	KindRefresh     Kind = 8  // <meta http-equiv=refresh>
+	KindCanonical   Kind = 9  // rel=canonical, of <link> or of a Link header, as all that go by rel
+	KindNext        Kind = 10 // rel=next
+	KindPrev        Kind = 11 // rel=prev or previous
+	KindAlternate   Kind = 12 // rel=alternate: languages, feeds, print
+	KindLink        Kind = 13 // <link> with any other rel
+	KindHeader      Kind = 14 // Link header with any other rel
+	KindForm        Kind = 15 // <form method=get action>
+	KindImg         Kind = 16 // <img>, srcset, <input type=image>, poster, background, SVG <image>
+	KindMedia       Kind = 17 // <video>, <audio>, <source src>, <track>, <embed>, <object>
+	KindScript      Kind = 18 // <script src>
+	KindStylesheet  Kind = 19 // rel=stylesheet
+	KindIcon        Kind = 20 // rel=icon and its relatives
+	KindPreload     Kind = 21 // rel=preload, modulepreload, prefetch, manifest
+	KindAMP         Kind = 22 // rel=amphtml: the same page once more, for phones; not navigation
 	KindSitemapFile Kind = 23 // a sitemap, named by robots.txt, a sitemap index or the user
 )
 
@@ -79,6 +79,8 @@ func (k Kind) String() string {
 		return "icon"
 	case KindPreload:
 		return "preload"
+	case KindAMP:
+		return "amphtml"
 	}
 	return "unknown"
 }

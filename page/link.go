@@ -250,6 +250,7 @@ const (
 	relIcon
 	relPreload
 	relHint
+	relAMP
 )
 
 func relOf(rel []byte) relSet {
@@ -261,7 +262,7 @@ func relOf(rel []byte) relSet {
 		}
 		var buf [maxName]byte
 		switch string(lowerName(&buf, word)) {
-		case "nofollow":
+		case "nofollow", "ugc", "sponsored": // https://developers.google.com/search/docs/crawling-indexing/qualify-outbound-links
 			is |= relNoFollow
 		case "canonical":
 			is |= relCanonical
@@ -271,6 +272,8 @@ func relOf(rel []byte) relSet {
 			is |= relPrev
 		case "alternate":
 			is |= relAlternate
+		case "amphtml":
+			is |= relAMP
 		case "stylesheet":
 			is |= relStylesheet
 		case "icon", "apple-touch-icon", "mask-icon", "fluid-icon":
@@ -302,6 +305,7 @@ func (is relSet) kind(other Kind) (Kind, bool) {
 		{relStylesheet, KindStylesheet},
 		{relIcon, KindIcon},
 		{relAlternate, KindAlternate},
+		{relAMP, KindAMP},
 		{relPreload, KindPreload},
 	} {
 		if is&r.rel != 0 {

@@ -101,7 +101,7 @@ type Chunk struct {
 type Link struct {
 	URL      weburl.URL
 	Kind     Kind
-	NoFollow bool   // rel=nofollow, at all occurrences of a kind that is navigation
+	NoFollow bool   // rel=nofollow, ugc or sponsored, at all occurrences of a kind that is navigation
 	Rel      string // in lower case
 	Anchor   string // text of an a element, with the alt texts of its images; alt text of an img or area
 }
@@ -141,6 +141,7 @@ type Parser struct {
 	words      wordReader
 	state      state
 	baseSet    bool
+	xml        bool // by its Content-Type
 }
 
 // state is where in the document the Parser stands, as far as that matters.
@@ -192,6 +193,7 @@ func (p *Parser) start(in Input, base *weburl.Base) {
 	p.links.baseLen = len(in.URL)
 	p.base, p.baseSet = base, false
 	p.words.reset()
+	p.xml = isXML(MediaType(in.ContentType))
 	p.state = state{}
 }
 
@@ -223,6 +225,7 @@ func (p *Parser) readBody() {
 	for {
 		p.readPlain()
 		p.feed.token(p.state.raw != tagOther)
+		p.z.AllowCDATA(p.xml || p.state.svg > 0)
 		token := p.z.Next()
 		raw := p.z.Raw()
 		p.end += len(raw)

@@ -167,6 +167,7 @@ const (
 	attrAction attr = iota
 	attrAlt
 	attrBackground
+	attrCharset
 	attrContent
 	attrData
 	attrHref
@@ -176,6 +177,7 @@ const (
 	attrName
 	attrPoster
 	attrRel
+	attrShadowRoot
 	attrSrc
 	attrSrcset
 	attrType
@@ -193,6 +195,8 @@ func attrOf(name []byte) attr {
 		return attrAlt
 	case "background":
 		return attrBackground
+	case "charset":
+		return attrCharset
 	case "content":
 		return attrContent
 	case "data":
@@ -211,6 +215,8 @@ func attrOf(name []byte) attr {
 		return attrPoster
 	case "rel":
 		return attrRel
+	case "shadowrootmode":
+		return attrShadowRoot
 	case "src":
 		return attrSrc
 	case "srcset":
