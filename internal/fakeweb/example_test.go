@@ -3,6 +3,7 @@ package fakeweb_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 
 	"pawl/internal/fakeweb"
 )
@@ -34,4 +35,28 @@ func Example() {
 	// 200 OK text/html; charset=utf-8
 	// map[blocked:8 failed:2 fetched:95 redirected:6 skipped:111]
 	// 1
+}
+
+func ExampleSites() {
+	sites, err := fakeweb.NewSites(fakeweb.DefaultSites())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	site := sites.Site("calendar")
+	client := http.Client{Transport: sites}
+	resp, err := client.Get(site.Seed() + "events/2031/07")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+	verdict, _ := site.Judge(resp.Request.URL.String())
+	fmt.Println(resp.Status, verdict)
+
+	fetched := []string{site.Seed(), site.Seed() + "about", site.Seed() + "events/2031/07"}
+	fmt.Printf("%+v\n", site.Score(slices.Values(fetched)))
+	// Output:
+	// 200 OK waste
+	// {Content:1 Lost:227 Passage:1 Waste:1 Again:0 Missing:0}
 }

@@ -27,6 +27,13 @@
 // answers from 400 on.
 //
 // Faults that end in no page fall on leaves only, so they never cut the tree.
+//
+// # Other sites
+//
+// [Sites] are traps and large honest sites, for crawlers that must tell the one
+// from the other. [Sitemaps] is a site whose pages only sitemaps name, [Cookies]
+// one that opens to those who keep cookies. They too are computed, not stored,
+// work in memory and on sockets, and know their own truth.
 package fakeweb
 
 import (

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -24,8 +23,6 @@ func mustSites(t testing.TB, o SitesOptions) *Sites {
 	return s
 }
 
-var hrefs = regexp.MustCompile(`<(?:a|link [^>]*) ?href="([^"]*)"|<img src="([^"]*)"`)
-
 // linksOf returns the addresses that a page links, resolved, without order or
 // repetition taken away.
 func linksOf(t testing.TB, at, body string) []string {
@@ -35,16 +32,25 @@ func linksOf(t testing.TB, at, body string) []string {
 		t.Fatal(err)
 	}
 	var all []string
-	for _, m := range hrefs.FindAllStringSubmatch(body, -1) {
-		if m[2] == "" && strings.HasPrefix(m[1], "/") {
-			all = append(all, base.Scheme+"://"+base.Host+html.UnescapeString(m[1]))
-			continue
+	// By hand, as regular expressions are slow under the race detector.
+	for _, mark := range []string{` href="`, ` src="`} {
+		for rest := body; ; {
+			var ref string
+			var ok bool
+			if _, rest, ok = strings.Cut(rest, mark); !ok {
+				break
+			}
+			ref, rest, _ = strings.Cut(rest, `"`)
+			if strings.HasPrefix(ref, "/") {
+				all = append(all, base.Scheme+"://"+base.Host+html.UnescapeString(ref))
+				continue
+			}
+			to, err := base.Parse(html.UnescapeString(ref))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, to.String())
 		}
-		to, err := base.Parse(html.UnescapeString(m[1] + m[2]))
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, to.String())
 	}
 	return all
 }
@@ -153,30 +159,33 @@ func TestTrapsAreDeep(t *testing.T) {
 	}
 }
 
-// likeness is the share of the words of both pages, in runs of four, that the
-// two have in common.
-func likeness(a, b string) float64 {
-	runs := func(s string) map[string]bool {
-		_, s, _ = strings.Cut(s, "<main>")
-		s, _, _ = strings.Cut(s, "</main>")
-		words := strings.Fields(tags.ReplaceAllString(s, " "))
-		all := map[string]bool{}
-		for i := 0; i+4 <= len(words); i++ {
-			all[strings.Join(words[i:i+4], " ")] = true
-		}
-		return all
+// runs are the words of the main part of a page in runs of four, without tags.
+func runs(body string) map[string]bool {
+	_, body, _ = strings.Cut(body, "<main>")
+	body, _, _ = strings.Cut(body, "</main>")
+	var text strings.Builder
+	for part := range strings.SplitSeq(body, "<") {
+		_, after, _ := strings.Cut(part, ">")
+		text.WriteString(after + " ")
 	}
-	x, y := runs(a), runs(b)
+	words := strings.Fields(text.String())
+	all := map[string]bool{}
+	for i := 0; i+4 <= len(words); i++ {
+		all[strings.Join(words[i:i+4], " ")] = true
+	}
+	return all
+}
+
+// likeness is the share of what two pages say that they have in common.
+func likeness(a, b map[string]bool) float64 {
 	common := 0
-	for run := range x {
-		if y[run] {
+	for run := range a {
+		if b[run] {
 			common++
 		}
 	}
-	return float64(common) / float64(max(1, len(x)+len(y)-common))
+	return float64(common) / float64(max(1, len(a)+len(b)-common))
 }
-
-var tags = regexp.MustCompile(`<[^>]*>`)
 
 func TestContentDiffersAndTrapsRepeat(t *testing.T) {
 	sites := mustSites(t, smallSites())
@@ -186,15 +195,15 @@ func TestContentDiffersAndTrapsRepeat(t *testing.T) {
 			continue
 		}
 		t.Run(s.Name(), func(t *testing.T) {
-			var pages []string
+			var pages []map[string]bool
 			for key := range s.Content() {
-				if pages = append(pages, mustGet(t, sites, "http://"+s.Host()+key).body); len(pages) == 40 {
+				if pages = append(pages, runs(mustGet(t, sites, "http://"+s.Host()+key).body)); len(pages) == 30 {
 					break
 				}
 			}
 			for i, a := range pages {
 				for k, b := range pages[:i] {
-					if l := likeness(a, b); l > 0.25 {
+					if l := likeness(a, b); l > 0.2 {
 						t.Errorf("pages %d and %d have %.2f in common", i, k, l)
 					}
 				}
@@ -207,7 +216,7 @@ func TestContentDiffersAndTrapsRepeat(t *testing.T) {
 		{"http://pagination.test/blog?page=900", "http://pagination.test/blog?page=77"},
 		{"http://replies.test/forum/thread-7", "http://replies.test/forum/thread-7?replytocom=141"},
 	} {
-		if l := likeness(mustGet(t, sites, test.a).body, mustGet(t, sites, test.b).body); l < 0.5 {
+		if l := likeness(runs(mustGet(t, sites, test.a).body), runs(mustGet(t, sites, test.b).body)); l < 0.5 {
 			t.Errorf("%s and %s have only %.2f in common", test.a, test.b, l)
 		}
 	}
@@ -265,6 +274,9 @@ func TestJudge(t *testing.T) {
 		{"replies", "/forum/thread-61", Missing, ""},
 		{"replies", "/forum/thread-7?replytocom=141", Waste, ""},
 		{"replies", "/forum/thread-7?replytocom=141&from=142", Waste, ""},
+		{"replies", "/forum/thread-7?from=142&replytocom=141", Waste, ""},
+		{"replies", "/forum/thread-7?from=142", Missing, ""},
+		{"replies", "/forum/thread-7?replytocom=141&replytocom=142", Missing, ""},
 		{"replies", "/forum/thread-7?replytocom=160", Missing, ""},
 		{"pagination", "/blog?page=20", Passage, ""},
 		{"pagination", "/blog?page=21", Waste, ""},
@@ -474,7 +486,7 @@ func BenchmarkSites(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				resp, err := sites.RoundTrip(r)
-				if err != nil || resp.StatusCode/100 != 2 && test.site != "forum" {
+				if err != nil || resp.StatusCode != http.StatusOK {
 					b.Fatal(err, resp.StatusCode)
 				}
 				n, err := io.Copy(io.Discard, resp.Body)

@@ -638,30 +638,29 @@ func replySite(t *Sites) *Site {
 	return s
 }
 
-// replyTo reads the query of a reply address: the post that is replied to, and
-// perhaps the one whose address linked this one. It is -1 for no query.
+// replyTo reads the query of a reply address, in any order of parameters: the
+// post that is replied to, and perhaps the one whose address linked this one. It
+// is -1 for no query.
 func replyTo(query string, first, posts int) (post int, ok bool) {
 	if query == "" {
 		return -1, true
 	}
-	to, from, hasFrom := strings.Cut(query, "&")
-	for _, part := range [...]struct {
-		text, name string
-		there      bool
-	}{{to, "replytocom=", true}, {from, "from=", hasFrom}} {
-		if !part.there {
-			continue
-		}
-		digits, named := strings.CutPrefix(part.text, part.name)
-		n, isNumber := number(digits)
-		if !named || !isNumber || n < first || n >= first+posts {
+	post, from := -1, -1
+	for part := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		n, ok := number(value)
+		switch {
+		case !ok || n < first || n >= first+posts:
+			return 0, false
+		case name == "replytocom" && post < 0:
+			post = n
+		case name == "from" && from < 0:
+			from = n
+		default:
 			return 0, false
 		}
-		if part.text == to {
-			post = n
-		}
 	}
-	return post, true
+	return post, post >= 0
 }
 
 // paginationSite is a blog whose lists go on after the last post.

@@ -2,6 +2,7 @@
 // trying pawl by hand.
 //
 //	go run ./internal/fakeweb/serve -pages 300 -hosts 2
+//	go run ./internal/fakeweb/serve -site calendar
 //
 // It prints the addresses of the roots, one a line, and serves until it is
 // killed or, when its standard input is a pipe, until that is closed.
@@ -11,10 +12,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"pawl/internal/fakeweb"
 )
@@ -34,6 +38,7 @@ func serve(args []string, stdin *os.File, stdout io.Writer) error {
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "another seed makes another web")
 	latency := flags.Duration("latency", 0, "how long each answer takes")
 	faults := flags.Bool("faults", false, "have pages fail in every way there is")
+	site := flags.String("site", "", "serve this one site instead: a trap or a large honest one, as fakeweb.Sites names them, or sitemaps or cookies; of the other flags, -pages, -seed and -latency still count where they mean something")
 	file := flags.String("addr-file", "", "write the addresses to this file too, when all of them are served")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -48,11 +53,17 @@ func serve(args []string, stdin *os.File, stdout io.Writer) error {
 		o.Faults = fakeweb.AllFaults()
 	}
 	o.Tally = false
-	web, err := fakeweb.New(o)
-	if err != nil {
-		return err
+	var roots []string
+	var stop func()
+	var err error
+	if *site == "" {
+		var web *fakeweb.Web
+		if web, err = fakeweb.New(o); err == nil {
+			roots, stop, err = web.Start(o.Hosts)
+		}
+	} else {
+		roots, stop, err = startSite(*site, o)
 	}
-	roots, stop, err := web.Start(o.Hosts)
 	if err != nil {
 		return err
 	}
@@ -85,4 +96,50 @@ func serve(args []string, stdin *os.File, stdout io.Writer) error {
 	case <-signals:
 	}
 	return nil
+}
+
+// startSite serves the site of the given name on a loopback port, with what o
+// says that a site can have.
+func startSite(name string, o fakeweb.Options) (roots []string, stop func(), err error) {
+	var handler http.Handler
+	switch name {
+	case "sitemaps":
+		handler, err = fakeweb.NewSitemaps(fakeweb.SitemapsOptions{Seed: o.Seed, Pages: o.Pages})
+	case "cookies":
+		cookies := fakeweb.DefaultCookies()
+		cookies.Seed, cookies.Pages, cookies.Tally = o.Seed, o.Pages, false
+		handler, err = fakeweb.NewCookies(cookies)
+	default:
+		options := fakeweb.DefaultSites()
+		options.Seed, options.Large, options.Latency, options.Tally = o.Seed, o.Pages, o.Latency, false
+		var sites *fakeweb.Sites
+		if sites, err = fakeweb.NewSites(options); err != nil {
+			return nil, nil, err
+		}
+		site := sites.Site(name)
+		if site == nil {
+			return nil, nil, fmt.Errorf("there is no site %q", name)
+		}
+		handler = site
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	done := make(chan struct{})
+	go func() {
+		// Serve ends with the error that says it was closed.
+		_ = server.Serve(listener)
+		close(done)
+	}()
+	stop = func() {
+		_ = listener.Close()
+		_ = server.Close()
+		<-done
+	}
+	return []string{"http://" + listener.Addr().String() + "/"}, stop, nil
 }
