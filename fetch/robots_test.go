@@ -253,6 +253,54 @@ func TestRobotsGroupsOfSeveralCrawlers(t *testing.T) {
 	}
 }
 
+// What other parsers are tested with, and what stands on real sites.
+func TestRobotsOfOthers(t *testing.T) {
+	// The example of the draft of 1996, in the line ends of crawler-commons.
+	const draft = "# /robots.txt for http://www.fict.org/\r\n# comments to webmaster@fict.org\r\nUser-agent: unhipbot\nDisallow: /\r\r\n" +
+		"User-agent: webcrawler\nUser-agent: excite\rDisallow: \u0085\rUser-agent: *\r\nDisallow: /org/plans.html\nAllow: /org/\r" +
+		"Allow: /serv\r\nAllow: /~mak\nDisallow: /\r\n"
+	const heritrix = "User-agent: *\nDisallow: /cgi-bin/\nDisallow: /details/software\n\nUser-agent: denybot\nDisallow: /\n\nUser-agent: allowbot\nDisallow: \n\n" +
+		"User-agent: delaybot\nDisallow: /\nCrawl-Delay: 20\nAllow: /images/\n"
+	const html = "<HTML><TITLE>/robots.txt</TITLE>\nUser-agent: anybot<BR>\nDisallow: /a<BR>\nUser-agent: *<BR>\nDisallow: /b<BR>\n</HTML>\n"
+	const govUK = "User-agent: *\nDisallow: /*/print$\n# none\nDisallow: /info/*\nSitemap: https://www.gov.uk/sitemap.xml\n# often\nUser-agent: AhrefsBot\n" +
+		"Crawl-delay: 10\n# https://example.com/\nUser-agent: deepcrawl\nDisallow: /\n#\nUser-agent: MS Search 6.0 Robot\nDisallow: /\n"
+	const cisco = "Crawl-delay: 1\n\nSitemap: https://a.example/sitemap.xml\n\nUser-agent: *\nDisallow: /*%\nDisallow: /*.aspx*\nDisallow: /*?author\n"
+	const yandex = "User-Agent: Yandex\nAllow: /$\nAllow: /index.php$\nDisallow: /index.php?*\nDisallow: /*\nhost: a.example\n"
+	for _, c := range []struct{ name, file, agent, allowed, forbidden string }{
+		{"draft", draft, "UnhipBot/0.1", "/robots.txt", "/ /index.html /server.html /org/about.html /%7Emak/mak.html"},
+		{"draft", draft, "WebCrawler/3.0", "/ /index.html /org/plans.html", ""},
+		{"draft", draft, "Excite/1.0", "/ /org/plans.html /%7Ejim/jim.html", ""},
+		{"draft", draft, "Unknown/1.0", "/robots.txt /server.html /services/fast.html /org/about.html /%7Emak/mak.html", "/ /index.html /orgo.gif /org/plans.html /%7Ejim/jim.html"},
+		{"Heritrix", heritrix, "allowbot", "/ /path /cgi-bin/", ""},
+		{"Heritrix", heritrix, "denybot", "", "/ /path"},
+		{"Heritrix", heritrix, "anonbot", "/path", "/cgi-bin/foo.pl /details/software"},
+		{"Heritrix", heritrix, "delaybot", "/images/x", "/x"},
+		{"tags are not taken off", html, "anybot", "/b /a", "/a<BR>"},
+		{"tags are not taken off", html, "x", "/ /a /b", ""},
+		{"gov.uk", govUK, "x", "/ /print /a/print/", "/a/print /info/ /info/x"},
+		{"gov.uk, two groups that are one", govUK, "AhrefsBot", "", "/"},
+		{"Crawl-delay before any agent", cisco, "x", "/ /a?b", "/a%zz /a.aspx /a.aspx?b /?author=1"},
+		{"only the root and one page", yandex, "Yandex", "/ /index.php", "/index.php?a /x /index.phpx"},
+		{"the other way round", "*: User-agent\n/: Disallow\n", "x", "/", ""},
+		{"several folders on a line", "User-agent: *\nDisallow: /a/ /b/\n", "x", "/a/ /b/", "/a/%20/b/"},
+		{"another sign for comments", "; robots\n// all\nUser-agent: * ; all\nDisallow: /a\nDisallow: /b ; no\n", "x", "/b", "/a"},
+		{"one line for all", "User-agent: * Disallow: /", "x", "/", ""},
+		{"no space", "User-agent:*\nDisallow:/a\n", "x", "/", "/a"},
+	} {
+		r := ParseRobots([]byte(c.file), c.agent)
+		for path := range strings.FieldsSeq(c.allowed) {
+			if !r.Allowed(path) {
+				t.Errorf("%s: %s is forbidden for %s", c.name, path, c.agent)
+			}
+		}
+		for path := range strings.FieldsSeq(c.forbidden) {
+			if r.Allowed(path) {
+				t.Errorf("%s: %s is allowed for %s", c.name, path, c.agent)
+			}
+		}
+	}
+}
+
 func TestRobotsAgentWithoutToken(t *testing.T) {
 	file := []byte("User-agent: 007\nDisallow: /a\nUser-agent: *\nDisallow: /b\n")
 	if r := ParseRobots(file, ""); !r.Allowed("/a") || r.Allowed("/b") {
@@ -506,6 +554,32 @@ func TestRobotsHostileFiles(t *testing.T) {
 		}
 		if line, text := r.Why(c.path); !strings.HasPrefix(text, c.text) || (line == 0) != (c.text == "") {
 			t.Errorf("%s: line %d, %q", c.name, line, text)
+		}
+	}
+}
+
+// What counts is what a check costs; how long that takes, the benchmarks show.
+func TestRobotsMatchStopsAtItsCost(t *testing.T) {
+	path := "/" + strings.Repeat("a", 1000)
+	for _, c := range []struct {
+		name, pattern string
+		most          int
+		matches       bool
+		cost          int
+	}{
+		{"no wildcard", "/aaa", 0, true, 0},
+		{"other beginning", "/b*a", 0, false, 0},
+		{"only the end", "/*a$", 0, true, 0},
+		{"a place at once", "/*a", 100, true, searchWork},
+		{"no place", "/*b", 100, false, searchWork + 1000},
+		{"no place for a long piece", "/*" + strings.Repeat("a", longPiece) + "b", 100, false, searchWork + 2000},
+		{"many pieces", "/" + strings.Repeat("*a", 900), 100_000, true, 900 * searchWork},
+		{"too many pieces", "/" + strings.Repeat("*a", 900), 100, false, 112},
+		{"nothing left", "/*a", 0, false, searchWork},
+		{"less than nothing left", "/*a", -5, false, searchWork},
+	} {
+		if matches, cost := matchRule(c.pattern, path, c.most); matches != c.matches || cost != c.cost {
+			t.Errorf("%s: %v at %d, want %v at %d", c.name, matches, cost, c.matches, c.cost)
 		}
 	}
 }
