@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"math/rand/v2"
+	"net/url"
 	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -29,12 +31,19 @@ type digest struct {
 	word  wordHash // of the word that is open, if there is one
 	digit bool     // the word holds one
 
+	// Hashes of the words of the page's own address, which do not count for Loose.
+	// A bit of ownBits for the upper six bits of each says that it may be there.
+	own     [maxOwn]uint64
+	owns    int
+	ownBits uint64
+
 	before       [2]uint64 // hashes of the words before, the last one first
 	exact, loose uint64    // of the chunk so far; 0 if it has no words
 }
 
 const (
 	blockSize = 16
+	maxOwn    = 24 // words of an address
 
 	k0 = 0xa0761d6478bd642f // constants of wyhash
 	k1 = 0xe7037ed1a0b428db
@@ -107,9 +116,54 @@ func (d *digest) addWord(w uint64, digit bool) {
 	d.sim.add(w ^ bits.RotateLeft64(d.before[0], 21) ^ bits.RotateLeft64(d.before[1], 42))
 	d.before[0], d.before[1] = w, d.before[0]
 	d.exact = (bits.RotateLeft64(d.exact, 23) ^ w) * k2
-	if !digit {
+	if !digit && !d.isOwn(w) {
 		d.loose = (bits.RotateLeft64(d.loose, 23) ^ w) * k2
 	}
+}
+
+// isOwn reports whether a word is one of the page's own address.
+func (d *digest) isOwn(w uint64) bool {
+	return d.ownBits>>(w>>58)&1 != 0 && slices.Contains(d.own[:d.owns], w)
+}
+
+// setOwn takes in the words of the page's address, from its path on.
+func (d *digest) setOwn(address string) {
+	d.owns, d.ownBits = 0, 0
+	if _, rest, ok := strings.Cut(address, "://"); ok {
+		address = rest
+	}
+	_, address, _ = strings.Cut(address, "/")
+	if decoded, err := url.PathUnescape(address); err == nil {
+		address = decoded
+	}
+	var word wordHash
+	for _, r := range address {
+		switch {
+		case r < utf8.RuneSelf && asciiClass[r] == letter:
+			word.add(byte(r) | 0x20)
+		case r >= utf8.RuneSelf && !isMark(r):
+			var buf [utf8.UTFMax]byte
+			for _, c := range utf8.AppendRune(buf[:0], unicode.ToLower(r)) {
+				word.add(c)
+			}
+		default:
+			d.addOwn(&word)
+		}
+		if d.owns == maxOwn {
+			return
+		}
+	}
+	d.addOwn(&word)
+}
+
+func (d *digest) addOwn(word *wordHash) {
+	if word.size > 0 && d.owns < maxOwn {
+		w := word.sum()
+		d.own[d.owns] = w
+		d.owns++
+		d.ownBits |= 1 << (w >> 58)
+	}
+	*word = wordHash{}
 }
 
 // wordHash is the hash of a word that is not at its end: all blocks before the last one are in hash.
@@ -175,7 +229,7 @@ func (d *digest) addASCII(text []byte, n int, letters, digits uint64) {
 		}
 		w1, w2 = w, w1
 		exact = (bits.RotateLeft64(exact, 23) ^ w) * k2
-		if digits&(end-start) == 0 {
+		if digits&(end-start) == 0 && !d.isOwn(w) {
 			loose = (bits.RotateLeft64(loose, 23) ^ w) * k2
 		}
 	}

@@ -300,3 +300,37 @@ func TestSimHashTellsNearFromFar(t *testing.T) {
 	}
 	t.Logf("near %.2f, far %.2f", float64(near)/float64(samples), float64(far)/float64(samples))
 }
+
+// What a page was asked for does not make its text new.
+func TestLooseLeavesOutTheWordsOfTheAddress(t *testing.T) {
+	loose := func(url, body string) []uint32 {
+		t.Helper()
+		page, err := New(newSpeller(t), "").Parse(Input{URL: url, ContentType: "text/html; charset=utf-8", Body: []byte(body)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var hashes []uint32
+		for _, c := range page.Chunks {
+			hashes = append(hashes, c.Loose)
+		}
+		return hashes
+	}
+	for _, c := range []struct {
+		name        string
+		url1, text1 string
+		url2, text2 string
+		same        bool
+	}{
+		{"parameters", "/shop?colour=red&size=xl", "All in Red, XL", "/shop?colour=green&size=s", "All in Green, S", true},
+		{"path", "/no/such-page", "Sorry: no such page here", "/or/such-place", "Sorry: or such place here", true},
+		{"encoded", "/caf%C3%A9+m%C3%BCller", "about CAFÉ MÜLLER", "/tee", "about Tee", true},
+		{"other words", "/word/apple", "apple: a fruit", "/word/chair", "chair: a seat", false},
+		{"the host does not count", "/", "welcome to h", "/", "welcome to x", false},
+		{"long words", "/donaudampfschifffahrt", "The Donaudampfschifffahrt is late", "/x", "The X is late", true},
+	} {
+		a, b := loose("http://h/"+c.url1[1:], "<p>"+c.text1), loose("http://h/"+c.url2[1:], "<p>"+c.text2)
+		if slices.Equal(a, b) != c.same {
+			t.Errorf("%s: %x and %x", c.name, a, b)
+		}
+	}
+}
