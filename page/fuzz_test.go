@@ -18,11 +18,15 @@ func FuzzParse(f *testing.F) {
 		"\xff\xfe<\x00a\x00 \x00h\x00r\x00e\x00f\x00=\x00b\x00>\x00",
 		"a<b>c</b>&amp;&lt&#65;&notit;&#x;& &ampx;<p>x<y < z<<i>&NotEqualTilde;</i></P1><H1>&nbsp;x</h1><!-- > --><a title='>'>b</a ><br/>x</",
 		"<script>if (a > b) c</script>x<style>p > q</style>y<noscript>z</noscript><textarea>&lt;</textarea><plaintext>x<a href=y>",
+		`<?xml version="1.0" encoding="koi8-r"?><html><script src="a"/><title/><p><![CDATA[x > <a href="b">]]></p><a href="c"/><svg><style/><image href="d"/></svg>`,
+		`<template shadowrootmode=open>a 1<template>b</template><p>c</p></template><svg><![CDATA[x]]]><a>]]></svg><meta charset=shift_jis><p>One two<p>17 Dec`,
+		"<\x00a\x00 \x00h\x00r\x00e\x00f\x00=\x00b\x00>\x00",
 		"\xef\xbb\xbf<body background=x><form action=y><object data=z><input type=image src=w>",
 	} {
 		f.Add([]byte(body), "text/html", `</a>; rel="next"; x, <b>; rel=preload`, "pawl: none")
 		f.Add([]byte(body), "text/html; charset=windows-1251", "", "")
 		f.Add([]byte(body), "text/html; charset=iso-2022-jp", "", "")
+		f.Add([]byte(body), "application/xhtml+xml", "", "")
 	}
 	sp := newSpeller(f)
 	used := New(sp, "pawl")

@@ -3,6 +3,7 @@ package page
 import (
 	"bytes"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -179,6 +180,99 @@ func TestLinksOfLongBaseAreCut(t *testing.T) {
 		}
 		if !page.LinksCut || total > maxArena+weburl.MaxLength {
 			t.Errorf("%s: cut %v, %d bytes of links", name, page.LinksCut, total)
+		}
+	}
+}
+
+// hugePages are what a server may send to wear a crawler out, each in a size.
+var hugePages = []struct {
+	name string
+	make func(size int) []byte
+}{
+	{"one line", filled("x")},
+	{"one line of words", filled("word and ")},
+	{"one line of Cyrillic", filled("слово и ")},
+	{"nested elements", filled("<div>")},
+	{"tiny tags", filled("<b>")},
+	{"tiny blocks", filled("<p>x")},
+	{"open links", filled("<a href=/b>")},
+	{"links to here", filled("<a href=?>")},
+	{"references", filled("&amp;&#65;&notit;")},
+	{"NUL", filled("\x00")},
+	{"NUL in tags", filled("<a\x00 href\x00=\x00>")},
+	{"refresh to itself", filled("<meta http-equiv=refresh content=0;page>")},
+	{"bases", filled("<base href=data:,x>")},
+	{"drawings", filled("<svg><![CDATA[x]]>")},
+	{"shadow trees", filled("<template shadowrootmode=open>")},
+	{"title", func(n int) []byte { return append([]byte("<title>"), filled("word ")(n)...) }},
+	{"attributes", func(n int) []byte { return append([]byte("<a"), filled(" b=c")(n)...) }},
+	{"srcset", func(n int) []byte { return append([]byte("<img srcset='"), filled("/b 1x, ")(n)...) }},
+	{"srcdoc", func(n int) []byte { return append([]byte("<iframe srcdoc='"), filled("<a href=/b>")(n)...) }},
+	{"distinct chunks", distinct("<p>w%d")},
+	{"distinct links", distinct("<a href=%d>")},
+}
+
+func filled(unit string) func(int) []byte {
+	return func(size int) []byte { return bytes.Repeat([]byte(unit), size/len(unit)) }
+}
+
+func distinct(format string) func(int) []byte {
+	return func(size int) []byte {
+		var b []byte
+		for i := 0; len(b) < size; i++ {
+			b = fmt.Appendf(b, format, i)
+		}
+		return b
+	}
+}
+
+// What a page takes of memory is bounded, however long it is.
+func TestHugePagesTakeLittleMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads 100 MB")
+	}
+	sp := newSpeller(t)
+	for i, test := range hugePages {
+		t.Run(test.name, func(t *testing.T) {
+			size := 2 << 20
+			if i == 0 {
+				size = 64 << 20
+			}
+			p := New(sp, "pawl")
+			in := Input{URL: "http://x.org/", ContentType: "text/html; charset=utf-8", Body: test.make(size)}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			page, err := p.Parse(in)
+			runtime.ReadMemStats(&after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkPage(t, sp, page)
+			if took := after.TotalAlloc - before.TotalAlloc; took > 16<<20 {
+				t.Errorf("%d MB were allocated", took>>20)
+			}
+			if p.feed.given > 8*len(in.Body) {
+				t.Errorf("%d bytes were read of %d", p.feed.given, len(in.Body))
+			}
+		})
+	}
+}
+
+// BenchmarkHugePages shows that what a page costs is linear in its length: the rates of the two sizes are alike.
+func BenchmarkHugePages(b *testing.B) {
+	for _, test := range hugePages {
+		for _, size := range []int{1 << 20, 8 << 20} {
+			b.Run(fmt.Sprintf("%s/%dMB", test.name, size>>20), func(b *testing.B) {
+				p := New(newSpeller(b), "pawl")
+				in := Input{URL: "http://x.org/", ContentType: "text/html; charset=utf-8", Body: test.make(size)}
+				b.SetBytes(int64(size))
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := p.Parse(in); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 		}
 	}
 }

@@ -109,6 +109,37 @@ func TestLinks(t *testing.T) {
 		{"template", `<template><a href=/b><template></template><script>"</template>"</script><img src=/c></template><a href=/d>`, []string{`a /d`}},
 		{"template with noscript", `<template><noscript><a href=/b></noscript></template><a href=/c>`, []string{`a /c`}},
 		{"cut tag", `<a href=/b>B</a><a href=/c`, []string{`a /b "B"`}},
+		{"a by entities without semicolon", `<a href="?a=1&copy=2&copy;3&lt=4&ltx&amp">`, []string{`a /dir/page?a=1&copy=2%C2%A93&lt=4&ltx&`}},
+		{"a by numeric entities", `<a href="&#47;b&#x2F;c&#x0;&#x110000;">`, []string{`a /b/c%EF%BF%BD%EF%BF%BD`}},
+		{"a with the same attribute twice", `<a href=/b HREF=/c rel=x rel=nofollow>`, []string{`a /b`}},
+		{"a with attributes side by side", `<a class="x"href="/b"title='y'rel="nofollow">`, []string{`a /b nofollow`}},
+		{"a with an open quote", `<a href="/b>B</a><a href=/c>"x">D</a>`, []string{`a /b%3EB%3C/a%3E%3Ca%20href=/c%3E "D"`}},
+		{"a in a list that is never closed", `<ul><li><a href=/b>B<li><a href=/c>C<table><tr><td><a href=/d>D`, []string{`a /b "B"`, `a /c "C"`, `a /d "D"`}},
+		{"a in select", `<select><option><a href=/b>B</a></select>`, []string{`a /b "B"`}},
+		{"a in math", `<math><mtext><a href=/b>B</a></mtext></math>`, []string{`a /b "B"`}},
+		{"a in svg by both", `<svg><a href=/b xlink:href=/c></a><a xlink:href=/d /></svg>`, []string{`a /b`, `a /d`}},
+		{"CDATA in svg", `<svg><text><![CDATA[ > <a href=/no> ]]></text></svg><a href=/b>`, []string{`a /b`}},
+		{"CDATA elsewhere is a comment to the first >", `<![CDATA[<a href=/no><a href=/b>]]>`, []string{`a /b "]]>"`}},
+		{"processing instruction", `<?php echo "<a href=/no>" ?><a href=/b>`, []string{`a /b`}},
+		{"comments with odd ends", `<!--><a href=/b><!---><a href=/c><!-- x --!><a href=/d><!--x--><a href=/e><!-- <!-- --><a href=/f>`, []string{`a /b`, `a /c`, `a /d`, `a /e`, `a /f`}},
+		{"plaintext", `<a href=/b></a><plaintext><a href=/no></plaintext><a href=/no>`, []string{`a /b`}},
+		{"xmp and noembed", `<xmp><a href=/no></xmp><noembed><a href=/no></noembed><a href=/b>`, []string{`a /b`}},
+		{"script with a tag in a string", `<script>document.write("<a href=/no></a>")</script><script>/* <!-- <script> </script> */ "<a href=/no>"</script><a href=/b>`, []string{`a /b`}},
+		{"script in svg that closes itself", `<svg><script href=/s /><title/></svg><a href=/b>`, []string{`a /b`}},
+		{"script that closes itself does not", `<script src=/s /><a href=/no></script><a href=/b>`, []string{`script /s`, `a /b`}},
+		{"shadow tree", `<div><template shadowrootmode=open><a href=/b>B</a><template><a href=/no></template></template></div><a href=/c>`, []string{`a /b "B"`, `a /c`}},
+		{"closed shadow tree", `<template ShadowRootMode=CLOSED><template shadowrootmode=open><a href=/b></template></template>`, []string{`a /b`}},
+		{"shadow tree of no mode", `<template shadowrootmode=x><a href=/no></template><template shadowrootmode><a href=/no></template><template shadowroot=open><a href=/no></template>`, nil},
+		{"shadow tree in a template", `<template><template shadowrootmode=open><a href=/no></template><a href=/no></template><a href=/b>`, []string{`a /b`}},
+		{"iframe with srcdoc", `<iframe src=/b srcdoc="<a href=/no>"></iframe>`, []string{`iframe /b`}},
+		{"image is img", `<image src=/b alt=B>`, []string{`img /b "B"`}},
+		{"form without an address", `<form></form><form action=""></form><form method=get></form>`, nil},
+		{"form by a method that is none", `<form action=/b method=put></form>`, []string{`form /b`}},
+		{"form with other addresses", `<form action=/b><button formaction=/no></form>`, []string{`form /b`}},
+		{"amphtml", `<link rel=amphtml href=/b>`, []string{`amphtml /b`}},
+		{"ugc and sponsored", `<a rel=ugc href=/b></a><a rel="SPONSORED noopener" href=/c></a><a rel=ugcs href=/d></a>`, []string{`a /b nofollow`, `a /c nofollow`, `a /d`}},
+		{"refresh in the body and in noscript", `<body><noscript><meta http-equiv=refresh content="0;/b"></noscript>`, []string{`refresh /b`}},
+		{"refresh to the page itself", `<meta http-equiv=refresh content="30"><meta http-equiv=Refresh content="30;url=page">`, []string{`refresh /dir/page`}},
 		{"other hosts", `<a href=//Y.org><a href=https://z.org:443/?>`, []string{`a http://y.org/`, `a https://z.org/?`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -157,6 +188,13 @@ func TestBase(t *testing.T) {
 		{"that does not parse", `<base href=http://[><base href=/y/><a href=b>`, []string{`a /dir/b`}},
 		{"fragments are of the base", `<base href=/z/><a href=#top>`, []string{`a /z/`}},
 		{"counts from where it stands", `<a href=a><base href=/z/><a href=b>`, []string{`a /dir/a`, `a /z/b`}},
+		{"script", `<base href="javascript:alert(1)"><a href=b>`, []string{`a /dir/b`}},
+		{"mail", `<base href=mailto:x@y.org><base href=/y/><a href=b>`, []string{`a /dir/b`}},
+		{"of another scheme for links with their own", `<base href=ftp://y.org/><a href=//z.org/b>`, []string{`a http://z.org/b`}},
+		{"empty is the page", `<base href=""><base href=/y/><a href=b>`, []string{`a /dir/b`}},
+		{"only a query", `<base href="?x"><a href="#top"><a href="?y">`, []string{`a /dir/page?x`, `a /dir/page?y`}},
+		{"that hides in a script", `<script>"<base href=/no/>"</script><!-- <base href=/no/> --><a href=b>`, []string{`a /dir/b`}},
+		{"in the body", `<body><a href=a><base href=//y.org><a href=b>`, []string{`a /dir/a`, `a http://y.org/b`}},
 		{"in template", `<template><base href=/z/></template><a href=b>`, []string{`a /dir/b`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -175,6 +213,74 @@ func TestCounts(t *testing.T) {
 	if page.Ignored != 5 || page.Malformed != 1 || page.Outlinks != 3 || len(page.Links) != 6 {
 		t.Errorf("ignored %d, malformed %d, outlinks %d, links %d, want 5, 1, 3, 6",
 			page.Ignored, page.Malformed, page.Outlinks, len(page.Links))
+	}
+}
+
+// A link is kept, or ignored for its scheme, or malformed, or none.
+func TestLinksAreCounted(t *testing.T) {
+	long := strings.Repeat("x", weburl.MaxLength)
+	for _, test := range []struct {
+		ref                      string
+		kept, ignored, malformed int
+	}{
+		{"/b", 1, 0, 0},
+		{"http:b", 1, 0, 0},
+		{"HTTPS://y.org", 1, 0, 0},
+		{"//y.org", 1, 0, 0},
+		{"b:c/d", 0, 1, 0},
+		{"./b:c", 1, 0, 0},
+		{"#top", 0, 0, 0},
+		{"mailto:a@b.org", 0, 1, 0},
+		{"javascript:void(0)", 0, 1, 0},
+		{"JavaScript:;", 0, 1, 0},
+		{"java&#10;script:x", 0, 1, 0},
+		{"&#1;javascript:x", 0, 1, 0},
+		{"tel:+1", 0, 1, 0},
+		{"sms:1", 0, 1, 0},
+		{"data:text/html,x", 0, 1, 0},
+		{"blob:http://x.org/1", 0, 1, 0},
+		{"ftp://x.org/", 0, 1, 0},
+		{"file:///etc/passwd", 0, 1, 0},
+		{"about:blank", 0, 1, 0},
+		{"view-source:http://x.org/", 0, 1, 0},
+		{"android-app://x/y", 0, 1, 0},
+		{"http://", 0, 0, 1},
+		{"http://[", 0, 0, 1},
+		{"http://x.org:99999/", 0, 0, 1},
+		{"http://a b/", 0, 0, 1},
+		{"//", 0, 0, 1},
+		{"/" + long, 0, 0, 1},
+	} {
+		page := parse(t, `<a href="`+test.ref+`">`)
+		if len(page.Links) != test.kept || page.Ignored != test.ignored || page.Malformed != test.malformed {
+			t.Errorf("%.50q: %d kept, %d ignored, %d malformed, want %d, %d, %d",
+				test.ref, len(page.Links), page.Ignored, page.Malformed, test.kept, test.ignored, test.malformed)
+		}
+	}
+	// Each place that may hold a link counts.
+	for _, tag := range []string{"a href", "area href", "link rel=next href", "img src", "img srcset", "script src", "iframe src", "form action", "video poster", "object data"} {
+		page := parse(t, "<"+tag+"=tel:1></script></iframe><"+tag+"=tel:1></script></iframe><"+tag+"=http://[>")
+		if page.Ignored != 2 || page.Malformed != 1 || len(page.Links) != 0 {
+			t.Errorf("%s: ignored %d, malformed %d, want 2, 1", tag, page.Ignored, page.Malformed)
+		}
+	}
+}
+
+// In XML, any tag may close itself, and CDATA is text.
+func TestXHTML(t *testing.T) {
+	const body = `<?xml version="1.0" encoding="windows-1251"?><!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "x">
+		<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="ru"><head><title>П</title><script src="/s"/><link rel="next" href="/n"/>
+		<style/></head><body><a name="x"/>one<iframe src="/i"/><p><![CDATA[two > <a href="/no">three</a>]]></p><noscript/>
+		<template/><a href="/b">four</a><textarea/></body></html>`
+	for _, contentType := range []string{"application/xhtml+xml", "text/xml", "application/vnd.wap.xhtml+xml; x"} {
+		page := parseInput(t, Input{URL: "http://x.org/", ContentType: contentType, Body: encoded(t, "windows-1251", body)})
+		want := []string{"script /s", "next /n", "iframe /i", `a /b "four"`}
+		if diff := cmp.Diff(want, list(page.Links)); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", contentType, diff)
+		}
+		if page.Title != "П" || page.Charset != "windows-1251" || page.Language != "ru" || page.WordCount != 5 {
+			t.Errorf("%s: title %q, charset %q, language %q, %d words", contentType, page.Title, page.Charset, page.Language, page.WordCount)
+		}
 	}
 }
 
