@@ -154,7 +154,7 @@ func (p *parser) readMark() {
 		switch {
 		case !ok:
 			s.skip(1)
-			if m.field != tagOther {
+			if m.field != tagOther && !m.long {
 				m.value = append(m.value, '<')
 			}
 		case e.end:

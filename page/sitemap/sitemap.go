@@ -23,7 +23,7 @@ package sitemap
 
 import (
 	"errors"
-	"hash/crc32"
+	"hash/maphash"
 	"io"
 
 	"pawl/weburl"
@@ -31,7 +31,8 @@ import (
 
 // Limits on what is read of one file. What is over them is left out, and Report.Cut says so.
 const (
-	// MaxEntries is how many pages or sitemaps a file lists at most, as the protocol has it. Alternates do not count.
+	// MaxEntries is how many pages or sitemaps are read of a file, as the protocol has it. Those that are malformed count,
+	// alternates do not.
 	MaxEntries = 50_000
 	// MaxAlternates is how many alternates are taken from a file.
 	MaxAlternates = 4 * MaxEntries
@@ -78,8 +79,8 @@ type Entry struct {
 	// Sitemap says that the address is that of another sitemap.
 	Sitemap bool
 	// Alternate says that the address is that of the page before it in another language or for other devices
-	// (rel=alternate). Those that were reported among the last few hundred addresses are left out: files that have each
-	// page in all languages repeat them for each.
+	// (rel=alternate). Those that stand among the last few hundred addresses are left out: files that have each page in
+	// all languages repeat them for each.
 	Alternate bool
 }
 
@@ -108,7 +109,7 @@ type Report struct {
 // Everything is reported: Parse has no errors, for what was read before one is as good as the rest. It keeps nothing and may
 // be called concurrently.
 func Parse(in Input, emit func(Entry) bool) Report {
-	p := &parser{emit: emit}
+	p := &parser{emit: emit, seed: maphash.MakeSeed()}
 	var err error
 	if p.base, err = in.Speller.NewBase(in.URL); err != nil {
 		return Report{Broken: "address of the file: " + err.Error()}
@@ -151,16 +152,17 @@ type parser struct {
 	date   dates
 	markup markup
 
-	pages, alternates int
-	work              int
+	pages, alternates int // references that were resolved, whether they make sense or not
+	work              int // bytes of the addresses that were handed out
 
 	// An entry is handed out when its element ends, for what is said about it may stand behind its address.
 	pending bool
 	loc     []byte
 	lastMod string
 	sitemap bool
-	alts    []byte // the alternates of the entry, each followed by a space
-	recent  [256]weburl.URL
+	alts    []byte      // the alternates of the entry, each followed by a space
+	recent  [256]uint64 // hashes of references
+	seed    maphash.Seed
 }
 
 func (p *parser) parse(truncated bool) {
@@ -178,30 +180,50 @@ func (p *parser) add(ref []byte, sitemap bool) {
 	if p.pending {
 		p.flush()
 	}
+	if p.pages >= MaxEntries {
+		p.report.Cut, p.stop = true, true
+		return
+	}
+	p.pages++
+	ref = p.values.clean(ref)
+	p.isRecent(ref)
 	p.loc, p.pending = p.resolve(p.loc[:0], ref)
 	p.sitemap = sitemap
 }
 
 // addAlternate adds an alternate to the entry.
 func (p *parser) addAlternate(ref []byte) {
-	n := len(p.alts)
-	alts, ok := p.resolve(p.alts, ref)
-	switch {
-	case !ok:
-		p.alts = p.alts[:n]
-	case p.pending && string(alts[n:]) == string(p.loc):
-		p.alts = alts[:n]
-	default:
-		p.alts = append(alts, ' ')
-		if len(p.alts) > weburl.MaxLength {
-			p.flush()
-		}
+	ref = p.values.clean(ref)
+	if p.isRecent(ref) {
+		return
 	}
+	if p.alternates >= MaxAlternates {
+		p.report.Cut = true
+		p.report.Ignored++
+		return
+	}
+	p.alternates++
+	if alts, ok := p.resolve(p.alts, ref); ok {
+		p.alts = append(alts, ' ')
+	}
+	if len(p.alts) > weburl.MaxLength {
+		p.flush()
+	}
+}
+
+// isRecent reports whether ref is among the last few hundred references, and makes it one of them.
+func (p *parser) isRecent(ref []byte) bool {
+	hash := maphash.Bytes(p.seed, ref)
+	at := &p.recent[hash%uint64(len(p.recent))]
+	if *at == hash {
+		return true
+	}
+	*at = hash
+	return false
 }
 
 // resolve appends the address that ref leads to, or counts it.
 func (p *parser) resolve(dst, ref []byte) (addr []byte, ok bool) {
-	ref = p.values.clean(ref)
 	if len(ref) == 0 {
 		p.report.Malformed++
 		return dst, false
@@ -220,52 +242,28 @@ func (p *parser) resolve(dst, ref []byte) (addr []byte, ok bool) {
 
 // flush hands out the entry with its alternates, if there is one.
 func (p *parser) flush() {
-	if p.pending && !p.stop {
+	if p.pending {
 		p.handOut(Entry{URL: weburl.URL(p.loc), LastMod: p.lastMod, Sitemap: p.sitemap})
 	}
-	for from, i := 0, 0; i < len(p.alts) && !p.stop; i++ {
+	for from, i := 0, 0; i < len(p.alts); i++ {
 		if p.alts[i] == ' ' { // no address holds one
-			p.handOutAlternate(p.alts[from:i])
+			if addr := p.alts[from:i]; !p.pending || string(addr) != string(p.loc) {
+				p.handOut(Entry{URL: weburl.URL(addr), Alternate: true})
+			}
 			from = i + 1
 		}
 	}
-	p.drop()
-}
-
-// drop forgets the entry.
-func (p *parser) drop() {
 	p.pending, p.lastMod, p.alts = false, "", p.alts[:0]
 }
 
-func (p *parser) handOutAlternate(addr []byte) {
-	if string(addr) == string(p.recent[slot(addr)]) {
-		return
-	}
-	if p.alternates >= MaxAlternates {
-		p.report.Cut = true
-		p.report.Ignored++
-		return
-	}
-	p.handOut(Entry{URL: weburl.URL(addr), Alternate: true})
-}
-
 func (p *parser) handOut(e Entry) {
-	p.work += len(e.URL)
-	if !e.Alternate && p.pages >= MaxEntries || p.work > maxWork {
+	if p.stop {
+		return
+	}
+	if p.work += len(e.URL); p.work > maxWork {
 		p.report.Cut, p.stop = true, true
 		return
 	}
-	if e.Alternate {
-		p.alternates++
-	} else {
-		p.pages++
-	}
-	p.recent[slot([]byte(e.URL))] = e.URL
 	p.report.Entries++
-	if !p.emit(e) {
-		p.stop = true
-	}
+	p.stop = !p.emit(e)
 }
-
-// slot returns where an address stands in recent.
-func slot(addr []byte) uint8 { return uint8(crc32.ChecksumIEEE(addr)) }

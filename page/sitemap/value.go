@@ -144,7 +144,7 @@ func (v *values) clean(ref []byte) []byte {
 // withScheme puts "//" before an address that starts with the host of the file, or with its other name, with or without
 // "www.": what it would mean by the standard, a path below that of the file, nobody means.
 func (p *parser) withScheme(ref []byte) []byte {
-	if len(ref) == 0 || !startsHost(ref[0]) {
+	if len(ref) == 0 || !startsHost(ref[0]) || isWeb(ref) {
 		return ref
 	}
 	rest := ref
