@@ -314,6 +314,33 @@ func wordsSite(t *Sites) *Site {
 	return s
 }
 
+// queriesSite has articles that only a parameter tells apart.
+func queriesSite(t *Sites) *Site {
+	s := newSite(t, "queries", false, withStanding(menu{"/index/1", "Articles"})...)
+	articles := &series{path: "/view.php?id=", first: 1, pages: t.o.Large, title: func(n int) string { return t.lex.name(s.subject(n), 4) }}
+	lists := &shelves{path: "/index/", title: "Index", things: articles.pages, item: articles.appendItem}
+	s.each = articles.each
+	s.open = func(path, query string) view {
+		if path == "/" && query == "" {
+			return s.front(lists.menus()...)
+		}
+		n, ok := articles.find(path + "?" + query)
+		if !ok {
+			return lists.open(path, query)
+		}
+		return view{verdict: Content, title: articles.title(n), main: func(dst []byte) []byte {
+			subject := s.subject(n)
+			dst = t.lex.appendParagraphs(dst, subject, 800+int(subject%2000))
+			dst = append(dst, "<ul>\n"...)
+			for k := 1; k <= min(3, articles.pages-1); k++ {
+				dst = articles.appendItem(dst, (n+k)%articles.pages)
+			}
+			return append(dst, "</ul>\n"...)
+		}}
+	}
+	return s
+}
+
 // gallerySite is a chain of photos.
 func gallerySite(t *Sites) *Site {
 	s := newSite(t, "gallery", false, withStanding(menu{"/photo/1", "Photos"})...)

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 var (
@@ -138,6 +139,9 @@ func TestSitemapsTellTheTruth(t *testing.T) {
 				}
 				if want.Sitemap {
 					sitemaps++
+				}
+				if _, err := time.Parse(time.RFC3339, want.LastMod); want.From == "/sitemaps/blog.atom" && want.LastMod != "" && err != nil {
+					t.Errorf("%s: an Atom feed with the date %s", want.URL, want.LastMod)
 				}
 				if have := got[want.URL]; have != want {
 					t.Errorf("\nwant %+v\nhave %+v", want, have)

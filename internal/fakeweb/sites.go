@@ -60,6 +60,7 @@ func DefaultSites() SitesOptions {
 //   - archive: news under /2019/05/17/slug, by year and month
 //   - forum: threads of one to five pages, /t/123?page=2; at least Large pages
 //   - words: a dictionary, one line of text for each /word/headword
+//   - queries: articles that only a parameter tells apart, /view.php?id=123
 //   - gallery: at most 3,000 photos, /photo/123, with no text but their number
 //     and linked only by the next and the previous one
 type Sites struct {
@@ -82,7 +83,7 @@ func NewSites(o SitesOptions) (*Sites, error) {
 	for _, build := range []func(*Sites) *Site{
 		calendarSite, sessionSite, sessionQuerySite, growingSite, facetSite, sortSite,
 		softSite, softMixedSite, replySite, paginationSite,
-		catalogueSite, partsSite, archiveSite, forumSite, wordsSite, gallerySite,
+		catalogueSite, partsSite, archiveSite, forumSite, wordsSite, queriesSite, gallerySite,
 	} {
 		t.sites = append(t.sites, build(t))
 	}

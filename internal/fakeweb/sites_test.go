@@ -119,12 +119,31 @@ func TestContentIsReachedWithoutTheTrap(t *testing.T) {
 	}
 }
 
+// That a page of content links its neighbours must not be what leads to them.
+func TestListsAloneLeadToContent(t *testing.T) {
+	sites := mustSites(t, smallSites())
+	for _, name := range []string{"calendar", "growing", "facets", "sorts", "soft404", "replies", "pagination", "catalogue", "parts", "archive", "words", "queries"} {
+		s := sites.Site(name)
+		linked := map[string]bool{}
+		walk(t, sites, s.Seed(), 2000, func(address string) bool {
+			v, key := s.Judge(address)
+			linked[key] = true
+			return v == Passage
+		})
+		for key := range s.Content() {
+			if !linked[key] {
+				t.Errorf("%s: no list links %s", name, key)
+			}
+		}
+	}
+}
+
 func TestContentHasCounts(t *testing.T) {
 	sites := mustSites(t, DefaultSites())
 	for name, want := range map[string]int{
 		"calendar": 200 + 24 + 4, "session": 200, "sessionquery": 200, "growing": 204, "facets": 504, "sorts": 504,
 		"soft404": 204, "soft404mixed": 204, "replies": 264, "pagination": 204,
-		"catalogue": 2004, "parts": 2004, "archive": 2004, "forum": 2014, "words": 2004, "gallery": 2004,
+		"catalogue": 2004, "parts": 2004, "archive": 2004, "forum": 2014, "words": 2004, "queries": 2004, "gallery": 2004,
 	} {
 		s := sites.Site(name)
 		keys := slices.Collect(s.Content())
@@ -292,7 +311,11 @@ func TestJudge(t *testing.T) {
 		{"archive", "/2007/", Missing, ""},
 		{"forum", "/t/5?page=5", Content, "/t/5?page=5"},
 		{"forum", "/t/5?page=6", Missing, ""},
+		{"forum", "/t/4?page=5", Missing, ""},
 		{"words", "/word/bababa", Missing, ""},
+		{"queries", "/view.php?id=2000", Content, "/view.php?id=2000"},
+		{"queries", "/view.php?id=2001", Missing, ""},
+		{"queries", "/view.php", Missing, ""},
 		{"gallery", "/photo/2000", Content, "/photo/2000"},
 		{"gallery", "/photo/2001", Missing, ""},
 		{"gallery", "/image/1.png", Passage, ""},
@@ -376,6 +399,25 @@ func TestSiteUnderAnyName(t *testing.T) {
 		t.Errorf("POST: %s", resp.Status)
 	}
 	http.DefaultClient.CloseIdleConnections()
+}
+
+func TestHeadHasNoBody(t *testing.T) {
+	sites := mustSites(t, DefaultSites())
+	r, err := http.NewRequest(http.MethodHead, sites.Site("words").Seed(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := sites.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if b, err := io.ReadAll(resp.Body); err != nil || len(b) > 0 || resp.ContentLength < 1000 {
+		t.Errorf("%d bytes of %d, %v", len(b), resp.ContentLength, err)
+	}
+	if open := mustGet(t, sites, sites.Site("words").Seed()); open.ContentLength != resp.ContentLength {
+		t.Errorf("GET has %d bytes, HEAD says %d", open.ContentLength, resp.ContentLength)
+	}
 }
 
 func TestHostHeaderDecidesTheSite(t *testing.T) {
@@ -476,6 +518,7 @@ func BenchmarkSites(b *testing.B) {
 		{"archive", "/2008/05/?page=2"},
 		{"forum", "/t/123?page=2"},
 		{"words", "/word/" + string(appendHeadword(nil, 77_777))},
+		{"queries", "/view.php?id=4321"},
 		{"gallery", "/photo/1234"},
 	} {
 		b.Run(test.site, func(b *testing.B) {
