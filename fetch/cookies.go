@@ -297,7 +297,7 @@ func (j *Jar) header(to *url.URL, now time.Time) string {
 		j.drop(e)
 		return ""
 	}
-	path := cookiePath(to)
+	path := requestPath(to)
 	var room [maxSiteCookies]*cookie
 	fit, size := room[:0], 0
 	for _, c := range s.cookies {
@@ -672,17 +672,9 @@ func validDomain(s string) bool {
 // cookieHost is the host of an address as cookies have it.
 func cookieHost(u *url.URL) string { return strings.ToLower(u.Hostname()) }
 
-// cookiePath is the path of an address as target was given it.
-func cookiePath(u *url.URL) string {
-	if u.Opaque != "" {
-		return strings.TrimPrefix(u.Opaque, "//"+u.Host)
-	}
-	return u.EscapedPath()
-}
-
 // defaultPath is RFC 6265bis section 5.1.4.
 func defaultPath(u *url.URL) string {
-	path := cookiePath(u)
+	path := requestPath(u)
 	if end := strings.LastIndexByte(path, '/'); end > 0 && path[0] == '/' && end <= maxAttribute {
 		return path[:end]
 	}

@@ -250,9 +250,9 @@ func TestTLSFailures(t *testing.T) {
 		{"expired", &tls.Config{Certificates: certificate(t, now.Add(-2*day), now.Add(-day), "127.0.0.1")}, TLS, "certificate expired on " + now.Add(-day).UTC().Format(time.DateOnly)},
 		{"not valid yet", &tls.Config{Certificates: certificate(t, now.Add(day), now.Add(2*day), "127.0.0.1")}, TLS, "certificate not valid before " + now.Add(day).UTC().Format(time.DateOnly)},
 		{"for another host", &tls.Config{Certificates: certificate(t, now.Add(-day), now.Add(day), "127.0.0.2")}, TLS, "certificate is for another host"},
-		{"of an unknown authority", &tls.Config{Certificates: certificate(t, now.Add(-day), now.Add(day), "127.0.0.1")}, TLS, "certificate signed by unknown authority"},
+		{"self-signed", &tls.Config{Certificates: certificate(t, now.Add(-day), now.Add(day), "127.0.0.1")}, TLS, "certificate is self-signed"},
 		{"without a certificate", &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, errors.New("none") }}, TLS, "internal error"},
-		{"of an old version", &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10, Certificates: certificate(t, now.Add(-day), now.Add(day), "127.0.0.1")}, TLS, "protocol version not supported"},
+		{"of an old version", &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10, Certificates: certificate(t, now.Add(-day), now.Add(day), "127.0.0.1")}, TLS, "server speaks no TLS version from 1.2 on"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			addr := raw(t, func(conn net.Conn) {

@@ -18,6 +18,7 @@
 //   - trace.go      what net/http tells while the exchange runs
 //   - conn.go       connections that tell when they break
 //   - proxy.go      connections that go through a proxy
+//   - certificate.go  trouble with certificates in few words
 //   - cookies.go    what servers want to have said to them again
 //   - class.go      errors into the classes that users see
 //   - robots.go     what robots.txt allows
@@ -93,6 +94,16 @@ type Options struct {
 	// requests that have Auth set. Both empty means none.
 	User, Password string
 
+	// Proxy is the address of a proxy that all requests go through: of the
+	// scheme http, https, socks5 (names are looked up here) or socks5h (the
+	// proxy looks them up), perhaps with USER:PASSWORD@. It may be at any
+	// address itself, and its certificate must be good whatever Insecure
+	// says. The address guard sees what is connected to with socks5 alone;
+	// with the others it refuses addresses and localhost names, but where
+	// other names point is known to the proxy only. Empty means none; the
+	// environment is not looked at.
+	Proxy string
+
 	// HTTP1 never speaks HTTP/2.
 	HTTP1 bool
 	// Insecure accepts any certificate.
@@ -114,8 +125,8 @@ type Options struct {
 	IdleConnTimeout time.Duration
 
 	// Transport takes the place of the network when it is not nil: then
-	// nothing is dialled, and the address guard, PerHost, MaxConns and
-	// everything about TLS have no effect. It must obey the context.
+	// nothing is dialled, and the address guard, Proxy, PerHost, MaxConns
+	// and everything about TLS have no effect. It must obey the context.
 	Transport http.RoundTripper
 }
 
@@ -140,6 +151,7 @@ type Fetcher struct {
 	transport http.RoundTripper
 	plain     http.Header // what every request says; never written to
 	secret    http.Header // the same with what only some hosts may see
+	proxy     *proxy      // nil: none
 	codecs    codecs
 	bodies    sync.Pool // of *[]byte, decoded
 	wires     sync.Pool // of *[]byte, as they came
@@ -178,7 +190,8 @@ type Response struct {
 	Header http.Header
 	// Proto is the protocol of the answer, "HTTP/1.1" or "HTTP/2.0".
 	Proto string
-	// IP is the address that was asked, empty when there was no connection.
+	// IP is the address that was asked, empty when there was no connection or
+	// it goes through a proxy.
 	IP string
 	// Location is the header of that name of a 3xx, as it was sent.
 	Location string
@@ -228,9 +241,18 @@ func newFetcher(o Options, names *net.Resolver) (*Fetcher, error) {
 	}
 	f := &Fetcher{opts: o, transport: o.Transport}
 	f.plain, f.secret = o.headers()
-	if f.transport == nil {
-		f.transport = newTransport(o, names)
+	if f.transport != nil {
+		return f, nil
 	}
+	if o.Proxy == "" {
+		f.transport = newTransport(o, names)
+		return f, nil
+	}
+	var err error
+	if f.proxy, err = newProxy(&o, names); err != nil {
+		return nil, err
+	}
+	f.transport = newTransportOver(o, f.proxy.dial, f.proxy.tunnel)
 	return f, nil
 }
 
@@ -287,7 +309,7 @@ func (h Header) validate() error {
 	}
 	switch textproto.CanonicalMIMEHeaderKey(h.Name) {
 	case "Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive",
-		"Proxy-Connection", "Te", "Trailer", "Upgrade", "Expect":
+		"Proxy-Connection", "Proxy-Authorization", "Te", "Trailer", "Upgrade", "Expect":
 		return fmt.Errorf("header %s cannot be set", h.Name)
 	}
 	return nil
@@ -345,23 +367,34 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 	}
 	ctx = httptrace.WithClientTrace(ctx, &tr.hooks)
 
+	header := f.header(req, to, res.Started)
+	if f.proxy != nil && f.proxy.namesHost(to) {
+		to.Opaque = "//" + to.Host + requestPath(to)
+	}
 	answer, err := f.transport.RoundTrip((&http.Request{
 		Method: http.MethodGet,
 		URL:    to,
 		Host:   to.Host,
-		Header: f.header(req, to, res.Started),
+		Header: header,
 		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}).WithContext(ctx))
 	if err != nil {
 		res.fail(ctx, err)
 		seen := tr.read(buf)
-		res.IP, res.Sent = seen.ip, seen.sent
+		res.IP, res.Sent = f.asked(seen), seen.sent
 		if res.Sent.IsZero() && f.opts.Transport != nil && !res.Class.beforeRequest() {
 			res.Sent = res.Started
 		}
 		return
 	}
 	now := time.Now()
+	if f.proxy != nil && f.proxy.namesHost(to) && answer.StatusCode == http.StatusProxyAuthRequired {
+		// The proxy says so: it would not be its to pass on.
+		answer.Body.Close()
+		res.Class, res.Err = Connect, "proxy: "+statusText(answer.StatusCode)
+		tr.read(buf)
+		return
+	}
 	res.Status, res.Header, res.Proto = answer.StatusCode, answer.Header, answer.Proto
 	res.RetryAfter = retryAfter(answer.Header, now)
 	if f.opts.Jar != nil {
@@ -373,7 +406,7 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 
 	err = f.readBody(answer, f.limit(req), buf, clock, res)
 	seen := tr.read(buf)
-	res.IP = seen.ip
+	res.IP = f.asked(seen)
 	// A server may answer before the request has left in full.
 	res.Sent = later(seen.sent, res.Started)
 	res.TTFB = now.Sub(res.Started)
@@ -394,6 +427,14 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 	// What is left: a redirect whose body broke. It has said where to go.
 }
 
+// asked is the address of the host that was asked, if it is known.
+func (f *Fetcher) asked(seen sighting) string {
+	if f.proxy != nil {
+		return ""
+	}
+	return seen.ip
+}
+
 // header returns what a request says; it must not be written to.
 func (f *Fetcher) header(req *Request, to *url.URL, now time.Time) http.Header {
 	h, shared := f.plain, true
@@ -405,6 +446,9 @@ func (f *Fetcher) header(req *Request, to *url.URL, now time.Time) http.Header {
 			h, shared = maps.Clone(h), false
 		}
 		h[name] = []string{value}
+	}
+	if f.proxy != nil && f.proxy.auth != "" && f.proxy.namesHost(to) {
+		set("Proxy-Authorization", f.proxy.auth)
 	}
 	if req.Referer != "" {
 		set("Referer", req.Referer)

@@ -67,3 +67,11 @@ func plainPath(path string) bool {
 	}
 	return true
 }
+
+// requestPath is the path of an address as target was given it.
+func requestPath(u *url.URL) string {
+	if u.Opaque != "" {
+		return strings.TrimPrefix(u.Opaque, "//"+u.Host)
+	}
+	return u.EscapedPath()
+}

@@ -2,12 +2,20 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http/httptrace"
 	"net/netip"
 	"sync"
 	"time"
 )
+
+// maxSends is how often net/http may send a request. It sends it again when a
+// server of HTTP/2 says that it has not looked at it, as one does that is about
+// to close a connection: at once, then after one second, after two and so on.
+const maxSends = 4
+
+var errRefused = streamError{Cause: errors.New("received from peer")}
 
 // trace holds what net/http tells during an exchange. Its hooks are called by
 // the goroutines of connections, and some of them after the exchange is over.
@@ -57,6 +65,9 @@ func (t *trace) gotConn(info httptrace.GotConnInfo) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.conns++
+	if t.writes >= maxSends {
+		t.end(&brokenError{errRefused})
+	}
 	if tcp, ok := info.Conn.RemoteAddr().(*net.TCPAddr); ok {
 		t.addr = tcp.AddrPort().Addr().Unmap()
 	}

@@ -28,14 +28,22 @@ type handshakeError struct{ err error }
 func (e *handshakeError) Error() string { return e.err.Error() }
 func (e *handshakeError) Unwrap() error { return e.err }
 
-// newTransport returns the one pool of connections of a Fetcher. Connections
-// are kept by scheme, host and port, so what was trusted for one host never
-// serves another.
+// dialFunc makes a connection to a host and port.
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+// newTransport returns a pool of connections with the hosts themselves.
 func newTransport(o Options, names *net.Resolver) *http.Transport {
 	dialer := &net.Dialer{Timeout: shorter(o.ConnectTimeout, o.Timeout), Resolver: names}
 	if !o.AllowPrivate {
 		dialer.ControlContext = guard
 	}
+	return newTransportOver(o, dialer.DialContext, dialer.DialContext)
+}
+
+// newTransportOver returns the one pool of connections of a Fetcher, which are
+// made by plain for HTTP, and by secure for TLS to begin on. They are kept by
+// scheme, host and port, so what was trusted for one host never serves another.
+func newTransportOver(o Options, plain, secure dialFunc) *http.Transport {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(!o.HTTP1)
@@ -53,10 +61,18 @@ func newTransport(o Options, names *net.Resolver) *http.Transport {
 	}
 	return &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return dial(ctx, dialer, network, address)
+			c, err := plain(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &conn{Conn: c}, nil
 		},
 		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return dialTLS(ctx, dialer, config, network, address)
+			c, err := secure(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return handshake(ctx, c, config, address, shorter(o.ConnectTimeout, o.Timeout))
 		},
 		TLSClientConfig:        config.Clone(), // net/http writes to it
 		Protocols:              protocols,
@@ -72,28 +88,31 @@ func newTransport(o Options, names *net.Resolver) *http.Transport {
 	}
 }
 
-func dialTLS(ctx context.Context, dialer *net.Dialer, config *tls.Config, network, address string) (net.Conn, error) {
+// handshake begins TLS on a connection, which it closes if that fails. The
+// result is watched above TLS, whose own messages come and go as they like, and
+// whose polite end the connection below does not tell from any other.
+func handshake(ctx context.Context, c net.Conn, config *tls.Config, address string, timeout time.Duration) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
+		c.Close()
 		return nil, err
 	}
-	conn, err := dial(ctx, dialer, network, address)
-	if err != nil {
-		return nil, err
-	}
-	if dialer.Timeout > 0 {
+	if timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, dialer.Timeout)
+		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
 	config = config.Clone()
 	config.ServerName = host
-	secure := tls.Client(conn, config)
+	secure := tls.Client(c, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		conn.Close()
-		return nil, &handshakeError{err}
+		c.Close()
+		return nil, &handshakeError{certificateReason(err)}
 	}
-	return secure, nil
+	if secure.ConnectionState().NegotiatedProtocol == "h2" {
+		return secure, nil // net/http must see that it is
+	}
+	return &conn{Conn: secure}, nil
 }
 
 // shorter returns the lesser of two time-outs, of which 0 means none.
