@@ -3,4 +3,4 @@
 package fetch
 
 // defaultRobotsFiles is less with the race detector, which makes it ten times slower.
-const defaultRobotsFiles = 700
+const defaultRobotsFiles = 400
