@@ -76,7 +76,7 @@ const (
 	// maxPlainWork bounds one answer of the plain matcher: octets of path that
 	// wildcards pass over, at worst a nanosecond each, and searchWork for each
 	// piece between them. Beyond longPiece octets, package strings searches at
-	// half the speed. No file of MaxRobots octets needs more for a path of 80
+	// half the speed. No file of MaxRobots octets needs more for a path of 50
 	// octets, and none with a thousand wildcard rules for one of 4,000.
 	maxPlainWork = 1 << 22
 	searchWork   = 16
@@ -153,7 +153,7 @@ func ParseRobots(body []byte, token string) *Robots {
 // put before it. "/robots.txt" itself is always allowed (RFC 9309 section
 // 2.2.2), with a query it is a path like others.
 //
-// It takes some milliseconds at most. A path of more than 80 octets and a file
+// It takes some milliseconds at most. A path of more than 50 octets and a file
 // with thousands of wildcards could take longer; then the rules with wildcards
 // that are left count without being compared: Disallow as matching, Allow not.
 func (r *Robots) Allowed(pathQuery string) bool {
