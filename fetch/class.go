@@ -116,6 +116,7 @@ func lostConnection(err error, op *net.OpError) bool {
 	// These have no type that can be named.
 	text := err.Error()
 	return strings.Contains(text, "server closed idle connection") ||
+		strings.Contains(text, "unexpected EOF reading trailer") ||
 		strings.Contains(text, "server sent GOAWAY") ||
 		strings.Contains(text, "client connection lost") ||
 		strings.Contains(text, "client connection force closed")

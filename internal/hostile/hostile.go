@@ -47,6 +47,9 @@ type Fault struct {
 	// Class is the error class that an exchange must end in, empty if it goes
 	// well.
 	Class string
+	// Or is another class that is right: which one it is depends on what comes
+	// first.
+	Or string
 	// Status is the status that must be seen, 0 for none.
 	Status int
 	// Truncated says that the body has no end that a client can wait for.
@@ -56,7 +59,8 @@ type Fault struct {
 	// Location is what the header of that name must begin with. A star stands
 	// for the root of the server.
 	Location string
-	// Fresh says that the connection must serve no other request.
+	// Fresh says that the connection is given up: the next request needs
+	// another.
 	Fresh bool
 
 	// Row is the outcome in a crawl with its class, as "failed protocol", where

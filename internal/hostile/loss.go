@@ -11,13 +11,14 @@ func losses() []Fault {
 	}
 	body := ok + "Content-Length: 10\r\n\r\n"
 	return []Fault{
-		{Name: "reset at the connection", Must: must, Class: "reset", Whole: true, connect: func(c *call) { c.reset() }},
+		{Name: "reset at the connection", Must: must, Class: "reset", Or: "connect", Whole: true, connect: func(c *call) { c.reset() }},
 		{Name: "closed at the connection", Must: must, Class: "reset", Whole: true, connect: func(*call) {}},
 		{Name: "closed at the request", Must: must, Class: "reset", Fresh: true, answer: says()},
 		lost("reset at the request", 0),
 		{Name: "closed in the body", Must: must, Class: "reset", Status: 200, Fresh: true, Body: "half", answer: says(body, "half")},
-		{Name: "reset in the status line", Must: must, Class: "reset", Fresh: true, answer: broken("HTTP/1.1 20")},
-		{Name: "reset in the header", Must: must, Class: "reset", Fresh: true, answer: broken(ok + "Content-Ty")},
+		// What was cut there cannot be told from what is malformed there.
+		{Name: "reset in the status line", Must: must, Class: "protocol", Or: "reset", Fresh: true, answer: resets("HTTP/1.1 20")},
+		{Name: "reset in the header", Must: must, Class: "protocol", Or: "reset", Fresh: true, answer: resets(ok, "Content-Ty")},
 		lost("reset between header and body", 200, body),
 		lost("reset in the body", 200, body, "half"),
 		lost("reset in a chunk", 200, ok, "Transfer-Encoding: chunked\r\n\r\n8\r\nhalf"),
@@ -36,6 +37,3 @@ func losses() []Fault {
 		}},
 	}
 }
-
-// broken sends a text and resets the connection.
-func broken(text string) func(*call) { return resets(text) }

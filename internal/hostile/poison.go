@@ -30,7 +30,7 @@ func poisons() []Fault {
 		fault("two forged answers", keeps(answer, forged, forged)),
 		fault("noise behind an answer", keeps(answer, "\x00\xff\x1b]0;owned\a")),
 		fault("408 behind an answer", keeps(answer, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")),
-		fault("body behind an answer without end", func(c *call) { c.say(answer); c.pour(filler, endless) }),
+		fault("body behind an answer without end", pours(answer+filler, filler, endless)),
 		secure,
 		empty("forged answer behind 204", 204, "HTTP/1.1 204 No Content\r\n\r\n"),
 		empty("forged answer behind an empty body", 200, ok+"Content-Length: 0\r\n\r\n"),

@@ -60,7 +60,8 @@ func redirects() []Fault {
 		{Name: "redirect to the other scheme", Must: "ask there, by TLS, and find none", Status: 302, Location: "https://", answer: func(c *call) {
 			c.redirect("https" + strings.TrimPrefix(c.server.Root, "http"))
 		}},
-		to("redirect with control characters", "show none of them", "/\x01\x1b[31m\t\x7f"),
+		{Name: "redirect with control characters", Must: "not take it for an answer", Class: "protocol", Fresh: true, answer: func(c *call) { c.redirect("/\x01\x1b[31m\t\x7f") }},
+		to("redirect with bytes beyond ASCII", "escape them", "/\xff\xfe\u202e\u00fc"),
 		{Name: "redirect of 100 KB", Must: "refuse the target for its length", Status: 302, Location: "/xxxx", answer: func(c *call) { c.redirect(large) }},
 		{Name: "redirect to nothing", Must: "call it a broken answer", Status: 302, Row: "failed protocol", answer: func(c *call) { c.redirect("") }},
 		{Name: "redirect without a target", Must: "call it a broken answer", Status: 302, Row: "failed protocol", answer: keeps("HTTP/1.1 302 Found\r\nContent-Length: 0\r\n\r\n")},

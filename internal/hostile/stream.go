@@ -43,12 +43,12 @@ func streams() []Fault {
 		fault("HTTP/2 and silence", "timeout", func(c *call) { c.hang() }),
 		fault("HTTP/2 pings without end", "timeout", flood(ping)),
 		fault("HTTP/2 settings without end", "timeout", flood(settings)),
-		fault("HTTP/2 window updates without end", "protocol", flood(update)),
+		fault("HTTP/2 window updates without end", "timeout", flood(update)),
 		fault("HTTP/2 unknown frames without end", "timeout", flood(unknown)),
 		fault("HTTP/2 pings and never reading", "timeout", func(c *call) { c.pour(ping, endless) }),
 		fault("HTTP/2 frame beyond its size", "protocol", func(c *call) { c.say("\xff\xff\xff\x01\x04\x00\x00\x00\x01"); c.pour(filler, endless) }),
 		fault("HTTP/1.1 after agreeing on HTTP/2", "protocol", func(c *call) { c.say(ok, "Content-Length: 4\r\n\r\nbody"); c.hang() }),
-		fault("HTTP/2 answer to a request not made", "protocol", func(c *call) { c.say("\x00\x00\x01\x01\x05\x00\x00\x00\x09\x88"); c.hang() }),
+		fault("HTTP/2 answer to a request not made", "timeout", func(c *call) { c.say("\x00\x00\x01\x01\x05\x00\x00\x00\x09\x88"); c.hang() }),
 		fault("HTTP/2 closed at the request", "reset", func(*call) {}),
 	}
 }

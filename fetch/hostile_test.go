@@ -1,0 +1,190 @@
+package fetch
+
+import (
+	"context"
+	"io"
+	"log"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"pawl/internal/hostile"
+)
+
+// hostileBody is where bodies of hostile servers are cut.
+const hostileBody = 256 << 10
+
+// costs are how much an exchange with a fault may allocate in all, in bytes.
+// The rest may take usualCost: a body within its limit, grown by doubling, and
+// what the server itself takes.
+const usualCost = 2 << 20
+
+var costs = map[string]uint64{
+	// Each line of a header takes some times its size.
+	"header without end":          8 << 20,
+	"100,000 headers":             16 << 20,
+	"header name of 10 MB":        4 << 20,
+	"interim answers without end": 8 << 20,
+	// Windows.
+	"brotli bomb": 16 << 20,
+	"zstd bomb":   4 << 20,
+	// Frames that are answered or passed over, until time is over; none is kept.
+	"HTTP/2 pings without end":          1 << 30,
+	"HTTP/2 settings without end":       1 << 30,
+	"HTTP/2 window updates without end": 1 << 30,
+	"HTTP/2 unknown frames without end": 1 << 30,
+	"HTTP/2 pings and never reading":    1 << 30,
+}
+
+func hostileOptions(f *hostile.Fault) Options {
+	o := options()
+	o.Insecure = true
+	o.MaxBody = hostileBody
+	if f.Class == string(TimedOut) {
+		o.Timeout = 60 * time.Millisecond
+	}
+	return o
+}
+
+// Each hostile server is met with a Fetcher and a Buffer that have served a good
+// page, and that must serve another one after it.
+func TestHostileServers(t *testing.T) {
+	quietLog(t)
+	for _, f := range hostile.All() {
+		t.Run(f.Name, func(t *testing.T) {
+			s, err := hostile.Start(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			good := s
+			if f.Whole {
+				if good, err = hostile.Start(hostile.Fault{TLS: f.TLS}); err != nil {
+					t.Fatal(err)
+				}
+				defer good.Close()
+			}
+			fe := fetcher(t, hostileOptions(&f))
+			defer fe.Close()
+			buf := new(Buffer)
+			wantFine(t, fe, good, buf)
+
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*fe.opts.Timeout)
+			defer cancel()
+			res := fe.Fetch(ctx, Request{URL: s.Root}, buf)
+			runtime.ReadMemStats(&after)
+
+			if string(res.Class) != f.Class && (f.Or == "" || string(res.Class) != f.Or) || res.Status != f.Status {
+				t.Errorf("class %q (%s), status %d; want %q, %d", res.Class, res.Err, res.Status, f.Class, f.Status)
+			}
+			if ctx.Err() != nil {
+				t.Errorf("it took %v", res.Total)
+			}
+			if (res.Class == None) != (res.Err == "") || oneLine(res.Err) != res.Err {
+				t.Errorf("error %q", res.Err)
+			}
+			if !strings.HasPrefix(string(res.Body), f.Body) || len(res.Body) > hostileBody || res.Truncated != f.Truncated {
+				t.Errorf("body %.40q of %d bytes, truncated %v; want %q, %v", res.Body, len(res.Body), res.Truncated, f.Body, f.Truncated)
+			}
+			if want := strings.ReplaceAll(f.Location, "*", s.Root); !strings.HasPrefix(res.Location, want) {
+				t.Errorf("location %.100q, want %q", res.Location, want)
+			}
+			if cost, most := after.TotalAlloc-before.TotalAlloc, max(costs[f.Name], usualCost); cost > most {
+				t.Errorf("it allocated %d KB, at most %d may be", cost>>10, most>>10)
+			}
+			wantFine(t, fe, good, buf)
+			if !f.Whole {
+				if n := s.Asked(); n != 1 {
+					t.Errorf("it was asked %d times", n)
+				}
+				want := 1
+				if f.Fresh {
+					want = 2
+				}
+				if n := s.Conns(); n != want {
+					t.Errorf("%d connections, want %d", n, want)
+				}
+			}
+		})
+	}
+}
+
+// What stands behind an answer is there when the next request looks for a
+// connection, in the same moment.
+func TestForgedAnswers(t *testing.T) {
+	quietLog(t)
+	for _, f := range hostile.All() {
+		if f.Whole || !f.Fresh || f.Class != "" || f.Truncated {
+			continue
+		}
+		t.Run(f.Name, func(t *testing.T) {
+			s, err := hostile.Start(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			fe := fetcher(t, hostileOptions(&f))
+			defer fe.Close()
+			buf := new(Buffer)
+			for range 200 {
+				if res := fe.Fetch(t.Context(), Request{URL: s.Root}, buf); res.Class != None || res.Status != f.Status {
+					t.Fatalf("class %q (%s), status %d", res.Class, res.Err, res.Status)
+				}
+				wantFine(t, fe, s, buf)
+			}
+			if n := s.Asked(); n != 200 {
+				t.Errorf("it was asked %d times", n)
+			}
+		})
+	}
+}
+
+// What comes between an answer and the next request is not taken for its
+// answer either.
+func TestForgedAnswersBetweenRequests(t *testing.T) {
+	quietLog(t)
+	const page = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n"
+	forge, forged := make(chan struct{}), make(chan struct{})
+	var served sync.WaitGroup
+	addr := raw(t, func(c net.Conn) {
+		asked(c)
+		io.WriteString(c, page+"good")
+		served.Go(func() {
+			if _, ok := <-forge; ok {
+				io.WriteString(c, page+"evil")
+				forged <- struct{}{}
+			}
+		})
+		stalls(c)
+	})
+	f, buf := fetcher(t, options()), new(Buffer)
+	for i := range 200 {
+		if res := f.Fetch(t.Context(), Request{URL: "http://" + addr + "/"}, buf); string(res.Body) != "good" {
+			t.Fatalf("page %d: class %q (%s), body %q", i, res.Class, res.Err, res.Body)
+		}
+		forge <- struct{}{}
+		<-forged
+	}
+	close(forge)
+	served.Wait()
+}
+
+// quietLog keeps net/http from writing of what servers do, as main does.
+func quietLog(t *testing.T) {
+	before := log.Writer()
+	log.SetOutput(io.Discard)
+	t.Cleanup(func() { log.SetOutput(before) })
+}
+
+func wantFine(t *testing.T, f *Fetcher, s *hostile.Server, buf *Buffer) {
+	t.Helper()
+	res := f.Fetch(t.Context(), Request{URL: s.Good()}, buf)
+	if res.Class != None || res.Status != 200 || string(res.Body) != hostile.Fine {
+		t.Fatalf("the good page: class %q (%s), status %d, %.40q", res.Class, res.Err, res.Status, res.Body)
+	}
+}
