@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"bytes"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"strings"
@@ -13,8 +14,9 @@ import (
 func certificateReason(err error) error {
 	var authority x509.UnknownAuthorityError
 	if errors.As(err, &authority) {
+		var verify *tls.CertificateVerificationError
 		switch {
-		case selfSigned(authority.Cert):
+		case errors.As(err, &verify) && len(verify.UnverifiedCertificates) > 0 && selfSigned(verify.UnverifiedCertificates[0]):
 			return errors.New("certificate is self-signed")
 		case strings.Contains(authority.Error(), "insecure algorithm"):
 			return errors.New("certificate signed with an insecure algorithm")
@@ -42,6 +44,6 @@ func certificateReason(err error) error {
 }
 
 func selfSigned(c *x509.Certificate) bool {
-	return c != nil && bytes.Equal(c.RawIssuer, c.RawSubject) &&
+	return bytes.Equal(c.RawIssuer, c.RawSubject) &&
 		c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 }

@@ -247,8 +247,23 @@ func TestRetryAfter(t *testing.T) {
 		{"Sun Nov 22 12:01:00 2026", "", time.Minute},
 		{"Fri, 31 Dec 9999 23:59:59 GMT", "", 24 * time.Hour},
 		{"Mon, 01 Jan 0001 00:00:00 GMT", "", 0},
+		{"Sun, 22 Nov 2026 12:01:00 UTC", "", 0}, // not a date of HTTP
+		{"22 Nov 2026 12:01:00 GMT", "", 0},
+		{"Sunday, 22-Nov-26 11:59:00 GMT", "", 0},
+		{"0x10", "", 0},
+		{"1e3", "", 0},
+		{"--1", "", 0},
+		{"60;comment", "", 0},
+		{strings.Repeat("9", 10_000), "", 24 * time.Hour},
+		{strings.Repeat("x", 10_000), "", 0},
+		{"120, 60", "", 120 * time.Second},
+		{"60,120", "", 120 * time.Second},
+		{"60, soon", "", 60 * time.Second},
+		{",", "", 0},
+		{"60|120|5", "", 120 * time.Second},
+		{"5|" + later(time.Minute) + "|7", "", time.Minute},
 	} {
-		h := http.Header{"Retry-After": {c.value}, "Date": {c.date}}
+		h := http.Header{"Retry-After": strings.Split(c.value, "|"), "Date": {c.date}}
 		if got := retryAfter(h, now); got != c.want {
 			t.Errorf("Retry-After %q, Date %q: %v, want %v", c.value, c.date, got, c.want)
 		}
@@ -284,6 +299,88 @@ func TestStatus(t *testing.T) {
 		if res.Status != c.status || res.Class != c.class || res.Location != c.location || res.RetryAfter != 7*time.Second {
 			t.Errorf("status %d: got %+v", c.status, res)
 		}
+	}
+}
+
+// The answers that have no body, or need not have one, and those that nobody
+// has asked for.
+func TestStatusAndBody(t *testing.T) {
+	const body = "Content-Length: 4\r\n\r\nbody"
+	for _, c := range []struct {
+		name, answer string
+		class        Class
+		status       int
+		location     string
+		body         string
+		kept         bool // the connection can be used again
+	}{
+		{"204 without length", "204 No Content\r\n\r\n", None, 204, "", "", true},
+		{"204 with a length", "204 No Content\r\nContent-Length: 4\r\n\r\n", None, 204, "", "", true},
+		{"205 without length", "205 Reset Content\r\nConnection: close\r\n\r\n", None, 205, "", "", false},
+		{"205 with length 0", "205 Reset Content\r\nContent-Length: 0\r\n\r\n", None, 205, "", "", true},
+		{"304 with a length", "304 Not Modified\r\nContent-Length: 4\r\n\r\n", None, 304, "", "", true},
+		{"206 without having asked", "206 Partial Content\r\nContent-Range: bytes 0-3/9\r\n" + body, None, 206, "", "body", true},
+		{"300 without Location", "300 Multiple Choices\r\n" + body, None, 300, "", "body", true},
+		{"300 with Location", "300 Multiple Choices\r\nLocation: /x\r\n" + body, None, 300, "/x", "body", true},
+		{"301 with a body", "301 Moved\r\nLocation: /x\r\n" + body, None, 301, "/x", "body", true},
+		{"302 with an empty Location", "302 Found\r\nLocation:\r\n" + body, None, 302, "", "body", true},
+		{"302 with two", "302 Found\r\nLocation: /x\r\nLocation: /y\r\n" + body, None, 302, "/x", "body", true},
+		{"201 with Location", "201 Created\r\nLocation: /x\r\n" + body, None, 201, "", "body", true},
+		{"200 without a reason", "200\r\n" + body, None, 200, "", "body", true},
+		{"418", "418 I'm a teapot\r\n" + body, None, 418, "", "body", true},
+		{"status 599", "599 x\r\n" + body, None, 599, "", "body", true},
+		{"status 600", "600 x\r\n" + body, None, 600, "", "body", true},
+		{"status 999", "999 x\r\n" + body, None, 999, "", "body", true},
+		{"status 000", "000 x\r\n" + body, Protocol, 0, "", "", false},
+		{"status 99", "99 x\r\n" + body, Protocol, 0, "", "", false},
+		{"status 1000", "1000 x\r\n" + body, Protocol, 0, "", "", false},
+		{"status 099", "099 x\r\n" + body, Protocol, 0, "", "", false},
+		{"status +20", "+20 x\r\n" + body, Protocol, 0, "", "", false},
+		{"status -20", "-20 x\r\n" + body, Protocol, 0, "", "", false},
+		{"100 and the answer", "100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n" + body, None, 200, "", "body", true},
+		{"102 and the answer", "102 Processing\r\n\r\nHTTP/1.1 200 OK\r\n" + body, None, 200, "", "body", true},
+		{"103 and the answer", "103 Early Hints\r\nLink: </a>\r\nSet-Cookie: early=1\r\n\r\nHTTP/1.1 200 OK\r\n" + body, None, 200, "", "body", true},
+		{"199 and the answer", "199 x\r\n\r\nHTTP/1.1 200 OK\r\n" + body, None, 200, "", "body", true},
+		{"101 without having asked", "101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nbody", Protocol, 0, "", "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			conns := 0
+			addr := raw(t, func(conn net.Conn) {
+				conns++
+				r := bufio.NewReader(conn)
+				for {
+					req, err := http.ReadRequest(r)
+					if err != nil {
+						return
+					}
+					if req.URL.Path == "/conns" {
+						fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n%d", conns)
+						continue
+					}
+					io.WriteString(conn, "HTTP/1.1 "+c.answer)
+					if strings.Contains(c.answer, "Connection: close") {
+						return
+					}
+				}
+			})
+			o := options()
+			o.Jar = NewJar()
+			f, buf := fetcher(t, o), new(Buffer)
+			res := f.Fetch(t.Context(), Request{URL: "http://" + addr + "/"}, buf)
+			if res.Class != c.class || res.Status != c.status || res.Location != c.location {
+				t.Errorf("got class %q (%s), status %d, Location %q; want %q, %d, %q", res.Class, res.Err, res.Status, res.Location, c.class, c.status, c.location)
+			}
+			if string(res.Body) != c.body {
+				t.Errorf("body %q, want %q", res.Body, c.body)
+			}
+			if res.Header["Link"] != nil || len(o.Jar.sites) > 0 {
+				t.Error("what an interim answer says counts")
+			}
+			res = f.Fetch(t.Context(), Request{URL: "http://" + addr + "/conns"}, buf)
+			if want := map[bool]string{true: "1", false: "2"}[c.kept]; string(res.Body) != want {
+				t.Errorf("the next page came over connection %q, want %s (%s)", res.Body, want, res.Err)
+			}
+		})
 	}
 }
 

@@ -6,8 +6,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"io"
 	"math/big"
@@ -110,6 +112,29 @@ func TestBrokenAnswers(t *testing.T) {
 				t.Errorf("error %q", res.Err)
 			}
 		})
+	}
+}
+
+// A server that never comes to the answer is left, though each of its bytes
+// comes in time.
+func TestInterimAnswersWithoutEnd(t *testing.T) {
+	for _, interim := range []string{
+		"HTTP/1.1 100 Continue\r\n\r\n",
+		"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n",
+		"HTTP/1.1 199 x\r\nX: " + strings.Repeat("x", 100_000) + "\r\n\r\n",
+	} {
+		addr := raw(t, func(conn net.Conn) {
+			asked(conn)
+			for {
+				if _, err := io.WriteString(conn, interim); err != nil {
+					return
+				}
+			}
+		})
+		res := get(fetcher(t, options()), "http://"+addr+"/")
+		if res.Class != Protocol || res.Status != 0 || res.Err == "" {
+			t.Errorf("%.20q: got %+v", interim, res)
+		}
 	}
 }
 
@@ -241,18 +266,35 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 func TestTLSFailures(t *testing.T) {
 	now := time.Now()
 	const day = 24 * time.Hour
+	good := certificate(t, now.Add(-day), now.Add(day), "127.0.0.1")
+	only := func(set func(*tls.Config)) *tls.Config {
+		config := &tls.Config{Certificates: good}
+		set(config)
+		return config
+	}
+	date := func(d time.Duration) string { return now.Add(d).UTC().Format(time.DateOnly) }
 	for _, c := range []struct {
 		name   string
 		config *tls.Config
 		class  Class
 		err    string
 	}{
-		{"expired", &tls.Config{Certificates: certificate(t, now.Add(-2*day), now.Add(-day), "127.0.0.1")}, TLS, "certificate expired on " + now.Add(-day).UTC().Format(time.DateOnly)},
-		{"not valid yet", &tls.Config{Certificates: certificate(t, now.Add(day), now.Add(2*day), "127.0.0.1")}, TLS, "certificate not valid before " + now.Add(day).UTC().Format(time.DateOnly)},
+		{"expired", &tls.Config{Certificates: certificate(t, now.Add(-2*day), now.Add(-day), "127.0.0.1")}, TLS, "certificate expired on " + date(-day)},
+		{"not valid yet", &tls.Config{Certificates: certificate(t, now.Add(day), now.Add(2*day), "127.0.0.1")}, TLS, "certificate not valid before " + date(day)},
 		{"for another host", &tls.Config{Certificates: certificate(t, now.Add(-day), now.Add(day), "127.0.0.2")}, TLS, "certificate is for another host"},
-		{"self-signed", &tls.Config{Certificates: certificate(t, now.Add(-day), now.Add(day), "127.0.0.1")}, TLS, "certificate is self-signed"},
+		{"self-signed", &tls.Config{Certificates: good}, TLS, "certificate is self-signed"},
+		{"of an unknown authority", &tls.Config{Certificates: issued(t, x509.SHA256WithRSA)}, TLS, "certificate signed by unknown authority"},
+		{"of an unknown authority, with all of the chain", &tls.Config{Certificates: issued(t, x509.SHA256WithRSA, "with the root")}, TLS, "certificate signed by unknown authority"},
 		{"without a certificate", &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, errors.New("none") }}, TLS, "internal error"},
-		{"of an old version", &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10, Certificates: certificate(t, now.Add(-day), now.Add(day), "127.0.0.1")}, TLS, "server speaks no TLS version from 1.2 on"},
+		{"TLS 1.1 at most", only(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }), TLS, "server speaks no TLS version from 1.2 on"},
+		{"TLS 1.0 at most", only(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS10 }), TLS, "server speaks no TLS version from 1.2 on"},
+		{"no cipher in common", only(func(c *tls.Config) {
+			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_RC4_128_SHA}
+		}), TLS, "server refused the handshake: no cipher in common, perhaps"},
+		{"no protocol in common", only(func(c *tls.Config) { c.NextProtos = []string{"x"} }), TLS, "no application protocol"},
+		{"a certificate is asked of us, TLS 1.2", only(func(c *tls.Config) {
+			c.MaxVersion, c.ClientAuth = tls.VersionTLS12, tls.RequireAnyClientCert
+		}), TLS, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			addr := raw(t, func(conn net.Conn) {
@@ -261,8 +303,32 @@ func TestTLSFailures(t *testing.T) {
 				}
 			})
 			res := get(fetcher(t, options()), "https://"+addr+"/")
-			if res.Class != c.class || !strings.Contains(res.Err, c.err) || !res.Sent.IsZero() {
+			if res.Class != c.class || !strings.HasPrefix(res.Err, c.err) || !res.Sent.IsZero() {
 				t.Errorf("got class %q, %q, sent %v; want %q, %q", res.Class, res.Err, res.Sent, c.class, c.err)
+			}
+		})
+	}
+	for _, c := range []struct {
+		name, answer, err string // the answer to a ClientHello, a record of TLS
+	}{
+		{"a server that chooses TLS 1.0", serverHello(0x0301), "server speaks TLS 1.0 and no later version"},
+		{"a server that chooses TLS 1.1", serverHello(0x0302), "server speaks TLS 1.1 and no later version"},
+		{"a server that chooses SSL 3", serverHello(0x0300), "server speaks no TLS version from 1.2 on"},
+		{"the name is unknown", alert(112), "server does not know this host name"},
+		{"the handshake is refused", alert(40), "server refused the handshake: no cipher in common, perhaps"},
+		{"the version is refused", alert(70), "server speaks no TLS version from 1.2 on"},
+		{"access is denied", alert(49), "access denied"},
+		{"an unknown alert", alert(99), "alert(99)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			addr := raw(t, func(conn net.Conn) {
+				conn.Read(make([]byte, 4096))
+				io.WriteString(conn, c.answer)
+				stalls(conn)
+			})
+			res := get(fetcher(t, options()), "https://"+addr+"/")
+			if res.Class != TLS || res.Err != c.err || !res.Sent.IsZero() {
+				t.Errorf("got class %q, %q; want %q", res.Class, res.Err, c.err)
 			}
 		})
 	}
@@ -306,6 +372,49 @@ func TestTLSFailures(t *testing.T) {
 			t.Errorf("got %+v", res)
 		}
 	})
+}
+
+// serverHello is the record by which a server chooses a version, up to TLS 1.2.
+func serverHello(version uint16) string {
+	v := string([]byte{byte(version >> 8), byte(version)})
+	hello := v + strings.Repeat("r", 32) + "\x00" + "\xc0\x13" + "\x00"
+	message := "\x02\x00\x00" + string(rune(len(hello))) + hello
+	return "\x16" + v + "\x00" + string(rune(len(message))) + message
+}
+
+// alert is the record of a fatal alert.
+func alert(code byte) string { return "\x15\x03\x03\x00\x02\x02" + string([]byte{code}) }
+
+// issued is a certificate for 127.0.0.1 by an authority that nobody knows, with
+// that of the authority itself if a root is given.
+func issued(t *testing.T, algorithm x509.SignatureAlgorithm, root ...string) []tls.Certificate {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	ca := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Nobody"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "Somebody"}, NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, SignatureAlgorithm: algorithm,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := [][]byte{der}
+	if len(root) > 0 {
+		self, err := x509.CreateCertificate(rand.Reader, ca, ca, key.Public(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain = append(chain, self)
+	}
+	return []tls.Certificate{{Certificate: chain, PrivateKey: key}}
 }
 
 func certificate(t *testing.T, from, to time.Time, ip string) []tls.Certificate {

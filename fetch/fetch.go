@@ -48,8 +48,12 @@ import (
 // [Options] and [Request] say: a body lives in memory.
 const HardMaxBody = 1 << 30
 
-// maxRetryAfter is the longest wait that a server can ask for.
-const maxRetryAfter = 24 * time.Hour
+// maxRetryAfter is the longest wait that a server can ask for, and
+// maxRetryAfters in how many lines.
+const (
+	maxRetryAfter  = 24 * time.Hour
+	maxRetryAfters = 10
+)
 
 // errTimedOut is the cause that ends an exchange whose time is over.
 var errTimedOut = errors.New("timed out")
@@ -541,25 +545,35 @@ func (c *clock) stop() {
 }
 
 // retryAfter reads the header of that name: seconds, or a date, which counts
-// from the date of the answer, so that a wrong clock does no harm.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	value := strings.TrimSpace(h.Get("Retry-After"))
-	if value == "" {
-		return 0
-	}
-	if !slices.ContainsFunc([]byte(value), func(c byte) bool { return c < '0' || c > '9' }) {
-		seconds, err := strconv.Atoi(value)
-		if err != nil || seconds > int(maxRetryAfter/time.Second) {
-			return maxRetryAfter
+// from the date of the answer, so that a wrong clock does no harm. Of several,
+// whether in lines of their own or in a list, the longest wait counts.
+func retryAfter(h http.Header, now time.Time) (wait time.Duration) {
+	values := h["Retry-After"]
+	for _, value := range values[:min(len(values), maxRetryAfters)] {
+		until, err := http.ParseTime(strings.TrimSpace(value))
+		if err == nil {
+			from := now
+			if date, err := http.ParseTime(h.Get("Date")); err == nil {
+				from = date
+			}
+			wait = max(wait, until.Sub(from))
+			continue
 		}
-		return time.Duration(seconds) * time.Second
+		for part := range strings.SplitSeq(value, ",") {
+			wait = max(wait, waitSeconds(strings.TrimSpace(part)))
+		}
 	}
-	until, err := http.ParseTime(value)
-	if err != nil {
+	return min(wait, maxRetryAfter)
+}
+
+// waitSeconds reads a number of seconds; what is none is no wait.
+func waitSeconds(value string) time.Duration {
+	if value == "" || strings.Trim(value, "0123456789") != "" {
 		return 0
 	}
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
-		now = date
+	seconds, err := strconv.Atoi(value)
+	if err != nil || seconds > int(maxRetryAfter/time.Second) {
+		return maxRetryAfter
 	}
-	return min(max(until.Sub(now), 0), maxRetryAfter)
+	return time.Duration(seconds) * time.Second
 }
