@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -107,5 +108,23 @@ func TestMemoryIsFlat(t *testing.T) {
 	// One string for each entry, and a little more in all.
 	if one, many := perFile(1), perFile(20_000); many > one+20_000+10 {
 		t.Errorf("%v allocations for one entry, %v for 20,000", one, many)
+	}
+}
+
+// What is too long to be an address is not kept, whatever it is made of.
+func TestMemoryIsBounded(t *testing.T) {
+	sp := newSpeller(t)
+	const size = 8 << 20
+	for _, part := range []string{"a", "<", "&", "\n", "<![CDATA[a]]>", "<b>", "<!-- -->a", "<? "} {
+		for _, head := range []string{"<urlset><url><loc>", "<urlset><url a='", "<urlset><![CDATA[", "<!--", "<!DOCTYPE ", "http://x.org/"} {
+			body := head + strings.Repeat(part, size/len(part))
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			Parse(Input{URL: "http://x.org/", Body: strings.NewReader(body), Speller: sp}, func(Entry) bool { return true })
+			runtime.ReadMemStats(&after)
+			if took := after.TotalAlloc - before.TotalAlloc; took > size/8 {
+				t.Errorf("%s%s...: %d bytes", head, part, took)
+			}
+		}
 	}
 }

@@ -31,7 +31,6 @@ func (d *dates) parse(raw []byte) string {
 }
 
 func parseDate(raw []byte) string {
-	var day time.Time
 	rest := raw
 	year, ok1 := digits(&rest, 4, "-")
 	month, ok2 := digits(&rest, 2, "-")
@@ -39,8 +38,8 @@ func parseDate(raw []byte) string {
 	if !ok1 || !ok2 || !ok3 {
 		return parseMailDate(string(raw))
 	}
-	day = time.Date(year, time.Month(month), date, 0, 0, 0, 0, time.UTC)
-	if day.Month() != time.Month(month) || day.Day() != date || year == 0 {
+	day := time.Date(year, time.Month(month), date, 0, 0, 0, 0, time.UTC)
+	if day.Month() != time.Month(month) || year == 0 {
 		return ""
 	}
 	if len(rest) == 0 {

@@ -38,6 +38,11 @@ func FuzzParse(f *testing.F) {
 // checkParse holds a file, and its first length bytes, to what FuzzParse says.
 func checkParse(t *testing.T, sp *weburl.Speller, body []byte, contentType string, length int) {
 	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Logf("%q", body)
+		}
+	}()
 	parse := func(body []byte, truncated bool) (entries []Entry, report Report) {
 		report = Parse(Input{
 			URL: "http://x.org/dir/sitemap.xml", ContentType: contentType, Body: bytes.NewReader(body), Truncated: truncated, Speller: sp,
@@ -81,8 +86,10 @@ func checkParse(t *testing.T, sp *weburl.Speller, body []byte, contentType strin
 	if bytes.HasPrefix(body, []byte(gzipMagic)) {
 		return // of which the beginning is something else
 	}
-	if zipped, _ := parse([]byte(zip(string(body))), false); !slices.Equal(zipped, entries) {
-		t.Fatalf("in gzip %q, want %q", lines(zipped), lines(entries))
+	if len(body)%4 == 0 { // a gzip.Writer takes longer than all the rest
+		if zipped, _ := parse([]byte(zip(string(body))), false); !slices.Equal(zipped, entries) {
+			t.Fatalf("in gzip %q, want %q", lines(zipped), lines(entries))
+		}
 	}
 	head, _ := parse(body[:min(max(length, 0), len(body))], true)
 	if !startsWith(entries, head) {

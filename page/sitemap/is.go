@@ -35,6 +35,8 @@ func Is(body []byte) bool {
 		case string(head) == "<!--":
 			s.skip(len(head))
 			s.skipPast("-->")
+		case bytes.HasPrefix(head, []byte("<![")):
+			return false
 		case bytes.HasPrefix(head, []byte("<!")):
 			if s.skipDeclaration() {
 				return false

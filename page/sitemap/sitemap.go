@@ -23,7 +23,6 @@ package sitemap
 
 import (
 	"errors"
-	"hash/maphash"
 	"io"
 
 	"pawl/weburl"
@@ -79,7 +78,7 @@ type Entry struct {
 	// Sitemap says that the address is that of another sitemap.
 	Sitemap bool
 	// Alternate says that the address is that of the page before it in another language or for other devices
-	// (rel=alternate). Those that stand among the last few hundred addresses are left out: files that have each page in
+	// (rel=alternate). Most of those that stand among the last few hundred addresses are left out: files that have each page in
 	// all languages repeat them for each.
 	Alternate bool
 }
@@ -109,7 +108,7 @@ type Report struct {
 // Everything is reported: Parse has no errors, for what was read before one is as good as the rest. It keeps nothing and may
 // be called concurrently.
 func Parse(in Input, emit func(Entry) bool) Report {
-	p := &parser{emit: emit, seed: maphash.MakeSeed()}
+	p := &parser{emit: emit}
 	var err error
 	if p.base, err = in.Speller.NewBase(in.URL); err != nil {
 		return Report{Broken: "address of the file: " + err.Error()}
@@ -162,7 +161,6 @@ type parser struct {
 	sitemap bool
 	alts    []byte      // the alternates of the entry, each followed by a space
 	recent  [256]uint64 // hashes of references
-	seed    maphash.Seed
 }
 
 func (p *parser) parse(truncated bool) {
@@ -213,8 +211,11 @@ func (p *parser) addAlternate(ref []byte) {
 
 // isRecent reports whether ref is among the last few hundred references, and makes it one of them.
 func (p *parser) isRecent(ref []byte) bool {
-	hash := maphash.Bytes(p.seed, ref)
-	at := &p.recent[hash%uint64(len(p.recent))]
+	hash := uint64(14695981039346656037) // FNV-1a, for what is left out must not depend on chance
+	for _, c := range ref {
+		hash = (hash ^ uint64(c)) * 1099511628211
+	}
+	at := &p.recent[(hash^hash>>32)%uint64(len(p.recent))]
 	if *at == hash {
 		return true
 	}
