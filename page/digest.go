@@ -30,12 +30,15 @@ type digest struct {
 
 	word  wordHash // of the word that is open, if there is one
 	digit bool     // the word holds one
+	link  bool     // the word began in a link
 
-	// Hashes of the words of the page's own address, which do not count for Loose.
+	// Hashes of the words of the page's own address, which do not count for chunks.
 	// A bit of ownBits for the upper six bits of each says that it may be there.
 	own     [maxOwn]uint64
 	owns    int
 	ownBits uint64
+
+	inLink bool // what comes is the text of a link, which does not count for chunks either
 
 	before       [2]uint64 // hashes of the words before, the last one first
 	exact, loose uint64    // of the chunk so far; 0 if it has no words
@@ -83,7 +86,7 @@ func (d *digest) reset() {
 	d.sim = simHash{}
 	d.chunks.reset()
 	d.before = [2]uint64{}
-	d.word, d.digit = wordHash{}, false
+	d.word, d.digit, d.link, d.inLink = wordHash{}, false, false, false
 	d.exact, d.loose = 0, 0
 }
 
@@ -107,16 +110,19 @@ func chunkHash(c uint64) uint32 {
 
 // endWord ends the open word.
 func (d *digest) endWord() {
-	d.addWord(d.word.sum(), d.digit)
-	d.word, d.digit = wordHash{}, false
+	d.addWord(d.word.sum(), d.digit, d.link)
+	d.word, d.digit, d.link = wordHash{}, false, false
 }
 
 // addWord takes in the hash of a word.
-func (d *digest) addWord(w uint64, digit bool) {
+func (d *digest) addWord(w uint64, digit, link bool) {
 	d.sim.add(w ^ bits.RotateLeft64(d.before[0], 21) ^ bits.RotateLeft64(d.before[1], 42))
 	d.before[0], d.before[1] = w, d.before[0]
+	if link || d.isOwn(w) {
+		return
+	}
 	d.exact = (bits.RotateLeft64(d.exact, 23) ^ w) * k2
-	if !digit && !d.isOwn(w) {
+	if !digit {
 		d.loose = (bits.RotateLeft64(d.loose, 23) ^ w) * k2
 	}
 }
@@ -213,7 +219,7 @@ func (d *digest) addASCII(text []byte, n int, letters, digits uint64) {
 		starts ^= start
 		ends ^= end
 		i := bits.TrailingZeros64(start) & 63
-		size := bits.TrailingZeros64(end) - i
+		size := uint(bits.TrailingZeros64(end) - i)
 		var w uint64
 		if size <= blockSize {
 			mask := &blockMask[size]
@@ -221,15 +227,18 @@ func (d *digest) addASCII(text []byte, n int, letters, digits uint64) {
 			hi := (binary.LittleEndian.Uint64(from[i+8:i+16]) | lowerCase) & mask[1]
 			w = fold(lo^k0, hi^k1)
 		} else {
-			w = hashLong(text[i : i+size])
+			w = hashLong(text[i : i+int(size)])
 		}
-		d.sim.waiting[count&7] = w ^ bits.RotateLeft64(w1, 21) ^ bits.RotateLeft64(w2, 42)
-		if count++; count&7 == 0 {
+		d.sim.waiting[count&15] = w ^ bits.RotateLeft64(w1, 21) ^ bits.RotateLeft64(w2, 42)
+		if count++; count&15 == 0 {
 			d.sim.addWaiting()
 		}
 		w1, w2 = w, w1
+		if d.inLink || d.isOwn(w) {
+			continue
+		}
 		exact = (bits.RotateLeft64(exact, 23) ^ w) * k2
-		if digits&(end-start) == 0 && !d.isOwn(w) {
+		if digits&(end-start) == 0 {
 			loose = (bits.RotateLeft64(loose, 23) ^ w) * k2
 		}
 	}
@@ -242,10 +251,18 @@ func (d *digest) addASCII(text []byte, n int, letters, digits uint64) {
 
 // addLetters adds ASCII letters and digits to the open word, or opens one with them.
 func (d *digest) addLetters(text []byte, digit bool) {
+	d.begin()
 	for _, c := range text {
 		d.word.add(c | 0x20)
 	}
 	d.digit = d.digit || digit
+}
+
+// begin notes where a word begins, if none is open.
+func (d *digest) begin() {
+	if d.word.size == 0 {
+		d.link = d.inLink
+	}
 }
 
 // hashLong returns the hash of a word of ASCII letters and digits.
@@ -260,6 +277,7 @@ func hashLong(word []byte) uint64 {
 // addASCIIByte takes in one ASCII character of a class.
 func (d *digest) addASCIIByte(c, class uint8) {
 	if class == letter {
+		d.begin()
 		d.digit = d.digit || c <= '9'
 		d.word.add(c | 0x20)
 	} else if d.word.size > 0 {
@@ -274,6 +292,7 @@ func (d *digest) addRune(c byte, r rune, size int) {
 	case 0x410 <= r && r < 0x430:
 		r += 0x20
 	case size == 1: // not UTF-8
+		d.begin()
 		d.word.add(c)
 		return
 	case isMark(r):
@@ -284,6 +303,7 @@ func (d *digest) addRune(c byte, r rune, size int) {
 	case r < 0x2e80 || 0xa640 <= r && r < 0xac00 || 0xfb00 <= r: // all but Chinese, Japanese and Korean, which have no cases
 		r = unicode.ToLower(r) // case pairs are stable: https://www.unicode.org/policies/stability_policy.html
 	}
+	d.begin()
 	if w := &d.word; r < 0x800 && r >= utf8.RuneSelf && w.size&7 < 7 {
 		if w.size == blockSize {
 			*w = wordHash{hash: w.sum()}
@@ -328,31 +348,42 @@ func isMark(r rune) bool {
 type simHash struct {
 	planes  [48]uint64 // bit b of planes[i] is bit i of the count of b
 	n       int
-	waiting [8]uint64 // the last n%8 features
+	waiting [16]uint64 // the last n%16 features
 }
 
 func (s *simHash) add(feature uint64) {
-	s.waiting[s.n&7] = feature
+	s.waiting[s.n&15] = feature
 	s.n++
-	if s.n&7 == 0 {
+	if s.n&15 == 0 {
 		s.addWaiting()
 	}
 }
 
-// addWaiting adds eight features at once. Seven full adders make of them one carry of weight eight, and so it takes about six
-// operations to count the 64 bits of a feature.
+// addWaiting adds 16 features at once. Full adders make of them one carry of weight 16, and so it takes about six operations
+// to count the 64 bits of a feature.
 func (s *simHash) addWaiting() {
-	f := &s.waiting
-	p := &s.planes
+	f, p := &s.waiting, &s.planes
 	one, a := fullAdd(p[0], f[0], f[1])
 	one, b := fullAdd(one, f[2], f[3])
-	two, e := fullAdd(p[1], a, b)
+	two, c := fullAdd(p[1], a, b)
 	one, a = fullAdd(one, f[4], f[5])
 	one, b = fullAdd(one, f[6], f[7])
-	two, g := fullAdd(two, a, b)
-	four, eight := fullAdd(p[2], e, g)
-	p[0], p[1], p[2] = one, two, four
-	s.ripple(3, eight)
+	two, d := fullAdd(two, a, b)
+	four, x := fullAdd(p[2], c, d)
+	one, a = fullAdd(one, f[8], f[9])
+	one, b = fullAdd(one, f[10], f[11])
+	two, c = fullAdd(two, a, b)
+	one, a = fullAdd(one, f[12], f[13])
+	one, b = fullAdd(one, f[14], f[15])
+	two, d = fullAdd(two, a, b)
+	four, y := fullAdd(four, c, d)
+	eight, carry := fullAdd(p[3], x, y)
+	p[0], p[1], p[2], p[3] = one, two, four, eight
+	// As far as most carries go there is no branch, which would be guessed wrong each time.
+	for i := 4; i < 12; i++ {
+		p[i], carry = p[i]^carry, p[i]&carry
+	}
+	s.ripple(12, carry)
 }
 
 func fullAdd(a, b, c uint64) (sum, carry uint64) {
@@ -373,7 +404,7 @@ func (s *simHash) sum() uint64 {
 		return 0
 	}
 	total := *s
-	for _, f := range s.waiting[:s.n&7] {
+	for _, f := range s.waiting[:s.n&15] {
 		total.ripple(0, f)
 	}
 	// All counts are compared with half of n at once, from the highest bit down.

@@ -197,7 +197,8 @@ func TestChunks(t *testing.T) {
 		{"none", "", nil},
 		{"without words", "<p>—</p><p> </p>", nil},
 		{"blocks", "<p>one two</p><div>three<br>four</div>", []string{"one two", "three", "four"}},
-		{"formatting does not part", "<p>one <b>two</b> <a href=/>three</a>", []string{"one two three"}},
+		{"formatting does not part", "<p>one <b>two</b> <a href=/>three</a>", []string{"one two"}},
+		{"links do not count", "<p><a href=/>one</a></p><p>two <a href=/>three</a> four", []string{"two four"}},
 		{"cells and items", "<table><tr><td>one<td>two</table><ul><li>three<li>four</ul>", []string{"one", "two", "three", "four"}},
 		{"distinct", "<p>one<p>two<p>One!<p>two", []string{"one", "two"}},
 		{"title is the last", "<title>one</title><p>two", []string{"two", "one"}},
@@ -326,6 +327,9 @@ func TestLooseLeavesOutTheWordsOfTheAddress(t *testing.T) {
 		{"encoded", "/caf%C3%A9+m%C3%BCller", "about CAFÉ MÜLLER", "/tee", "about Tee", true},
 		{"other words", "/word/apple", "apple: a fruit", "/word/chair", "chair: a seat", false},
 		{"the host does not count", "/", "welcome to h", "/", "welcome to x", false},
+		{"in links", "/a", `see <a href=/x>the blue one</a> too`, "/a", `see <a href=/x>what is green</a> too`, true},
+		{"a link within a word", "/a", `<a href=/x>in</a>side`, "/a", `<a href=/x>out</a>side`, true},
+		{"outside of links", "/a", `see <a href=/x>this</a> too`, "/a", `see <a href=/x>this</a> as well`, false},
 		{"long words", "/donaudampfschifffahrt", "The Donaudampfschifffahrt is late", "/x", "The X is late", true},
 	} {
 		a, b := loose("http://h/"+c.url1[1:], "<p>"+c.text1), loose("http://h/"+c.url2[1:], "<p>"+c.text2)

@@ -62,6 +62,7 @@ func (p *Parser) addText(text []byte) {
 		p.h1.add(text)
 	}
 	if !p.state.noscript {
+		p.words.digest.inLink = p.state.inA
 		p.words.add(text)
 	}
 }

@@ -74,7 +74,7 @@ type Page struct {
 	SimHash uint64
 
 	// Chunks are the distinct pieces of the text that stand between tags that do not format text, such as paragraphs, items
-	// and cells, in the order of the document, and then the title. Of more than MaxChunks they are those with the smallest
+	// and cells, as far as they hold words that count, in the order of the document, and then the title. Of more than MaxChunks they are those with the smallest
 	// Exact, so the same of the same page.
 	Chunks []Chunk
 
@@ -86,11 +86,12 @@ type Page struct {
 	Malformed int // links that do not parse or are too long, each occurrence
 }
 
-// Chunk stands for a piece of text that holds a word, by hashes of its words in lower case and without punctuation. The hashes
-// of a text never change.
+// Chunk stands for a piece of text by hashes of its words, in lower case and without punctuation. Words in links and those
+// of the page's own address do not count, so that what stands elsewhere and what was asked for do not make a chunk a new one.
+// The hashes of a text never change.
 type Chunk struct {
-	Exact uint32 // of all words; never 0
-	Loose uint32 // of the words without digits, so that dates and numbers do not make a chunk a new one; 0 if there are none
+	Exact uint32 // never 0
+	Loose uint32 // without words that hold a digit, so that dates and numbers do not count; 0 if there are no others
 }
 
 // Link is one target that a page links to.
@@ -193,6 +194,7 @@ func (p *Parser) start(in Input, base *weburl.Base) {
 	p.links.baseLen = len(in.URL)
 	p.base, p.baseSet = base, false
 	p.words.reset()
+	p.words.digest.setOwn(in.URL)
 	p.xml = isXML(MediaType(in.ContentType))
 	p.state = state{}
 }
@@ -203,6 +205,7 @@ func (p *Parser) finish(in Input) *Page {
 	page := p.page
 	p.words.space()
 	page.WordCount, page.SimHash = p.words.n, p.words.digest.sim.sum()
+	p.words.digest.inLink = false
 	p.words.add(p.title.buf)
 	p.words.space()
 	page.Chunks = p.words.digest.chunks.export()
