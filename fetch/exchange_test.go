@@ -679,6 +679,19 @@ func BenchmarkFetch(b *testing.B) {
 			}
 		})
 	}
+	b.Run("fetch/cookies", func(b *testing.B) {
+		o := options()
+		o.Jar = NewJar()
+		o.Jar.store(address(b, "http://"+addr+"/"), []string{"session=0123456789abcdef", "lang=de"}, time.Now())
+		f, buf := fetcher(b, o), new(Buffer)
+		defer f.Close()
+		b.ReportAllocs()
+		for b.Loop() {
+			if res := f.Fetch(b.Context(), Request{URL: "http://" + addr + "/plain"}, buf); len(res.Body) != len(text) {
+				b.Fatalf("got %+v", res)
+			}
+		}
+	})
 	b.Run("net/http/plain", func(b *testing.B) {
 		transport := &http.Transport{DisableCompression: true, ReadBufferSize: readBuffer}
 		defer transport.CloseIdleConnections()

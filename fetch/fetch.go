@@ -396,19 +396,23 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 		// The proxy says so: it would not be its to pass on.
 		answer.Body.Close()
 		res.Class, res.Err = Connect, "proxy: "+statusText(answer.StatusCode)
-		tr.read(buf)
 		return
 	}
 	res.Status, res.Header, res.Proto = answer.StatusCode, answer.Header, answer.Proto
 	res.RetryAfter = retryAfter(answer.Header, now)
-	if f.opts.Jar != nil {
-		f.opts.Jar.store(to, answer.Header["Set-Cookie"], now)
-	}
 	if res.Status/100 == 3 {
 		res.Location = answer.Header.Get("Location")
 	}
 
-	err = f.readBody(answer, f.limit(req), buf, clock, res)
+	switch {
+	case res.Status >= 200:
+		if f.opts.Jar != nil {
+			f.opts.Jar.store(to, answer.Header["Set-Cookie"], now)
+		}
+		err = f.readBody(answer, f.limit(req), buf, clock, res)
+	case answer.Body != nil:
+		answer.Body.Close() // nobody knows what it would be
+	}
 	seen := tr.read(buf)
 	res.IP = f.asked(seen)
 	// A server may answer before the request has left in full.

@@ -676,3 +676,28 @@ func TestAbortedBehindProxies(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is given for a proxy is refused, or can be dialled; its password is
+// never in an error.
+func FuzzProxy(f *testing.F) {
+	for _, proxy := range []string{
+		"http://proxy.example:3128", "https://u:secret@[::1]", "socks5://u:secret@proxy.example", "http:secret", "://", "socks5h://@:1", "http://a b", "",
+	} {
+		f.Add(proxy)
+	}
+	f.Fuzz(func(t *testing.T, proxy string) {
+		o := Defaults()
+		o.Proxy = proxy
+		p, err := newProxy(&o, nil)
+		if err != nil {
+			if strings.Contains(err.Error(), "secret") {
+				t.Fatalf("%q: %v", proxy, err)
+			}
+			return
+		}
+		host, port, err := net.SplitHostPort(p.address)
+		if err != nil || host == "" || port == "" || strings.ContainsAny(p.auth+p.address, "\r\n") {
+			t.Fatalf("%q: address %q, %v", proxy, p.address, err)
+		}
+	})
+}
