@@ -1,0 +1,217 @@
+package crawl
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"pawl/internal/fakeweb"
+	"pawl/internal/hostile"
+	"pawl/storage"
+)
+
+var hostileRounds = flag.Int("hostile.rounds", 1, "how often TestHostileWeb crawls; from the third on memory must stay flat")
+
+// hostileCost is what a crawl may leave on the heap, in bytes: code paths that
+// were taken for the first time, pools.
+const hostileCost = 8 << 20
+
+// A site is crawled together with every hostile server there is: each of its
+// pages is had, each server comes to the end it must, and nothing is left
+// behind.
+func TestHostileWeb(t *testing.T) {
+	runtime.GC()
+	before := standing(t)
+	var after [][2]uint64
+	for round := range *hostileRounds {
+		crawlHostile(t)
+		if t.Failed() {
+			t.FailNow()
+		}
+		after = append(after, standing(t))
+		t.Logf("round %d: heap %d KB, %d descriptors; before %d KB, %d", round+1, after[round][0]>>10, after[round][1], before[0]>>10, before[1])
+	}
+	last := after[len(after)-1]
+	if last[0] > before[0]+hostileCost {
+		t.Errorf("the heap holds %d KB, before it was %d KB", last[0]>>10, before[0]>>10)
+	}
+	if len(after) > 2 && last[0] > after[1][0]+hostileCost/8 {
+		t.Errorf("the heap grows from %d KB in the second round to %d KB in the last", after[1][0]>>10, last[0]>>10)
+	}
+	if last[1] > before[1] {
+		t.Errorf("%d file descriptors are open, before it were %d", last[1], before[1])
+	}
+}
+
+// standing is the heap in use, in bytes, and the number of open files, 0 where
+// it cannot be told.
+func standing(t *testing.T) [2]uint64 {
+	t.Helper()
+	runtime.GC()
+	runtime.GC() // what pools had
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		open = nil
+	}
+	return [2]uint64{m.HeapAlloc, uint64(len(open))}
+}
+
+// crawlHostile is one such crawl.
+func crawlHostile(t *testing.T) {
+	t.Helper()
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	o := fakeweb.Defaults()
+	o.Hosts, o.Pages = 2, 60
+	o.Faults = fakeweb.AllFaults()
+	o.Faults.Throttled, o.Faults.Slow = 0, 0 // for they take time
+	web, err := fakeweb.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots, stop, err := web.Start(o.Hosts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+
+	s := &site{t: t, path: newPath(t), web: web}
+	s.opt = Options{Settings: Defaults("pawl/test"), Input: Input{Args: roots}}
+	s.opt.Workers, s.opt.Delay, s.opt.Retries = 128, 0, 1
+	s.opt.Timeout, s.opt.MaxBody = 1500*time.Millisecond, 1<<20
+	s.opt.Insecure = true
+	faults := map[string]hostile.Fault{} // by root
+	for _, f := range hostile.All() {
+		server, err := hostile.Start(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		faults[server.Root] = f
+		s.opt.Input.Args = append(s.opt.Input.Args, server.Root)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	sum := s.run(ctx)
+	if sum.End != Finished || sum.Counts.Pending != 0 {
+		t.Fatalf("ended %s with %d pending", sum.End, sum.Counts.Pending)
+	}
+
+	rows, skipped := s.outcomes(), s.skipped()
+	for root, f := range faults {
+		wantFault(t, root, &f, rows, skipped)
+	}
+	for want := range web.Expected(fakeweb.Walk{Roots: roots}) {
+		if want.Outcome == fakeweb.Skipped {
+			if got := skipped[want.URL]; got != want.Reason {
+				t.Errorf("%s is skipped because of %q, want %q", want.URL, got, want.Reason)
+			}
+			continue
+		}
+		got := rows[want.URL]
+		if got == nil {
+			t.Errorf("%s is missing, want %s", want.URL, want.Outcome)
+			continue
+		}
+		if string(want.Outcome) != got.Outcome.String() || want.Status != int(got.Status) || want.ErrorClass != got.Class.String() {
+			t.Errorf("%s: %s %d %s, want %s %d %s", want.URL, got.Outcome, got.Status, got.Class, want.Outcome, want.Status, want.ErrorClass)
+		}
+		if want.Outcome == fakeweb.Fetched && want.Title != got.Record.Title {
+			t.Errorf("%s has title %q, want %q", want.URL, got.Record.Title, want.Title)
+		}
+	}
+}
+
+// wantFault holds what became of a hostile server against what must.
+func wantFault(t *testing.T, root string, f *hostile.Fault, rows map[string]*storage.Visit, skipped map[string]string) {
+	t.Helper()
+	v := rows[root]
+	if v == nil {
+		t.Errorf("%s: no row", f.Name)
+		return
+	}
+	want, or := f.Outcome(), "failed "+f.Or
+	if f.Whole && f.Class != "" {
+		want, or = "failed robots", ""
+	}
+	if got := said(v); got != want && got != or {
+		t.Errorf("%s: %s (%s), want %s", f.Name, got, v.Record.Error, want)
+	}
+	for url, v := range rows {
+		if strings.HasPrefix(url, root) && (v.Record.Title == hostile.Forged || len(v.Redirect) > 2048) {
+			t.Errorf("%s: row %s with title %q and a redirect of %d bytes", f.Name, url, v.Record.Title, len(v.Redirect))
+		}
+	}
+	_ = skipped
+}
+
+// said is the outcome of a visit with its class or status.
+func said(v *storage.Visit) string {
+	switch {
+	case v.Outcome != storage.Failed:
+		return v.Outcome.String()
+	case v.Class != storage.NoClass:
+		return "failed " + v.Class.String()
+	}
+	return fmt.Sprint("failed ", v.Status)
+}
+
+// A domain in which every name answers and links new names has hosts without
+// end. A crawl ends at its limit, and a host costs it little.
+func TestHostsWithoutEnd(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	const pages, fanout = 500, 20
+	server := httptest.NewServer(&hostile.Names{Domain: "wild.test", Fanout: fanout})
+	defer server.Close()
+	at := server.Listener.Addr().String()
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, at)
+		},
+		DisableKeepAlives: true,
+	}
+	for _, scope := range []Scope{ScopeDomain, ScopeAny} {
+		t.Run(string(scope), func(t *testing.T) {
+			s := &site{t: t, path: newPath(t)}
+			s.opt = Options{Settings: Defaults("pawl/test"), Transport: transport, Input: Input{Args: []string{"http://n0.wild.test/"}}}
+			s.opt.Scope, s.opt.MaxPages, s.opt.Workers = scope, pages, 32
+			before := standing(t)
+			file, err := storage.Create(s.path, Rules())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			c, err := New(file, s.opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum, err := c.Run(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			after := standing(t)
+			if sum.End != MaxPages || sum.Counts.Of(storage.Fetched) != pages {
+				t.Errorf("ended %s with %d pages", sum.End, sum.Counts.Of(storage.Fetched))
+			}
+			hosts := sum.Counts.Hosts
+			if hosts < pages*fanout/2 {
+				t.Fatalf("%d hosts are known", hosts)
+			}
+			if cost := (int64(after[0]) - int64(before[0])) / int64(hosts); cost > 1000 {
+				t.Errorf("each of %d hosts takes %d bytes", hosts, cost)
+			}
+			runtime.KeepAlive(c)
+		})
+	}
+}
