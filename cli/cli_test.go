@@ -236,7 +236,7 @@ func TestExportKeepsWhatItCannotReplace(t *testing.T) {
 
 func TestQueueTellsWhatWaits(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "crawl.pawl")
-	file, err := storage.Create(db, crawl.Rules())
+	file, err := storage.Create(db, crawl.Rules(new(crawl.Settings)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +338,7 @@ func TestVerifyHoldsTheCheckpointAgainstTheLog(t *testing.T) {
 
 func TestVerifyFindsTwoOutcomesOfOneAddress(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "crawl.pawl")
-	file, err := storage.Create(db, crawl.Rules())
+	file, err := storage.Create(db, crawl.Rules(new(crawl.Settings)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,10 @@ import (
 
 func crawlCommand() *command {
 	options := settingOptions()
-	options = append(options, fileOption())
+	options = append(options,
+		option{name: "sitemap", arg: "URL", group: groupSeeds, usage: "a sitemap, feed or list whose addresses are seeds; repeatable", repeat: true},
+		option{name: "cookies", arg: "FILE", group: groupFetch, usage: "take cookies from a cookies.txt (Netscape format); the crawl file keeps them"},
+		fileOption())
 	options = append(options, talkOptions()...)
 	return &command{
 		name: "crawl", args: "[URL...]", summary: "start a crawl, or go on with the one in the file",
@@ -50,7 +54,9 @@ type crawling struct {
 	settings crawl.Settings
 	changes  []string
 	seeds    []string
+	sitemaps []string
 	stdin    io.Reader
+	cookies  []byte
 }
 
 func runCrawl(ctx context.Context, c *call) error {
@@ -61,6 +67,9 @@ func runCrawl(ctx context.Context, c *call) error {
 	defer t.close()
 	g := &crawling{call: c, talk: t}
 	if err := g.checkSeeds(); err != nil {
+		return err
+	}
+	if err := g.readCookies(); err != nil {
 		return err
 	}
 	path, again := c.file()
@@ -101,13 +110,21 @@ func runResume(ctx context.Context, c *call) error {
 // complains about the others.
 func (g *crawling) checkSeeds() error {
 	g.openPipe(g.given.text("seeds", ""))
-	if len(g.args) == 0 {
-		return nil
-	}
 	// Any rules serve to tell what is an address.
 	speller, err := weburl.New(weburl.DefaultRules())
 	if err != nil {
 		return err
+	}
+	if sitemaps, ok := g.given["sitemap"]; ok {
+		for _, text := range sitemaps.texts {
+			if _, err := crawl.ParseSeed(speller, strings.TrimSpace(text)); err != nil {
+				return sitemaps.wrong(fmt.Errorf("%q: %w", text, err))
+			}
+			g.sitemaps = append(g.sitemaps, text)
+		}
+	}
+	if len(g.args) == 0 {
+		return nil
 	}
 	var bad []string
 	for _, arg := range g.args {
@@ -117,11 +134,34 @@ func (g *crawling) checkSeeds() error {
 		}
 		g.seeds = append(g.seeds, arg)
 	}
-	if len(g.seeds) == 0 && g.given.text("seeds", "") == "" {
+	if len(g.seeds) == 0 && len(g.sitemaps) == 0 && g.given.text("seeds", "") == "" {
 		return usageError{error: errors.New(strings.Join(bad, "; ")), command: "crawl"}
 	}
 	for _, b := range bad {
 		g.talk.complainf("%s", b)
+	}
+	return nil
+}
+
+// maxCookies is how large a cookies.txt may be, in bytes.
+const maxCookies = 64 << 20
+
+// readCookies reads the cookies of the user.
+func (g *crawling) readCookies() error {
+	file, ok := g.given["cookies"]
+	if !ok || file.last() == "" {
+		return nil
+	}
+	h, err := os.Open(file.last())
+	if err != nil {
+		return file.wrong(err)
+	}
+	defer h.Close()
+	if g.cookies, err = io.ReadAll(io.LimitReader(h, maxCookies)); err != nil {
+		return file.wrong(err)
+	}
+	if err := crawl.CheckCookies(g.cookies); err != nil {
+		return file.wrong(fmt.Errorf("%s: %w", file.last(), err))
 	}
 	return nil
 }
@@ -163,7 +203,7 @@ func (g *crawling) open(path string) error {
 		if err := g.choose(); err != nil {
 			return err
 		}
-		g.file, err = storage.Create(path, crawl.Rules())
+		g.file, err = storage.Create(path, crawl.Rules(&g.settings))
 		return err
 	}
 	if err != nil {
@@ -176,11 +216,26 @@ func (g *crawling) open(path string) error {
 		if err = g.choose(); err == nil && !g.isNew {
 			g.changes = changes(&was, &g.settings)
 		}
+		if err == nil {
+			err = g.checkSpelling(&was)
+		}
 	}
 	if err != nil {
 		file.Close()
 	}
 	return err
+}
+
+// checkSpelling refuses to spell addresses in another way than so far: those
+// that are known would not be known any more.
+func (g *crawling) checkSpelling(was *crawl.Settings) error {
+	if g.settings.SpellsLike(was) || bytes.Equal(g.file.Header().Rules, crawl.Rules(&g.settings)) {
+		return nil
+	}
+	return hintedError{
+		usagef("%s: how addresses are spelled was fixed when this file was made; --keep-query, --drop-param and --sort-query cannot change", g.file.Path()),
+		"start another crawl with them: --db FILE",
+	}
 }
 
 // recall reads what the crawl file remembers.
@@ -210,8 +265,8 @@ func (g *crawling) choose() error {
 	if err := overlay(&g.settings, g.given); err != nil {
 		return err
 	}
-	if g.isNew && len(g.seeds) == 0 && g.stdin == nil && g.settings.SeedsFile == "" {
-		return usageError{error: errors.New("a new crawl needs a URL or --seeds FILE"), command: "crawl"}
+	if g.isNew && len(g.seeds) == 0 && len(g.sitemaps) == 0 && g.stdin == nil && g.settings.SeedsFile == "" {
+		return usageError{error: errors.New("a new crawl needs a URL, --seeds FILE or --sitemap URL"), command: "crawl"}
 	}
 	return nil
 }
@@ -221,7 +276,7 @@ func (g *crawling) run(ctx context.Context) error {
 	defer crawl.BoundHeap()()
 	c, err := crawl.New(g.file, crawl.Options{
 		Settings: g.settings,
-		Input:    crawl.Input{Args: g.seeds, Stdin: g.stdin},
+		Input:    crawl.Input{Args: g.seeds, Sitemaps: g.sitemaps, Stdin: g.stdin, Cookies: g.cookies},
 		Log:      g.talk.log,
 	})
 	if err != nil {
@@ -293,7 +348,7 @@ func (g *crawling) greet(c *crawl.Crawl) error {
 
 // hasNewSeeds tells whether a seed of the command line is not yet a job.
 func (g *crawling) hasNewSeeds(c *crawl.Crawl) bool {
-	return slices.ContainsFunc(g.seeds, func(s string) bool {
+	return slices.ContainsFunc(slices.Concat(g.seeds, g.sitemaps), func(s string) bool {
 		u, err := crawl.ParseSeed(c.Speller(), strings.TrimSpace(s))
 		return err == nil && !c.Knows(u)
 	})

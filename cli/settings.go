@@ -45,6 +45,8 @@ func crawlSettings() []setting {
 			show:   func(s *crawl.Settings) string { return orNone(s.SeedsFile) },
 			key:    func(s *crawl.Settings) string { return s.SeedsFile },
 		},
+		choice("sitemaps", groupSeeds, "auto|off", "read the sitemaps that robots.txt names, or not (auto)",
+			func(s *crawl.Settings) *bool { return &s.NoSitemaps }, "auto", "off"),
 		text("scope", groupScope, "host|domain|prefix|any", "which links to follow: those to the seeds' hosts, to their registrable domains, into the seeds' folders, or all (host)",
 			func(s *crawl.Settings) *string { return (*string)(&s.Scope) }),
 		list("include", "", groupScope, "RE", "follow only addresses that match; repeatable",
@@ -53,8 +55,18 @@ func crawlSettings() []setting {
 			func(s *crawl.Settings) *[]string { return &s.Exclude }, nil),
 		toggle("assets", groupScope, "fetch images, styles, scripts and media too",
 			func(s *crawl.Settings) *bool { return &s.Assets }),
+		toggle("forms", groupScope, "also follow the addresses of forms that ask by GET",
+			func(s *crawl.Settings) *bool { return &s.Forms }),
 		toggle("ignore-nofollow", groupScope, "follow links that ask not to be followed",
 			func(s *crawl.Settings) *bool { return &s.IgnoreNoFollow }),
+		choice("traps", groupScope, "park|follow", "park addresses of patterns that bring nothing new, or follow them too (park)",
+			func(s *crawl.Settings) *bool { return &s.KeepTraps }, "park", "follow"),
+		toggle("keep-query", groupScope, "keep parameters of advertisers and sessions in addresses; fixed when the file is made",
+			func(s *crawl.Settings) *bool { return &s.KeepQuery }),
+		list("drop-param", "", groupScope, "NAME", "take this parameter out of addresses too, or all that begin so: ref_*; repeatable; fixed when the file is made",
+			func(s *crawl.Settings) *[]string { return &s.DropParams }, nil),
+		toggle("sort-query", groupScope, "sort the parameters of addresses; fixed when the file is made",
+			func(s *crawl.Settings) *bool { return &s.SortQuery }),
 		{
 			option: option{name: "max-depth", arg: "N", group: groupLimits, usage: "follow links over N steps; seeds are 0, so 0 fetches only them and what they redirect to (none)"},
 			read:   readDepth,
@@ -93,18 +105,10 @@ func crawlSettings() []setting {
 			func(s *crawl.Settings) *int64 { return &s.MaxBody }),
 		list("header", "H", groupFetch, "'Name: value'", "send a header; repeatable",
 			func(s *crawl.Settings) *[]string { return &s.Headers }, headerName),
-		{
-			option: option{name: "user", arg: "USER:PASS", group: groupFetch, usage: "log in by HTTP Basic to the seeds' hosts"},
-			read:   func(s *crawl.Settings, v []string) error { s.User = v[0]; return nil },
-			reset:  func(s, usual *crawl.Settings) { s.User = usual.User },
-			show: func(s *crawl.Settings) string {
-				if s.User == "" {
-					return "none"
-				}
-				return "***"
-			},
-			key: func(s *crawl.Settings) string { return s.User },
-		},
+		secret("user", "USER:PASS", "log in by HTTP Basic to the seeds' hosts",
+			func(s *crawl.Settings) *string { return &s.User }, func(string) string { return "***" }),
+		secret("proxy", "URL", "ask through a proxy: http, https, socks5 (names are looked up here) or socks5h (there)",
+			func(s *crawl.Settings) *string { return &s.Proxy }, maskedProxy),
 		count("retries", groupFetch, "further attempts after a failure that may pass (4)", false,
 			func(s *crawl.Settings) *int { return &s.Retries }),
 		count("max-redirects", groupFetch, "longest chain of redirects (10)", false,
@@ -125,6 +129,53 @@ func text(name, group, arg, usage string, field func(*crawl.Settings) *string) s
 		read:   func(s *crawl.Settings, v []string) error { *field(s) = v[0]; return nil },
 		show:   func(s *crawl.Settings) string { return orNone(*field(s)) },
 		key:    func(s *crawl.Settings) string { return *field(s) },
+	}
+}
+
+// secret is an option of which only a part may be shown.
+func secret(name, arg, usage string, field func(*crawl.Settings) *string, masked func(string) string) setting {
+	return setting{
+		option: option{name: name, arg: arg, group: groupFetch, usage: usage},
+		read:   func(s *crawl.Settings, v []string) error { *field(s) = v[0]; return nil },
+		reset:  func(s, usual *crawl.Settings) { *field(s) = *field(usual) },
+		show: func(s *crawl.Settings) string {
+			if *field(s) == "" {
+				return "none"
+			}
+			return masked(*field(s))
+		},
+		key: func(s *crawl.Settings) string { return *field(s) },
+	}
+}
+
+// maskedProxy is the address of a proxy without name and password.
+func maskedProxy(address string) string {
+	scheme, rest, _ := strings.Cut(address, "://")
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		rest = "***@" + rest[i+1:]
+	}
+	return scheme + "://" + rest
+}
+
+// choice is an option with two values, of which the second turns something on.
+func choice(name, group, arg, usage string, field func(*crawl.Settings) *bool, off, on string) setting {
+	show := func(s *crawl.Settings) string {
+		if *field(s) {
+			return on
+		}
+		return off
+	}
+	return setting{
+		option: option{name: name, group: group, arg: arg, usage: usage},
+		reset:  func(s, usual *crawl.Settings) { *field(s) = *field(usual) },
+		read: func(s *crawl.Settings, v []string) error {
+			if v[0] != off && v[0] != on {
+				return fmt.Errorf("%q is neither %s nor %s", v[0], off, on)
+			}
+			*field(s) = v[0] == on
+			return nil
+		},
+		show: show, key: show,
 	}
 }
 

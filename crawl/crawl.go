@@ -19,6 +19,7 @@
 package crawl
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,8 +42,10 @@ import (
 
 // Input is where seeds come from, beside the seeds file of the settings.
 type Input struct {
-	Args  []string
-	Stdin io.Reader // one address a line; nil: none
+	Args     []string
+	Sitemaps []string  // whose entries are seeds
+	Stdin    io.Reader // one address a line; nil: none
+	Cookies  []byte    // a cookies.txt, to be kept from now on; see CheckCookies
 }
 
 // Options are what a crawl is made from.
@@ -69,14 +72,24 @@ type Crawl struct {
 	progress    atomic.Pointer[Progress]
 }
 
-// Rules are the rules of canonical spelling for a new crawl file, as
-// storage.Create takes them.
-func Rules() json.RawMessage {
-	text, err := json.Marshal(weburl.DefaultRules())
+// Rules are the rules of canonical spelling for a new crawl file with the given
+// settings, which must be valid, as storage.Create takes them.
+func Rules(s *Settings) json.RawMessage {
+	rules, err := s.Rules()
+	if err != nil {
+		panic("crawl: rules of spelling: " + err.Error())
+	}
+	text, err := json.Marshal(rules)
 	if err != nil {
 		panic("crawl: rules of spelling: " + err.Error())
 	}
 	return text
+}
+
+// CheckCookies tells what is wrong with a cookies.txt.
+func CheckCookies(text []byte) error {
+	_, err := fetch.NewJar().LoadCookies(bytes.NewReader(text))
+	return err
 }
 
 // Remembered gives the settings that a crawl file remembers, without reading
@@ -230,6 +243,8 @@ const (
 	longDelay = 2 * time.Second
 	// worthTelling is from how many events on it takes a while to read them.
 	worthTelling = 500_000
+	// maxLarge is how many sitemaps are in memory at a time.
+	maxLarge = 2
 	// reviewSlice is how many events, or links in them, a review of skipped links
 	// takes at once.
 	reviewSlice = 2000
@@ -240,6 +255,8 @@ const (
 type loop struct {
 	*Crawl
 	scope *scope
+	jar   *fetch.Jar
+	traps traps
 	rules ruleCache
 	began time.Time       // when the run began, by the clock that only goes forward
 	start time.Time       // the same by the machine's clock
@@ -277,6 +294,11 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 		return Summary{}, err
 	}
 	fetchOptions.Transport = c.transport
+	jar, err := c.jar()
+	if err != nil {
+		return Summary{}, err
+	}
+	fetchOptions.Jar = jar
 	fetcher, err := fetch.New(fetchOptions)
 	if err != nil {
 		return Summary{}, err
@@ -289,7 +311,8 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 	token := fetch.ProductToken(c.settings.UserAgent)
 	n := c.settings.Workers
 	l := &loop{
-		Crawl: c, scope: scope, began: time.Now(),
+		Crawl: c, scope: scope, jar: jar, began: time.Now(),
+		traps: traps{frontier: c.frontier, parking: &scope.parking, hosts: map[string]*watched{}},
 		rules: ruleCache{token: token, kept: map[uint64]*rules{}},
 		tasks: make(chan *task, n), results: make(chan *result, n), sent: make(chan sending, n),
 		commits: make(chan *storage.Batch, 1), done: make(chan error, 1),
@@ -297,11 +320,12 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 	l.start = l.began.Round(0)
 	var abort context.CancelFunc
 	l.ctx, abort = context.WithCancel(context.WithoutCancel(ctx))
+	large := make(chan struct{}, maxLarge)
 	var workers sync.WaitGroup
 	for i := range n {
 		w := &worker{
 			number: i + 1, settings: &c.settings, fetcher: fetcher, speller: c.speller, hash: c.hash, token: token,
-			log: c.log.With("worker", i+1), sent: l.sent,
+			log: c.log.With("worker", i+1), sent: l.sent, large: large,
 		}
 		workers.Go(func() { w.run(l.ctx, l.tasks, l.results) })
 	}
@@ -580,7 +604,10 @@ func (l *loop) dispatch(job frontier.Job, r *storage.Reader) error {
 	}
 	if !j.Robots {
 		// The settings may be others than when it was admitted.
-		if reason := l.scope.judge(weburl.URL(j.URL), j.Found.Origin, page.Kind(j.Kind), j.NoFollow); reason != storage.NoReason {
+		reason := l.scope.judge(finding{
+			url: weburl.URL(j.URL), on: j.FoundOn, origin: j.Found.Origin, kind: page.Kind(j.Kind), noFollow: j.NoFollow,
+		})
+		if reason != storage.NoReason {
 			l.frontier.Release(j, time.Time{})
 			l.pages--
 			l.touch()
@@ -711,6 +738,11 @@ func (l *loop) settle(r *result) error {
 		}
 	}
 	l.judge(r)
+	if v.Outcome == storage.Fetched {
+		if err := l.watch(r, l.now()); err != nil {
+			return err
+		}
+	}
 	return l.frontier.Finish(j, v, r.links, r.retryAfter)
 }
 
@@ -725,7 +757,9 @@ func (l *loop) judge(r *result) {
 	r.links = l.frontier.Unknown(r.links)
 	for i := range r.links {
 		c := &r.links[i]
-		c.Reason = l.scope.judge(weburl.URL(c.URL), o.Child(c.Redirect, c.Listed), page.Kind(c.Kind), c.NoFollow)
+		c.Reason = l.scope.judge(finding{
+			url: weburl.URL(c.URL), on: r.task.job.URL, origin: o.Child(c.Redirect, c.Listed), kind: page.Kind(c.Kind), noFollow: c.NoFollow,
+		})
 	}
 	passes := len(r.links) == 0 || r.links[0].Reason == storage.NoReason
 	if target != "" && passes && !l.frontier.IsRoot(target) {
@@ -781,7 +815,10 @@ func (l *loop) settleRobots(r *result) error {
 	if e.State == storage.RobotsGivenUp {
 		e.Expires = l.now().Add(frontier.GivenUpFor).UnixMilli()
 	}
-	return l.frontier.Robots(j, e, r.retryAfter)
+	if err := l.frontier.Robots(j, e, r.retryAfter); err != nil {
+		return err
+	}
+	return l.listSitemaps(r)
 }
 
 func (l *loop) sameRules(seq uint64, text string) (same bool, err error) {
@@ -804,7 +841,7 @@ func (l *loop) sameRules(seq uint64, text string) (same bool, err error) {
 func (l *loop) seed(b seedBatch) error {
 	for i := range b.links {
 		c := &b.links[i]
-		c.Reason = l.scope.judge(weburl.URL(c.URL), storage.Origin{Seed: true}, page.KindSeed, false)
+		c.Reason = l.scope.judge(finding{url: weburl.URL(c.URL), origin: storage.Origin{Seed: true}, kind: page.Kind(c.Kind)})
 	}
 	n, err := l.frontier.AddSeeds(b.links, b.source, l.now())
 	l.summary.NewSeeds += n
@@ -899,7 +936,7 @@ func (l *loop) reviewEvent(event []byte) (n int, err error) {
 			continue
 		}
 		u := weburl.URL(k.URL)
-		if l.scope.judge(u, k.Origin, page.Kind(k.Kind), k.NoFollow) != storage.NoReason {
+		if l.scope.judge(finding{url: u, on: head.FoundOn, origin: k.Origin, kind: page.Kind(k.Kind), noFollow: k.NoFollow}) != storage.NoReason {
 			continue
 		}
 		passed = append(passed, frontier.Candidate{
@@ -955,7 +992,11 @@ func (l *loop) seal() {
 	l.oldest = time.Time{}
 	l.committing = true
 	l.sealed = l.frontier.Seq()
-	l.commits <- l.frontier.Seal(l.now())
+	b := l.frontier.Seal(l.now())
+	for _, c := range l.jar.Changed() {
+		b.Cookies = append(b.Cookies, storage.Cookies{Site: c.Site, Value: c.Data})
+	}
+	l.commits <- b
 }
 
 // committed ends a commit: what it brought may be handed out, and the jobs

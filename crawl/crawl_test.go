@@ -66,7 +66,7 @@ func (s *site) try(ctx context.Context) (Summary, error) {
 	s.t.Helper()
 	file, err := storage.Open(s.path, false)
 	if err != nil {
-		file, err = storage.Create(s.path, Rules())
+		file, err = storage.Create(s.path, Rules(new(Settings)))
 	}
 	if err != nil {
 		s.t.Fatal(err)

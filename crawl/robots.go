@@ -44,9 +44,11 @@ func (w *worker) robots(ctx context.Context, t *task) *result {
 		}
 	default:
 		e.State, e.Expires, e.Text = storage.RobotsRules, expires, string(r.Body)
-		if delay, ok := fetch.ParseRobots(r.Body, w.token).CrawlDelay(); ok {
+		read := fetch.ParseRobots(r.Body, w.token)
+		if delay, ok := read.CrawlDelay(); ok {
 			e.Delay = milliseconds(delay)
 		}
+		res.links = w.sitemapsOf(j.URL, read)
 	}
 	w.log.Debug("asked for robots.txt", "url", j.URL, "status", r.Status, "class", r.Class, "took", r.Total.Round(time.Millisecond))
 	return res

@@ -27,12 +27,13 @@ type scope struct {
 	settings         *Settings
 	include, exclude []*regexp.Regexp
 	frontier         *frontier.Frontier
+	parking          parking
 	domains          map[string]bool // registrable domains of the first `counted` root hosts
 	counted          int
 }
 
 func newScope(s *Settings, f *frontier.Frontier) (*scope, error) {
-	sc := &scope{settings: s, frontier: f, domains: map[string]bool{}}
+	sc := &scope{settings: s, frontier: f, domains: map[string]bool{}, parking: parking{frontier: f}}
 	for _, list := range []struct {
 		from []string
 		to   *[]*regexp.Regexp
@@ -48,17 +49,30 @@ func newScope(s *Settings, f *frontier.Frontier) (*scope, error) {
 	return sc, nil
 }
 
-// judge tells why a link is not admitted, NoReason when it is. o is where the
-// link itself would stand. Seeds, and what they redirect to, make the scope,
-// so they are only held against --exclude and the guards.
-func (s *scope) judge(u weburl.URL, o storage.Origin, kind page.Kind, noFollow bool) storage.Reason {
+// finding is an address where it was found.
+type finding struct {
+	url      weburl.URL
+	on       string         // the page; empty for seeds
+	origin   storage.Origin // where it would stand itself
+	kind     page.Kind
+	noFollow bool
+}
+
+// judge tells why a link is not admitted, NoReason when it is. Seeds, and what
+// they redirect to, make the scope, so they are only held against --exclude and
+// the guards. A sitemap belongs to whoever names it: a robots.txt may name one
+// anywhere, an index those of its own host.
+func (s *scope) judge(f finding) storage.Reason {
+	u, o := f.url, f.origin
 	if !o.Seed {
 		switch {
-		case kind.Asset() && !s.settings.Assets:
+		case f.kind.Asset() && !s.settings.Assets:
 			return storage.Asset
-		case !s.contains(u):
+		case f.kind == page.KindForm && !s.settings.Forms:
+			return storage.Form
+		case !s.contains(u) && !f.isOwnSitemap():
 			return storage.OutOfScope
-		case noFollow && !s.settings.IgnoreNoFollow:
+		case f.noFollow && !s.settings.IgnoreNoFollow:
 			return storage.NoFollow
 		case s.settings.MaxDepth != NoLimit && int64(o.Depth) > int64(s.settings.MaxDepth):
 			return storage.TooDeep
@@ -70,13 +84,27 @@ func (s *scope) judge(u weburl.URL, o storage.Origin, kind page.Kind, noFollow b
 	if reason := trap(u); reason != storage.NoReason {
 		return reason
 	}
-	if len(s.include) > 0 && !o.Seed && !matches(s.include, u) {
+	if len(s.include) > 0 && !o.Seed && f.kind != page.KindSitemapFile && !matches(s.include, u) {
 		return storage.NotIncluded
 	}
 	if matches(s.exclude, u) {
 		return storage.Excluded
 	}
+	// What the site itself lists is no trap.
+	if !o.Seed && f.kind != page.KindSitemap && f.kind != page.KindSitemapFile && !s.settings.KeepTraps && s.parking.has(u) {
+		return storage.Parked
+	}
 	return storage.NoReason
+}
+
+// isOwnSitemap tells whether it is a sitemap that may be asked for wherever it
+// stands.
+func (f *finding) isOwnSitemap() bool {
+	if f.kind != page.KindSitemapFile {
+		return false
+	}
+	on := weburl.URL(f.on)
+	return on.PathQuery() == "/robots.txt" || on.Host() == f.url.Host()
 }
 
 func matches(res []*regexp.Regexp, u weburl.URL) bool {
@@ -161,5 +189,5 @@ func repeats(path string) bool {
 // followed tells whether links of the kind are followed at all. Those that are
 // not leave no trace but in the counts of their page.
 func (s *Settings) followed(k page.Kind) bool {
-	return k.Navigation() || s.Assets && k.Asset()
+	return k.Navigation() || s.Assets && k.Asset() || s.Forms && k == page.KindForm
 }

@@ -40,6 +40,7 @@ type feeder struct {
 	hash    func([]byte) uint64
 	log     *slog.Logger
 	send    func(seedBatch) bool // false: nobody wants more
+	kind    page.Kind
 	batch   seedBatch
 	good    int
 	bad     int
@@ -70,7 +71,7 @@ func (f *feeder) add(text, where string) {
 	}
 	f.good++
 	f.batch.links = append(f.batch.links, frontier.Candidate{
-		Link: storage.Link{URL: string(u), Kind: uint8(page.KindSeed)},
+		Link: storage.Link{URL: string(u), Kind: uint8(f.kind)},
 		FP:   f.hash([]byte(u)),
 	})
 }
@@ -228,7 +229,7 @@ func shorten(s string, n int) string {
 
 // feeder makes a feeder that gives its batches to send.
 func (c *Crawl) feeder(send func(seedBatch) bool) *feeder {
-	return &feeder{speller: c.speller, hash: c.hash, log: c.log, send: send}
+	return &feeder{speller: c.speller, hash: c.hash, log: c.log, kind: page.KindSeed, send: send}
 }
 
 // seedArgs appends the addresses of the command line. They are few enough to be
@@ -238,7 +239,10 @@ func (l *loop) seedArgs() (err error) {
 		err = l.seed(b)
 		return err == nil
 	})
-	f.args(l.input.Args)
+	if f.args(l.input.Args) {
+		f.kind = page.KindSitemapFile
+		f.args(l.input.Sitemaps)
+	}
 	l.summary.Seeds, l.summary.BadSeeds = f.good, f.bad
 	return err
 }

@@ -12,6 +12,7 @@ import (
 
 	"pawl/fetch"
 	"pawl/frontier"
+	"pawl/weburl"
 )
 
 // Scope says which addresses belong to a crawl, measured from its seeds and
@@ -36,12 +37,22 @@ const NoLimit = -1
 // remembers. Start from Defaults: a zero is a choice of its own.
 type Settings struct {
 	SeedsFile string `json:"seeds_file,omitempty"` // absolute path
+	// NoSitemaps: what robots.txt files name as sitemaps is not asked for, and
+	// no page that happens to be one is read as such.
+	NoSitemaps bool `json:"no_sitemaps,omitempty"`
 
 	Scope          Scope    `json:"scope"`
 	Include        []string `json:"include,omitempty"` // regular expressions on the canonical address
 	Exclude        []string `json:"exclude,omitempty"`
 	Assets         bool     `json:"assets,omitempty"` // follow images, styles, scripts and media too
+	Forms          bool     `json:"forms,omitempty"`  // follow the addresses of forms that ask by GET
 	IgnoreNoFollow bool     `json:"ignore_nofollow,omitempty"`
+	KeepTraps      bool     `json:"keep_traps,omitempty"` // park nothing
+
+	// How addresses are spelled: fixed when the crawl file is made, see Rules.
+	KeepQuery  bool     `json:"keep_query,omitempty"`
+	DropParams []string `json:"drop_params,omitempty"`
+	SortQuery  bool     `json:"sort_query,omitempty"`
 
 	MaxDepth        int           `json:"max_depth"` // NoLimit: none
 	MaxPages        int           `json:"max_pages,omitempty"`
@@ -60,6 +71,7 @@ type Settings struct {
 	MaxBody      int64         `json:"max_body"`
 	Headers      []string      `json:"headers,omitempty"` // "Name: value"
 	User         string        `json:"user,omitempty"`    // "name:password"
+	Proxy        string        `json:"proxy,omitempty"`   // may hold a password
 	Insecure     bool          `json:"insecure,omitempty"`
 	Retries      int           `json:"retries"`
 	MaxRedirects int           `json:"max_redirects"`
@@ -142,6 +154,9 @@ func (s *Settings) Validate() error {
 	case s.User != "" && !strings.Contains(s.User, ":"):
 		return errors.New("--user must be NAME:PASSWORD")
 	}
+	if _, err := s.Rules(); err != nil {
+		return fmt.Errorf("--drop-param: %w", err)
+	}
 	if s.Contact != "" && !isContact(s.Contact) {
 		return fmt.Errorf("--contact must be a web or mail address, not %q", s.Contact)
 	}
@@ -157,10 +172,20 @@ func (s *Settings) Validate() error {
 	return nil
 }
 
+// Rules are the rules of canonical spelling that the settings ask for.
+func (s *Settings) Rules() (weburl.Rules, error) {
+	return weburl.DefaultRules().With(s.KeepQuery, s.DropParams, s.SortQuery)
+}
+
+// SpellsLike tells whether the settings spell addresses as others do.
+func (s *Settings) SpellsLike(o *Settings) bool {
+	return s.KeepQuery == o.KeepQuery && s.SortQuery == o.SortQuery && slices.Equal(s.DropParams, o.DropParams)
+}
+
 // admits tells whether the settings admit the same links as others do.
 func (s *Settings) admits(o *Settings) bool {
 	return s.Scope == o.Scope && slices.Equal(s.Include, o.Include) && slices.Equal(s.Exclude, o.Exclude) &&
-		s.Assets == o.Assets && s.IgnoreNoFollow == o.IgnoreNoFollow && s.MaxDepth == o.MaxDepth &&
+		s.Assets == o.Assets && s.Forms == o.Forms && s.KeepTraps == o.KeepTraps && s.IgnoreNoFollow == o.IgnoreNoFollow && s.MaxDepth == o.MaxDepth &&
 		s.MaxRedirects == o.MaxRedirects
 }
 
@@ -199,6 +224,7 @@ func (s *Settings) fetchOptions() (fetch.Options, error) {
 		o.Headers = append(o.Headers, fetch.Header{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value)})
 	}
 	o.User, o.Password, _ = strings.Cut(s.User, ":")
+	o.Proxy = s.Proxy
 	o.HTTP1 = s.HTTP1
 	o.Insecure = s.Insecure
 	o.AllowPrivate = s.AllowPrivate

@@ -246,7 +246,7 @@ func crawlSite(root string) (int, error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	file, err := storage.Create(filepath.Join(dir, "crawl.pawl"), crawl.Rules())
+	file, err := storage.Create(filepath.Join(dir, "crawl.pawl"), crawl.Rules(new(crawl.Settings)))
 	if err != nil {
 		return 0, err
 	}

@@ -85,7 +85,7 @@ func (w *slowWeb) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 // long that took, and how long the workers were asking for pages in all.
 func crawlAll(tb testing.TB, workers, perHost int, seeds []string) (pages int, took, asking time.Duration) {
 	tb.Helper()
-	file, err := storage.Create(filepath.Join(tb.TempDir(), "crawl.pawl"), Rules())
+	file, err := storage.Create(filepath.Join(tb.TempDir(), "crawl.pawl"), Rules(new(Settings)))
 	if err != nil {
 		tb.Fatal(err)
 	}

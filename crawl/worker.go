@@ -52,6 +52,8 @@ type result struct {
 	task       *task
 	visit      *storage.Visit       // nil for a robots.txt and when aborted
 	links      []frontier.Candidate // not judged yet
+	isPage     bool                 // it was read as one
+	chunks     []page.Chunk         // of its text
 	robots     *storage.Host        // for a robots.txt
 	sent       time.Time            // zero: no request went out
 	answered   time.Duration        // from sent to the first byte of the answer, or to the end
@@ -71,6 +73,7 @@ type worker struct {
 	token    string
 	log      *slog.Logger
 	sent     chan<- sending
+	large    chan struct{} // of as many places as sitemaps may be in memory
 	buffer   fetch.Buffer
 	parser   *page.Parser
 	address  []byte // of a link, to be hashed
@@ -192,7 +195,17 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 			Record: storage.Record{Error: t.rules.why(weburl.URL(url).PathQuery()), Worker: uint16(w.number)},
 		}}
 	}
-	r := w.fetch(ctx, t, url, 0)
+	var limit int64
+	if page.Kind(j.Kind) == page.KindSitemapFile {
+		limit = maxSitemap
+		select {
+		case w.large <- struct{}{}:
+			defer func() { w.buffer.Release(); <-w.large }()
+		case <-ctx.Done():
+			return &result{task: t, aborted: true}
+		}
+	}
+	r := w.fetch(ctx, t, url, limit)
 	if r.Class == fetch.Aborted {
 		return &result{task: t, sent: r.Sent, aborted: true}
 	}
@@ -210,6 +223,8 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 	switch {
 	case v.Outcome == storage.Redirected:
 		w.redirect(url, &r, res)
+	case v.Outcome == storage.Fetched && w.isSitemap(j, r.Body):
+		w.sitemap(url, &r, res)
 	case r.Status != 0 && (v.Class == storage.NoClass || v.Class == storage.Throttled) &&
 		page.IsHTML(r.Header.Get("Content-Type"), r.Body):
 		w.parse(url, &r, res)
@@ -277,8 +292,12 @@ func (w *worker) redirect(url string, r *fetch.Response, res *result) {
 		res.again = raw
 		return
 	}
+	kind := page.KindRedirect
+	if page.Kind(res.task.job.Kind) == page.KindSitemapFile {
+		kind = page.KindSitemapFile // wherever it stands now
+	}
 	res.links = []frontier.Candidate{{
-		Link: storage.Link{URL: string(target), Kind: uint8(page.KindRedirect), Redirect: true},
+		Link: storage.Link{URL: string(target), Kind: uint8(kind), Redirect: true},
 		FP:   w.hash([]byte(target)),
 	}}
 }
@@ -303,9 +322,11 @@ func (w *worker) parse(url string, r *fetch.Response, res *result) {
 	rec.Charset, rec.Language = p.Charset, p.Language
 	rec.WordCount, rec.Outlinks = uint32(p.WordCount), uint32(p.Outlinks)
 	rec.Ignored, rec.Malformed = uint32(p.Ignored), uint32(p.Malformed)
+	rec.SimHash = p.SimHash
 	if v.Outcome != storage.Fetched {
 		return // links of error pages are not followed
 	}
+	res.isPage, res.chunks = true, p.Chunks
 	res.links = make([]frontier.Candidate, 0, len(p.Links))
 	for i := range p.Links {
 		l := &p.Links[i]

@@ -292,6 +292,17 @@ func (f *Frontier) AddSeeds(links []Candidate, source *storage.Source, at time.T
 	return added + len(fresh), f.appendSeedSkips(refused, at)
 }
 
+// AddListed appends what a robots.txt lists as the site's sitemaps: they are of
+// depth 0, but no seeds.
+func (f *Frontier) AddListed(foundOn string, links []Candidate, at time.Time) error {
+	var parent storage.Origin
+	fresh, refused := f.sift(links, &parent)
+	if err := f.appendLinks(foundOn, at.UnixMilli(), parent, fresh); err != nil {
+		return err
+	}
+	return f.appendSkips(foundOn, at.UnixMilli(), parent, refused)
+}
+
 func (f *Frontier) appendSeedSkips(refused []storage.SkipLink, at time.Time) error {
 	return f.appendSkips("", at.UnixMilli(), storage.Origin{Seed: true}, refused)
 }

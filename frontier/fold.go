@@ -332,7 +332,7 @@ func (f *Frontier) foldEdit(seq uint64, event []byte) error {
 		if err := json.Unmarshal(e.Settings, &r); err != nil {
 			return err
 		}
-		f.restores = append(f.restores, r)
+		f.unparks = append(f.unparks, Unpark{Seq: seq, Restore: r})
 	default:
 		return errors.New("an edit that this pawl does not know")
 	}

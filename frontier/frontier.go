@@ -113,7 +113,7 @@ type Frontier struct {
 	review    review
 	contents  contents
 	parks     []Park
-	restores  []storage.Restore
+	unparks   []Unpark
 	// Events: the first with a link that was out of scope, the last that
 	// brought a host or a folder which scope is measured from, the last that
 	// opened a review. 0: none.

@@ -22,7 +22,7 @@ const (
 	headHost
 	headRetry
 	headPark
-	headRestore
+	headUnpark
 )
 
 // Bits of a host's record.
@@ -129,10 +129,11 @@ func (f *Frontier) heads() [][]byte {
 		w.string(p.Host)
 		w.string(p.Pattern)
 	}
-	for _, r := range f.restores {
-		w.begin(headRestore)
-		w.string(r.Host)
-		w.string(r.Match)
+	for _, u := range f.unparks {
+		w.begin(headUnpark)
+		w.uint(u.Seq)
+		w.string(u.Host)
+		w.string(u.Match)
 	}
 	staged := map[uint32]stagedJobs{}
 	for _, p := range f.staged {
@@ -299,8 +300,8 @@ func (d *headReader) read(b []byte) error {
 			d.sources[s.Path] = s
 		case headPark:
 			d.parks = append(d.parks, Park{Seq: d.uint(), Host: d.string(), Pattern: d.string()})
-		case headRestore:
-			d.restores = append(d.restores, storage.Restore{Host: d.string(), Match: d.string()})
+		case headUnpark:
+			d.unparks = append(d.unparks, Unpark{Seq: d.uint(), Restore: storage.Restore{Host: d.string(), Match: d.string()}})
 		case headHost:
 			err = d.readHost()
 		case headRetry:

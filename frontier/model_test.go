@@ -24,7 +24,7 @@ type model struct {
 
 	contents map[string]string // what has been fetched, and where first
 	parks    int
-	restores int
+	unparks  int
 
 	settings     string
 	done, upto   uint64 // of the review
@@ -266,8 +266,8 @@ func (m *model) differs(f *Frontier) string {
 	if f.prefixes.n != len(m.folders) {
 		return fmt.Sprintf("%d folders of seeds, want %d", f.prefixes.n, len(m.folders))
 	}
-	if len(f.Parks()) != m.parks || len(f.Restores()) != m.restores {
-		return fmt.Sprintf("%d parks and %d restores, want %d and %d", len(f.Parks()), len(f.Restores()), m.parks, m.restores)
+	if len(f.Parks()) != m.parks || len(f.Unparks()) != m.unparks {
+		return fmt.Sprintf("%d parks and %d unparks, want %d and %d", len(f.Parks()), len(f.Unparks()), m.parks, m.unparks)
 	}
 	if string(f.Settings()) != m.settings {
 		return fmt.Sprintf("settings %q, want %q", f.Settings(), m.settings)

@@ -2,6 +2,7 @@ package frontier
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"pawl/storage"
@@ -18,10 +19,21 @@ type Park struct {
 // slice only grows.
 func (f *Frontier) Parks() []Park { return f.parks }
 
-// Restores are all wishes for parked addresses to come back, in the order of the
-// log: what one of them names is not parked, whatever pattern it matches. The
-// slice only grows.
-func (f *Frontier) Restores() []storage.Restore { return f.restores }
+// Unpark is the wish of the user, in the event Seq, that parked addresses come
+// back and are not parked again: without a Match those of the patterns that were
+// parked on the host before, else those that match.
+type Unpark struct {
+	Seq uint64
+	storage.Restore
+}
+
+// TakesBack tells whether it takes a park back as a whole.
+func (u *Unpark) TakesBack(p *Park) bool {
+	return u.Match == "" && u.Seq > p.Seq && (u.Host == "" || u.Host == p.Host)
+}
+
+// Unparks are all of these, in the order of the log. The slice only grows.
+func (f *Frontier) Unparks() []Unpark { return f.unparks }
 
 // Park appends that addresses of a pattern are a trap. It is for the scope to
 // refuse them from then on, found anew or handed out.
@@ -49,11 +61,7 @@ func (f *Frontier) appendEdit(kind storage.EditKind, what any, at time.Time) err
 // inForce are the events of the parks that were not taken back as a whole.
 func (f *Frontier) inForce() (seqs []uint64) {
 	for _, p := range f.parks {
-		back := false
-		for _, r := range f.restores {
-			back = back || r.Match == "" && (r.Host == "" || r.Host == p.Host)
-		}
-		if !back {
+		if !slices.ContainsFunc(f.unparks, func(u Unpark) bool { return u.TakesBack(&p) }) {
 			seqs = append(seqs, p.Seq)
 		}
 	}

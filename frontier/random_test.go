@@ -223,7 +223,7 @@ func (s *sim) park() {
 		return
 	}
 	s.ok(s.f.Unpark(storage.Restore{Host: host}, s.now))
-	s.m.restores++
+	s.m.unparks++
 	s.m.done, s.m.upto = 0, s.f.Seq()-1
 	s.log("unparked on %s", host)
 }

@@ -207,7 +207,7 @@ func folded(f *Frontier) string {
 	line("seen %v", standingsOf(&f.seen))
 	line("prefixes %v", f.prefixes.contents())
 	line("contents %x", contentsOf(f))
-	line("parks %v restores %v", f.parks, f.restores)
+	line("parks %v unparks %v", f.parks, f.unparks)
 	for h := range f.hosts.all() {
 		q, t := &h.queue, h.trouble
 		if t == nil {

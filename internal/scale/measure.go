@@ -99,7 +99,7 @@ type growth struct {
 }
 
 func (g *growth) create() error {
-	file, err := storage.Create(g.path, crawl.Rules())
+	file, err := storage.Create(g.path, crawl.Rules(new(crawl.Settings)))
 	if err != nil {
 		return err
 	}

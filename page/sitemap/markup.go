@@ -134,34 +134,40 @@ func (p *parser) readChars() bool {
 
 // readMark reads what starts with a "<".
 func (p *parser) readMark() {
-	m, s := &p.markup, p.scanner
 	const cdata = "<![CDATA["
-	switch head := s.peek(len(cdata)); {
+	s := p.scanner
+	head := s.peek(len(cdata))
+	switch {
+	case len(head) < 2 || head[1] != '!' && head[1] != '?':
+		p.readTag()
+	case head[1] == '?':
+		s.skipInstruction()
 	case bytes.HasPrefix(head, []byte("<!--")):
 		s.skip(len("<!--"))
 		s.skipPast("-->")
 	case string(head) == cdata:
 		s.skip(len(cdata))
 		p.readCDATA()
-	case bytes.HasPrefix(head, []byte("<!")):
+	default:
 		if s.skipDeclaration() && p.report.Kind == None {
 			p.stop = true
 		}
-	case bytes.HasPrefix(head, []byte("<?")):
-		s.skipInstruction()
-	default:
-		e, ok := s.tag()
-		switch {
-		case !ok:
-			s.skip(1)
-			if m.field != tagOther && !m.long {
-				m.value = append(m.value, '<')
-			}
-		case e.end:
-			p.endTag(e)
-		default:
-			p.startTag(e)
+	}
+}
+
+// readTag reads a tag, or a "<" that starts none.
+func (p *parser) readTag() {
+	e, ok := p.scanner.tag()
+	switch {
+	case !ok:
+		p.scanner.skip(1)
+		if m := &p.markup; m.field != tagOther && !m.long {
+			m.value = append(m.value, '<')
 		}
+	case e.end:
+		p.endTag(e)
+	default:
+		p.startTag(e)
 	}
 }
 

@@ -1,0 +1,92 @@
+package crawl
+
+import (
+	"bytes"
+
+	"pawl/fetch"
+	"pawl/frontier"
+	"pawl/page"
+	"pawl/page/sitemap"
+	"pawl/storage"
+	"pawl/weburl"
+)
+
+const (
+	// maxSitemap is how large a sitemap may be, in bytes: what the protocol allows
+	// (https://www.sitemaps.org/protocol.html), with a little more.
+	maxSitemap = 52 << 20
+	// maxSitemapsNamed is how many sitemaps of a robots.txt are asked for.
+	maxSitemapsNamed = 1000
+)
+
+// isSitemap tells whether an answer is to be read as a sitemap: it was named as
+// one, or it says so itself.
+func (w *worker) isSitemap(j *frontier.Job, body []byte) bool {
+	if page.Kind(j.Kind) == page.KindSitemapFile {
+		return !page.IsHTML("", body)
+	}
+	return !w.settings.NoSitemaps && sitemap.Is(body)
+}
+
+// sitemap reads a sitemap. What it lists stands where it stands itself.
+func (w *worker) sitemap(url string, r *fetch.Response, res *result) {
+	report := sitemap.Parse(sitemap.Input{
+		URL: url, ContentType: r.Header.Get("Content-Type"), Body: bytes.NewReader(r.Body), Truncated: r.Truncated, Speller: w.speller,
+	}, func(e sitemap.Entry) bool {
+		kind := page.KindSitemap
+		switch {
+		case e.Alternate:
+			return true // the page itself says so too
+		case e.Sitemap:
+			kind = page.KindSitemapFile
+		}
+		w.address = append(w.address[:0], e.URL...)
+		res.links = append(res.links, frontier.Candidate{
+			Link: storage.Link{URL: string(e.URL), Kind: uint8(kind), Listed: true, Anchor: e.LastMod}, FP: w.hash(w.address),
+		})
+		return true
+	})
+	rec := &res.visit.Record
+	rec.Outlinks, rec.Ignored, rec.Malformed = uint32(len(res.links)), uint32(report.Ignored), uint32(report.Malformed)
+	if report.Broken != "" {
+		rec.Error = clean("sitemap: "+report.Broken, 200)
+	}
+	if report.Cut {
+		w.log.Warn("this sitemap is larger than the protocol allows; the rest is passed over", "url", url, "kept", report.Entries)
+	}
+	w.log.Debug("read a sitemap", "url", url, "kind", report.Kind.String(), "entries", report.Entries, "malformed", report.Malformed)
+}
+
+// sitemapsOf are the sitemaps that a robots.txt names.
+func (w *worker) sitemapsOf(url string, r *fetch.Robots) (links []frontier.Candidate) {
+	base, err := w.speller.NewBase(url)
+	if err != nil || w.settings.NoSitemaps {
+		return nil
+	}
+	for _, ref := range r.Sitemaps() {
+		if len(links) == maxSitemapsNamed {
+			break
+		}
+		if address, err := base.Append(nil, []byte(ref)); err == nil {
+			links = append(links, frontier.Candidate{
+				Link: storage.Link{URL: string(address), Kind: uint8(page.KindSitemapFile), Listed: true}, FP: w.hash(address),
+			})
+		}
+	}
+	return links
+}
+
+// listSitemaps appends the sitemaps that a robots.txt names. When nothing but
+// the seeds is to be fetched they are of no use.
+func (l *loop) listSitemaps(r *result) error {
+	links := l.frontier.Unknown(r.links)
+	if len(links) == 0 || l.settings.MaxDepth == 0 {
+		return nil
+	}
+	on := r.task.job.URL
+	for i := range links {
+		c := &links[i]
+		c.Reason = l.scope.judge(finding{url: weburl.URL(c.URL), on: on, kind: page.KindSitemapFile})
+	}
+	return l.frontier.AddListed(on, links, l.now())
+}

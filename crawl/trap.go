@@ -1,0 +1,379 @@
+package crawl
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"pawl/frontier"
+	"pawl/storage"
+	"pawl/weburl"
+)
+
+// How traps are found. A calendar that goes on for ever, session ids in paths,
+// every combination of filters: what they have in common is that addresses of
+// one form come by the thousand and bring nothing new. So for each form on a
+// host (see weburl.Pattern) it is counted how many addresses were met and how
+// many of the pages last fetched were worth it. A form is parked when
+//
+//   - formFound addresses of it were met,
+//   - formFetched pages of it were fetched, and
+//   - of the last window pages at most maxFresh were fresh.
+//
+// A page is fresh when its text is new on its host: at least one of its chunks
+// (see page.Chunk) was not met before, without its digits and without the words
+// of its own address, which such pages like to repeat. When only digits are new,
+// that counts unless nearly all addresses of the form were found on pages of the
+// same form: a catalogue of parts that differ in their numbers is reached from
+// lists, a calendar leads from month to month. When the address has several
+// parameters and its form breeds itself, a tenth of the chunks must be new: the
+// caption of a combination of filters is always new. And a page is fresh, whatever
+// it says, when it brings a new address of another form that is worth it itself:
+// so do lists.
+//
+// Addresses that a sitemap lists, or the user names, are neither counted nor
+// parked. What is counted is of this run, and of hosts that are large enough;
+// memory is bounded, and what is forgotten looks new, which parks less.
+const (
+	watchFrom   = 64 // pages fetched from a host, from which on it is watched
+	formFound   = 1000
+	formFetched = 300
+	window      = 256
+	maxFresh    = window / 50
+	// provenFrom is how many pages show whether a form is worth it.
+	provenFrom = 48
+	// manyWords is how many different words a segment may have at one place before
+	// they count as one form.
+	manyWords = 50
+	// deepFrom is from how many segments on all addresses of a host are one more
+	// form together.
+	deepFrom = 7
+	deepForm = "/*/*/*/*/*/*/**"
+
+	maxWatched = 256     // hosts
+	maxForms   = 2000    // of a host
+	maxPlaces  = 1000    // of a host, where segments are told apart
+	minChunks  = 1 << 8  // that a host has said lately
+	maxChunks  = 1 << 16 // likewise
+	allChunks  = 1 << 22 // of all hosts
+	maxPattern = 1000    // bytes
+	// maxParks is how many patterns are ever parked in a crawl.
+	maxParks = 2000
+)
+
+// traps finds them. It is used by the goroutine that owns the frontier.
+type traps struct {
+	frontier *frontier.Frontier
+	parking  *parking
+	hosts    map[string]*watched
+	chunks   int // that are remembered, or for which there is room
+	turn     int64
+}
+
+// watched is a host with what is counted of it.
+type watched struct {
+	forms  map[string]*form
+	places map[string]map[string]struct{} // the words met behind a path; nil: too many
+	exact  recently
+	loose  recently
+	size   int // of both, as the traps know it
+	used   int64
+}
+
+// form is the addresses of a host that have a pattern in common.
+type form struct {
+	pattern string
+	found   int
+	bred    int // of these, on pages of the same form
+	fetched int
+	fresh   int
+	worth   lately // fresh, for its text or its links
+	content lately // fresh for its text
+	params  bool   // several
+	parked  bool
+}
+
+// breedsItself tells whether nearly all addresses were found on pages of the
+// form.
+func (f *form) breedsItself() bool { return f.bred*10 >= f.found*9 }
+
+// isStale tells whether enough pages have shown that it is not worth it.
+func (f *form) isStale() bool {
+	n := min(f.fetched, window)
+	return n >= provenFrom && f.content.count()*20 <= n
+}
+
+func (f *form) isTrap() bool {
+	return f.found >= formFound && f.fetched >= formFetched && f.worth.count() <= maxFresh
+}
+
+// lately remembers a yes or no of the last window pages.
+type lately struct {
+	bits [window / 64]uint64
+	next int
+	n    int
+}
+
+func (l *lately) push(yes bool) {
+	word, bit := &l.bits[l.next/64], uint64(1)<<(l.next%64)
+	if *word&bit != 0 {
+		l.n--
+	}
+	*word &^= bit
+	if yes {
+		*word |= bit
+		l.n++
+	}
+	l.next = (l.next + 1) % window
+}
+
+func (l *lately) count() int { return l.n }
+
+// recently is a set that forgets what it was told longest ago, more or less.
+type recently struct {
+	slots []uint32 // in groups of ways, the newest of each first; 0 is free
+	n     int
+}
+
+const ways = 8
+
+// meet tells whether a hash is new, and remembers it. most is how large the set
+// may be.
+func (r *recently) meet(h uint32, most int) bool {
+	if r.n >= len(r.slots)/4 && len(r.slots) < most { // any fuller, and full groups forget what comes again and again
+		old := r.slots
+		r.slots, r.n = make([]uint32, max(minChunks, 4*len(old))), 0
+		for _, h := range slices.Backward(old) {
+			if h != 0 {
+				r.meet(h, 0)
+			}
+		}
+	}
+	groups := len(r.slots) / ways
+	at := int(uint64(h) * uint64(groups) >> 32 * ways)
+	group := r.slots[at : at+ways]
+	i := slices.Index(group, h)
+	isNew := i < 0
+	if isNew {
+		i = ways - 1
+		if group[i] == 0 {
+			r.n++
+		}
+	}
+	copy(group[1:i+1], group[:i])
+	group[0] = h
+	return isNew
+}
+
+// host gives a host that is watched, nil when it is too small for that.
+func (t *traps) host(name string) *watched {
+	t.turn++
+	if w := t.hosts[name]; w != nil {
+		w.used = t.turn
+		return w
+	}
+	if t.frontier.Fetched(name) < watchFrom {
+		return nil
+	}
+	if len(t.hosts) >= maxWatched {
+		var oldest string
+		for name, w := range t.hosts {
+			if oldest == "" || w.used < t.hosts[oldest].used {
+				oldest = name
+			}
+		}
+		t.chunks -= t.hosts[oldest].size
+		delete(t.hosts, oldest)
+	}
+	w := &watched{forms: map[string]*form{}, places: map[string]map[string]struct{}{}, used: t.turn}
+	t.hosts[name] = w
+	return w
+}
+
+// room is how many chunks of a host may be remembered.
+func (t *traps) room(w *watched) int {
+	size := len(w.exact.slots) + len(w.loose.slots)
+	t.chunks += size - w.size
+	w.size = size
+	if t.chunks > allChunks {
+		return minChunks
+	}
+	return maxChunks
+}
+
+// formsOf gives the forms of an address, from the narrowest on.
+func (w *watched) formsOf(u weburl.URL, dst []*form) []*form {
+	path, query, _ := strings.Cut(u.PathQuery(), "?")
+	var b strings.Builder
+	segments := 0
+	for segment := range strings.SplitSeq(path[1:], "/") {
+		shape := weburl.SegmentShape(segment)
+		if w.isOneOfMany(b.String(), shape) {
+			shape = "*"
+		}
+		b.WriteByte('/')
+		b.WriteString(shape)
+		segments++
+	}
+	pattern := b.String()
+	names := weburl.QueryShape(query)
+	if names != "" {
+		several := strings.Contains(names, "&")
+		dst = w.form(dst, pattern+"?"+names, several)
+		dst = w.form(dst, pattern+"?*", several)
+	} else {
+		dst = w.form(dst, pattern, false)
+	}
+	if segments >= deepFrom && names == "" {
+		dst = w.form(dst, deepForm, false)
+	}
+	return dst
+}
+
+func (w *watched) form(dst []*form, pattern string, params bool) []*form {
+	if len(pattern) > maxPattern {
+		return dst
+	}
+	f := w.forms[pattern]
+	if f == nil {
+		if len(w.forms) >= maxForms {
+			w.forget()
+		}
+		f = &form{pattern: pattern, params: params}
+		w.forms[pattern] = f
+	}
+	return append(dst, f)
+}
+
+// forget makes room for other forms: those that are too small to say anything
+// go, or else all.
+func (w *watched) forget() {
+	for pattern, f := range w.forms {
+		if f.fetched < provenFrom {
+			delete(w.forms, pattern)
+		}
+	}
+	if len(w.forms) > maxForms/2 {
+		clear(w.forms)
+	}
+}
+
+// isOneOfMany tells whether very many different segments were met behind a path.
+func (w *watched) isOneOfMany(path, segment string) bool {
+	words, ok := w.places[path]
+	switch {
+	case ok && words == nil:
+		return true
+	case !ok && len(w.places) >= maxPlaces:
+		return false
+	case !ok:
+		words = map[string]struct{}{}
+		w.places[path] = words
+	}
+	if len(segment) < maxPattern {
+		words[segment] = struct{}{}
+	}
+	if len(words) > manyWords {
+		w.places[path] = nil
+		return true
+	}
+	return false
+}
+
+// saw takes in a page that was fetched, with those of its links that are new, as
+// they were judged. It gives what is to be parked; nil: nothing.
+func (t *traps) saw(u weburl.URL, r *result) (park *storage.Park) {
+	w := t.host(u.Host())
+	if w == nil || r.task.job.Found.Listed || r.task.job.Found.Seed || t.parking.isWanted(u) {
+		return nil
+	}
+	var space, linkSpace [3]*form
+	forms := w.formsOf(u, space[:0])
+	leads := false // to something that may be worth it
+	for i := range r.links {
+		c := &r.links[i]
+		if c.Reason != storage.NoReason || c.Listed {
+			continue
+		}
+		to := weburl.URL(c.URL)
+		if to.Host() != u.Host() {
+			leads = true
+			continue
+		}
+		if w.found(forms, w.formsOf(to, linkSpace[:0])) {
+			leads = true
+		}
+	}
+	exact, loose, most := 0, 0, t.room(w)
+	for _, c := range r.chunks {
+		if w.exact.meet(c.Exact, most) {
+			exact++
+		}
+		if c.Loose != 0 && w.loose.meet(c.Loose, most) {
+			loose++
+		}
+	}
+	// Of the last pages that were on their way when it was parked.
+	parked := slices.ContainsFunc(forms, func(f *form) bool { return f.parked })
+	for _, f := range forms {
+		content := f.isNew(exact, loose, r)
+		f.fetched++
+		f.content.push(content)
+		f.worth.push(content || leads)
+		if content || leads {
+			f.fresh++
+		}
+		if !parked && f.isTrap() {
+			f.parked, parked = true, true // the narrowest is enough for now
+			park = &storage.Park{Host: u.Host(), Pattern: f.pattern, Found: f.found, Fetched: f.fetched, New: f.fresh}
+		}
+	}
+	return park
+}
+
+// found counts a link to an address of the forms to, on a page of the forms
+// from. It tells whether it leads to something else that may be worth it.
+func (w *watched) found(from, to []*form) (leads bool) {
+	leads = true
+	for _, f := range to {
+		f.found++
+		for _, own := range from {
+			if own == f {
+				f.bred++
+				leads = false
+			}
+		}
+		leads = leads && !f.isStale()
+	}
+	return leads
+}
+
+// isNew tells whether the text of a page of the form counts as new. exact and
+// loose are its chunks that were not met before.
+func (f *form) isNew(exact, loose int, r *result) bool {
+	switch {
+	case r.visit.DuplicateOf != "":
+		return false
+	case !r.isPage:
+		return len(r.visit.ContentHash) > 0
+	case f.params && f.breedsItself():
+		return loose*10 >= max(len(r.chunks), 1)
+	case loose > 0:
+		return true
+	}
+	return exact > 0 && !f.breedsItself()
+}
+
+// watch has traps found among what was fetched, and parks them.
+func (l *loop) watch(r *result, at time.Time) error {
+	if l.settings.KeepTraps || len(l.frontier.Parks()) >= maxParks {
+		return nil
+	}
+	p := l.traps.saw(weburl.URL(r.task.job.URL), r)
+	if p == nil {
+		return nil
+	}
+	l.log.Warn("addresses of this pattern bring nothing new; they are parked",
+		"host", p.Host, "pattern", p.Pattern, "found", p.Found, "fetched", p.Fetched, "new", p.New)
+	return l.frontier.Park(*p, at)
+}

@@ -1,0 +1,148 @@
+package crawl
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"pawl/internal/fakeweb"
+	"pawl/storage"
+)
+
+// crawlTrap crawls one of the generated sites until the crawl ends or most pages
+// were fetched.
+func crawlTrap(t *testing.T, s *fakeweb.Sites, name string, most int, change func(*Options)) (*site, Summary) {
+	t.Helper()
+	c := &site{t: t, path: newPath(t)}
+	c.opt = Options{Settings: Defaults("pawl/test"), Transport: s, Input: Input{Args: []string{s.Site(name).Seed()}}}
+	c.opt.Delay = 0
+	c.opt.PerHost = 16
+	c.opt.MaxPages = most
+	c.opt.IgnoreRobots = true
+	if change != nil {
+		change(&c.opt)
+	}
+	var sum Summary
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		sum = c.run(ctx)
+	})
+	return c, sum
+}
+
+// fetchedPages gives the addresses that were fetched, and what was parked.
+func (s *site) fetchedPages() (urls []string, parks []storage.Park) {
+	s.t.Helper()
+	file, err := storage.Open(s.path, true)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer file.Close()
+	err = file.View(func(r *storage.Reader) error {
+		return r.Scan(1, func(_ uint64, event []byte) (bool, error) {
+			switch e, err := storage.Decode(event); e := e.(type) {
+			case *storage.Visit:
+				if e.Outcome == storage.Fetched {
+					urls = append(urls, e.URL)
+				}
+			case *storage.Edit:
+				if e.Edit == storage.EditPark {
+					var p storage.Park
+					if err := json.Unmarshal(e.Settings, &p); err != nil {
+						return false, err
+					}
+					parks = append(parks, p)
+				}
+			default:
+				return err == nil, err
+			}
+			return true, nil
+		})
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return urls, parks
+}
+
+// A trap is parked before it has cost thousands of requests, and nothing of the
+// site's content is lost; what is large and honest is fetched whole.
+func TestTrapsAreParked(t *testing.T) {
+	sites, err := fakeweb.NewSites(fakeweb.DefaultSites())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sites.All() {
+		t.Run(s.Name(), func(t *testing.T) {
+			c, sum := crawlTrap(t, sites, s.Name(), 20_000, nil)
+			urls, parks := c.fetchedPages()
+			score := s.Score(slices.Values(urls))
+			if sum.End != Finished {
+				t.Errorf("the crawl ended by %s", sum.End)
+			}
+			if s.Name() == "gallery" {
+				// Photos with nothing but a number, each known by the one before: no
+				// crawler can tell that from a trap. They are parked after a thousand, and
+				// can be had back.
+				if len(parks) != 1 || score.Content < 1000 {
+					t.Errorf("%+v, parked %v", score, parks)
+				}
+				return
+			}
+			if score.Lost > 0 || score.Missing > 0 || len(parks) > 0 != s.Trap() || score.Waste+score.Again > 2200 {
+				t.Errorf("%+v, parked %v", score, parks)
+			}
+		})
+	}
+}
+
+// What is parked comes back when the user wants it, and is not parked again.
+func TestUnpark(t *testing.T) {
+	sites, err := fakeweb.NewSites(fakeweb.DefaultSites())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, sum := crawlTrap(t, sites, "gallery", 0, nil)
+	if sum.Counts.Withdrawn == 0 {
+		t.Fatal("nothing was taken out of the queue")
+	}
+	again := func() Summary {
+		var sum Summary
+		synctest.Test(t, func(t *testing.T) { sum = c.run(t.Context()) })
+		return sum
+	}
+	if sum := again(); sum.Counts.Requests != sum.Before.Requests {
+		t.Errorf("what is parked was asked for: %d requests", sum.Counts.Requests-sum.Before.Requests)
+	}
+	file, err := storage.Open(c.path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count, err := Unpark(file, storage.Restore{Host: "gallery.test"}, false)
+	if err != nil || count.Patterns != 1 || count.Addresses == 0 || len(count.Examples) == 0 {
+		t.Errorf("%+v, %v", count, err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again()
+	urls, parks := c.fetchedPages()
+	if score := sites.Site("gallery").Score(slices.Values(urls)); score.Lost > 0 || len(parks) != 1 {
+		t.Errorf("%+v, parked %v", score, parks)
+	}
+}
+
+func TestTrapsAreFollowedOnRequest(t *testing.T) {
+	sites, err := fakeweb.NewSites(fakeweb.DefaultSites())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, _ := crawlTrap(t, sites, "gallery", 0, func(o *Options) { o.KeepTraps = true })
+	urls, parks := c.fetchedPages()
+	if score := sites.Site("gallery").Score(slices.Values(urls)); score.Lost > 0 || len(parks) > 0 {
+		t.Errorf("%+v, parked %v", score, parks)
+	}
+}
