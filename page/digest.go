@@ -318,6 +318,27 @@ func (d *digest) addRune(c byte, r rune, size int) {
 	}
 }
 
+// addCyrillic takes in a letter from U+0400 to U+0481.
+func (d *digest) addCyrillic(r rune) {
+	switch {
+	case r >= 0x460:
+		r |= 1 // which is the lower case
+	case r < 0x410:
+		r += 0x50
+	case r < 0x430:
+		r += 0x20
+	}
+	d.begin()
+	w := &d.word
+	if w.size&7 == 7 || w.size == blockSize {
+		w.add(byte(0xC0 | r>>6))
+		w.add(byte(0x80 | r&0x3F))
+		return
+	}
+	w.block[w.size>>3&1] |= (0x80C0 | uint64(r)>>6 | uint64(r)&0x3F<<8) << (w.size & 7 * 8)
+	w.size += 2
+}
+
 // isMark reports whether a character beyond ASCII parts words: spaces, punctuation and symbols, as far as they are common,
 // by blocks that will not change.
 func isMark(r rune) bool {

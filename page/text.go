@@ -102,7 +102,8 @@ const (
 // addASCII takes in up to 64 bytes of text, eight at a time, and returns how many: none from the first eight on that are not
 // all ASCII. Most text goes through here, and a look at each byte would cost twice as much.
 func (w *wordReader) addASCII(text []byte) int {
-	var letters, digits, blanks uint64 // a bit for each byte; digits are letters too
+	var letters, blanks uint64 // a bit for each byte
+	var anyDigit uint64
 	n := 0
 	for n < 64 && n < len(text) {
 		b, size := firstBytes(text[n:])
@@ -115,7 +116,7 @@ func (w *wordReader) addASCII(text []byte) int {
 		digit := (b + (0x80-'0')*ones) &^ (b + (0x7f-'9')*ones)
 		blank := ^(b + (0x7f-' ')*ones) | (b + ones) // a space, a control character below it or 0x7f
 		letters |= gatherBits(alpha|digit) << (n & 63)
-		digits |= gatherBits(digit) << (n & 63)
+		anyDigit |= digit
 		blanks |= gatherBits(blank) << (n & 63)
 		n += size
 	}
@@ -126,6 +127,14 @@ func (w *wordReader) addASCII(text []byte) int {
 	if run := bits.LeadingZeros64(^(letters << (64 - n))); n < len(text) && run < n {
 		n -= run // a word is best read whole
 		letters = letters << (64 - n) >> (64 - n)
+	}
+	var digits uint64 // they are letters too
+	if anyDigit&high != 0 {
+		for i, c := range text[:n] {
+			if asciiClass[c] == letter && c <= '9' {
+				digits |= 1 << (i & 63)
+			}
+		}
 	}
 	w.digest.addASCII(text, n, letters, digits)
 	// Added to a run of characters that are not blank, which is one of ones, a letter in it or an open word before it makes
@@ -165,6 +174,11 @@ func (w *wordReader) addRunes(text []byte) int {
 		if c < utf8.RuneSelf {
 			class = asciiClass[c]
 			w.digest.addASCIIByte(c, class)
+		} else if c&^1 == 0xD0 && i+1 < len(text) && text[i+1]&0xC0 == 0x80 && (c == 0xD0 || text[i+1] < 0x82) {
+			// The letters of Cyrillic that are in use today.
+			i++
+			w.digest.addCyrillic(rune(c)&0x1F<<6 | rune(text[i])&0x3F)
+			class = letter
 		} else {
 			r, size := utf8.DecodeRune(text[i:])
 			w.digest.addRune(c, r, size)
