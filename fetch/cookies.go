@@ -557,7 +557,7 @@ func parseCookie(line, host, siteName string, from *url.URL, now time.Time) *coo
 			if at, ok := maxAgeEnd(value, now); ok {
 				c.expires, maxAge = min(at, latest), true
 			}
-		case strings.EqualFold(key, "domain"):
+		case strings.EqualFold(key, "domain") && value != "":
 			domain = strings.ToLower(strings.TrimPrefix(value, "."))
 		case strings.EqualFold(key, "path"):
 			c.path, rootPath = defaultPath(from), value == "/"

@@ -94,6 +94,7 @@ func TestCookies(t *testing.T) {
 		{"a domain that only ends alike", "a=b; domain=ple.com", "", "", ""},
 		{"the host of another that ends alike", "a=b; domain=example.com; path=/", "", "http://badexample.com/", ""},
 		{"an empty domain", "a=b; domain=", "", "http://sub.www.example.com/dir/", ""},
+		{"an empty domain after another", "a=b; domain=example.com; domain=; path=/", "", "http://example.com/", "a=b"},
 		{"the last domain counts", "a=b; domain=example.org; domain=example.com", "", "", "a=b"},
 		{"a public suffix", "a=b; domain=com", "", "", ""},
 		{"a public suffix of two labels", "a=b; domain=co.uk", "http://www.example.co.uk/", "http://www.example.co.uk/", ""},
