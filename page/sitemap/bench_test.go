@@ -114,7 +114,7 @@ func TestMemoryIsFlat(t *testing.T) {
 // What is too long to be an address is not kept, whatever it is made of.
 func TestMemoryIsBounded(t *testing.T) {
 	sp := newSpeller(t)
-	const size, most = 1 << 20, 3 << 18
+	const size, most = 1 << 20, 1 << 20
 	for _, part := range []string{"a", "<", "&", "\n", "<![CDATA[a]]>", "<b>", "<!-- -->a", "<? "} {
 		for _, head := range []string{"<urlset><url><loc>", "<urlset><url a='", "<urlset><![CDATA[", "<!--", "<!DOCTYPE ", "http://x.org/"} {
 			body := head + strings.Repeat(part, size/len(part))
