@@ -23,7 +23,9 @@ import (
 //	                 h = fold((lo ^ k0 ^ h) * (hi ^ k1)), from h = 0, where fold is the upper half of a 128-bit product ^ the lower
 //	feature          of each word and the two before it: w ^ rotl(w1, 21) ^ rotl(w2, 42), with w1 and w2 = 0 where there are none
 //	SimHash          a bit is 1 if it is 1 in more than half of the features; 1 instead of 0, unless there is no word at all
-//	hash of a chunk  c = (rotl(c, 23) ^ w) * k2 for each of its words, from c = 0, of which the upper 32 bits; 1 instead of 0
+//	hash of a chunk  c = (rotl(c, 23) ^ w) * k2 for each of its words that counts, from c = 0, of which the upper 32 bits; 1
+//	                 instead of 0, unless there is no such word. No word counts that begins in a link, or that is one of the
+//	                 first 24 of the path and the query of the page's address; nor, for Loose, one that holds a digit.
 type digest struct {
 	sim    simHash
 	chunks chunkSet
@@ -201,7 +203,7 @@ func (d *digest) addASCII(text []byte, n int, letters, digits uint64) {
 		d.endWord()
 		letters &^= 1<<run - 1
 	}
-	// Words are read as blocks, so what stands behind text is read too; it is masked out.
+	// Words are read as blocks, so what stands behind text in its array is read too; it is masked out.
 	const room = 64 + blockSize
 	var from *[room]byte
 	if cap(text) >= room {

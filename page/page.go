@@ -7,9 +7,10 @@
 //	video poster, body background · source, video, audio, track, embed (src), object (data) · script (src) ·
 //	form method=get (action) · meta http-equiv=refresh · Link headers
 //
-// and not from comments, scripts, or templates, which are inert. The content of noscript counts as markup: it holds what a
-// page offers to those who run no scripts, such as crawlers. Not links either are references within the page ("#top"),
-// connection hints (dns-prefetch, preconnect), empty src attributes, and attributes such as ping, cite and formaction.
+// and not from comments, scripts, or templates, which are inert but for those of shadow trees. The content of noscript counts
+// as markup: it holds what a page offers to those who run no scripts, such as crawlers. Not links either are references
+// within the page ("#top"), connection hints (dns-prefetch, preconnect), empty src attributes, attributes such as ping, cite
+// and formaction, and what is in a srcdoc.
 //
 // The cost of a page is linear in its length, whatever it holds.
 package page
@@ -17,6 +18,7 @@ package page
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"golang.org/x/net/html"
 
@@ -74,8 +76,8 @@ type Page struct {
 	SimHash uint64
 
 	// Chunks are the distinct pieces of the text that stand between tags that do not format text, such as paragraphs, items
-	// and cells, as far as they hold words that count, in the order of the document, and then the title. Of more than MaxChunks they are those with the smallest
-	// Exact, so the same of the same page.
+	// and cells, as far as they hold words that count, in the order of the document, and then the title. Of more than MaxChunks
+	// they are those with the smallest Exact, so the same of the same page.
 	Chunks []Chunk
 
 	Links    []Link // distinct targets in the order of the document, Link headers first
@@ -190,6 +192,7 @@ func (p *Parser) start(in Input, base *weburl.Base) {
 		g.reset()
 	}
 	p.body, p.page.Charset, p.query = decode(in.Body, in.ContentType)
+	p.body = slices.Clip(p.body) // digest looks behind its text, and what is behind the body is not ours
 	p.links.budget = maxWork + 2*len(p.body)
 	p.links.baseLen = len(in.URL)
 	p.base, p.baseSet = base, false
