@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -10,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"pawl/internal/hostile"
 )
@@ -172,6 +175,49 @@ func TestForgedAnswersBetweenRequests(t *testing.T) {
 	}
 	close(forge)
 	served.Wait()
+}
+
+// A server that floods a connection and never reads lets nobody write to it
+// either. When its time is over nothing of the exchange may be left but the
+// connection, and that no longer than others that nobody uses.
+func TestHostileStreamsLeaveNothing(t *testing.T) {
+	quietLog(t)
+	for _, f := range hostile.All() {
+		if !strings.HasPrefix(f.Name, "HTTP/2 ") {
+			continue
+		}
+		t.Run(f.Name, func(t *testing.T) {
+			s, err := hostile.Start(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			ours := goleak.IgnoreCurrent()
+			o := hostileOptions(&f)
+			o.Timeout, o.IdleConnTimeout = 60*time.Millisecond, 50*time.Millisecond
+			get(fetcher(t, o), s.Root)
+			if err := goleak.Find(ours, goleak.IgnoreAnyFunction("pawl/internal/hostile.(*Server).serve")); err != nil {
+				t.Errorf("with the server still there: %v", err)
+			}
+		})
+	}
+}
+
+// A port whose queue of connections is full neither takes nor refuses one.
+func TestHostileQueueOfConnections(t *testing.T) {
+	root, stop, err := hostile.Full()
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	o := options()
+	o.ConnectTimeout = 60 * time.Millisecond
+	if res := get(fetcher(t, o), root); res.Class != TimedOut || res.Err != "connect timed out" || !res.Sent.IsZero() {
+		t.Errorf("got %+v", res)
+	}
 }
 
 // quietLog keeps net/http from writing of what servers do, as main does.

@@ -203,12 +203,13 @@ func (s *Server) serve(conn net.Conn) {
 	}
 	for c.keep = true; c.keep; {
 		path, err := c.request()
+		plain, _, _ := strings.Cut(path, "?")
 		switch {
 		case err != nil:
 			return
-		case path == "/robots.txt" && !s.fault.Whole:
+		case plain == "/robots.txt" && !s.fault.Whole:
 			c.say("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
-		case path == "/fine" && !s.fault.Whole:
+		case plain == "/fine" && !s.fault.Whole:
 			c.say(ok, "Content-Type: text/html\r\nContent-Length: ", strconv.Itoa(len(Fine)), "\r\n\r\n", Fine)
 		default:
 			c.path, c.keep = path, false
