@@ -235,7 +235,10 @@ func TestHugePagesTakeLittleMemory(t *testing.T) {
 	for i, test := range hugePages {
 		t.Run(test.name, func(t *testing.T) {
 			size := 2 << 20
-			if i == 0 {
+			switch {
+			case raceDetector:
+				size = maxToken + 1000
+			case i == 0:
 				size = 64 << 20
 			}
 			p := New(sp, "pawl")
