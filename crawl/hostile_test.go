@@ -20,7 +20,11 @@ import (
 	"pawl/storage"
 )
 
-var hostileRounds = flag.Int("hostile.rounds", 1, "how often TestHostileWeb crawls; from the third on memory must stay flat")
+var hostileRounds = flag.Int("hostile.rounds", 1, "how often TestHostileWeb crawls; from the tenth on memory must stay flat")
+
+// settled is after how many rounds memory must stay flat: net/http holds closed
+// HTTP/2 connections until their idle timers run out, for 40 seconds here.
+const settled = 9
 
 // hostileCost is what a crawl may leave on the heap, in bytes: code paths that
 // were taken for the first time, pools.
@@ -45,8 +49,8 @@ func TestHostileWeb(t *testing.T) {
 	if last[0] > before[0]+hostileCost {
 		t.Errorf("the heap holds %d KB, before it was %d KB", last[0]>>10, before[0]>>10)
 	}
-	if len(after) > 2 && last[0] > after[1][0]+hostileCost/8 {
-		t.Errorf("the heap grows from %d KB in the second round to %d KB in the last", after[1][0]>>10, last[0]>>10)
+	if len(after) > settled && last[0] > after[settled-1][0]+hostileCost/8 {
+		t.Errorf("the heap grows from %d KB in round %d to %d KB in the last", after[settled-1][0]>>10, settled, last[0]>>10)
 	}
 	if last[1] > before[1] {
 		t.Errorf("%d file descriptors are open, before it were %d", last[1], before[1])
@@ -88,8 +92,9 @@ func crawlHostile(t *testing.T) {
 
 	s := &site{t: t, path: newPath(t), web: web}
 	s.opt = Options{Settings: Defaults("pawl/test"), Input: Input{Args: roots}}
-	s.opt.Workers, s.opt.Delay, s.opt.Retries = 128, 0, 1
-	s.opt.Timeout, s.opt.MaxBody = 2500*time.Millisecond, 256<<10
+	// All that stalls does so at the same time, and once.
+	s.opt.Workers, s.opt.Delay, s.opt.Retries = 256, 0, 0
+	s.opt.Timeout, s.opt.MaxBody = 5*time.Second, 256<<10
 	s.opt.Insecure = true
 	servers := map[*hostile.Server]hostile.Fault{}
 	for i, f := range hostile.All() {
@@ -196,7 +201,7 @@ func wantFault(t *testing.T, s *hostile.Server, f *hostile.Fault, rows map[strin
 	if n > 12 {
 		t.Errorf("%s: %d rows", f.Name, n)
 	}
-	// A failure may be tried once more; a redirect is asked for by its rows.
+	// What it leads to is asked for as well: a page links another at the most.
 	if n := s.Asked(); n > 2 && f.Status != 302 {
 		t.Errorf("%s was asked %d times", f.Name, n)
 	}

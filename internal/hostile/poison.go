@@ -12,6 +12,7 @@ func poisons() []Fault {
 	const (
 		must   = "give the connection up"
 		answer = ok + "Content-Type: text/html\r\nContent-Length: 4\r\n\r\nbody"
+		last   = ok + "Connection: close\r\nContent-Length: 4\r\n\r\nbody"
 		forged = ok + "Content-Type: text/html\r\nContent-Length: 21\r\n\r\n<title>" + Forged + "</title>"
 	)
 	fault := func(name string, answer func(*call)) Fault {
@@ -35,14 +36,14 @@ func poisons() []Fault {
 		empty("forged answer behind 204", 204, "HTTP/1.1 204 No Content\r\n\r\n"),
 		empty("forged answer behind an empty body", 200, ok+"Content-Length: 0\r\n\r\n"),
 		{Name: "answer before the request", Must: "take it for the answer to the first request at most", Whole: true, Status: 200, Body: "body", connect: func(c *call) {
-			c.say(answer)
+			c.say(last)
 			_, _ = c.request()
 			_ = c.tcp.CloseWrite()
 			c.hang()
 		}},
 		{Name: "answer to half of the request", Must: "take the answer", Whole: true, Status: 200, Body: "body", connect: func(c *call) {
 			_, _ = io.ReadFull(c.in, make([]byte, 1))
-			c.say(answer)
+			c.say(last)
 			c.hang()
 		}},
 	}
