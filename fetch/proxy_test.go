@@ -606,9 +606,10 @@ func TestHostsDoNotWaitForEachOtherBehindProxy(t *testing.T) {
 	waiting.Wait()
 }
 
-// What net/http would repeat is not repeated behind a proxy either.
-func TestRequestIsSentOnceBehindProxies(t *testing.T) {
-	for _, scheme := range []string{"http", "https", "socks5h"} {
+// What net/http would repeat is not repeated: not when TLS ends politely, nor
+// behind a proxy.
+func TestRequestIsSentOnceOverTLS(t *testing.T) {
+	for _, scheme := range []string{"", "http", "https", "socks5h"} {
 		var asked atomic.Int32
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -640,9 +641,14 @@ func TestRequestIsSentOnceBehindProxies(t *testing.T) {
 			p.start(t, nil, p.socks5)
 		}
 		o := options()
-		o.Proxy, o.Insecure = scheme+"://"+p.address, true
+		o.Insecure = true
+		if scheme != "" {
+			o.Proxy = scheme + "://" + p.address
+		}
 		f := fetcher(t, o)
-		f.proxy.tls.RootCAs = roots
+		if scheme != "" {
+			f.proxy.tls.RootCAs = roots
+		}
 		url := "https://" + l.Addr().String()
 		for range 2 {
 			if res := get(f, url+"/"); res.Class != None {
