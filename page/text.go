@@ -136,7 +136,9 @@ func (w *wordReader) addASCII(text []byte) int {
 			}
 		}
 	}
-	w.digest.addASCII(text, n, letters, digits)
+	if letters != 0 || w.digest.word.size > 0 { // and not the white space between two tags
+		w.digest.addASCII(text, n, letters, digits)
+	}
 	// Added to a run of characters that are not blank, which is one of ones, a letter in it or an open word before it makes
 	// a carry run out at its end.
 	sum, carry := bits.Add64(^blanks<<(64-n), letters<<(64-n), 0)
