@@ -238,7 +238,7 @@ func TestHostsWithoutEnd(t *testing.T) {
 			s.opt = Options{Settings: Defaults("pawl/test"), Transport: transport, Input: Input{Args: []string{"http://n0.wild.test/"}}}
 			s.opt.Scope, s.opt.MaxPages, s.opt.Workers = scope, pages, 32
 			before := standing(t)
-			file, err := storage.Create(s.path, Rules())
+			file, err := storage.Create(s.path, Rules(&s.opt.Settings))
 			if err != nil {
 				t.Fatal(err)
 			}
