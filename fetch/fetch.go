@@ -9,19 +9,19 @@
 // (on the wire and decoded), the memory of decoders, the time of each step
 // and the addresses that may be connected to are all bounded:
 //
-//   - fetch.go      the exchange: options, request, response, time
-//   - target.go     an address, byte for byte, into what net/http sends
-//   - transport.go  connections: dialling, TLS, the pool
-//   - guard.go      addresses that no page may make pawl connect to
-//   - encoding.go   gzip, br, zstd and deflate, decoded within bounds
-//   - body.go       reading the body into a worker's buffer
-//   - trace.go      what net/http tells while the exchange runs
-//   - conn.go       connections that tell when they break
-//   - proxy.go      connections that go through a proxy
+//   - fetch.go        the exchange: options, request, response, time
+//   - target.go       an address, byte for byte, into what net/http sends
+//   - transport.go    connections: dialling, TLS, the pool
+//   - guard.go        addresses that no page may make pawl connect to
+//   - encoding.go     gzip, br, zstd and deflate, decoded within bounds
+//   - body.go         reading the body into a worker's buffer
+//   - trace.go        what net/http tells while the exchange runs
+//   - conn.go         connections that tell when they break
+//   - proxy.go        connections that go through a proxy
 //   - certificate.go  trouble with certificates in few words
-//   - cookies.go    what servers want to have said to them again
-//   - class.go      errors into the classes that users see
-//   - robots.go     what robots.txt allows
+//   - cookies.go      what servers want to have said to them again
+//   - class.go        errors into the classes that users see
+//   - robots.go       what robots.txt allows
 package fetch
 
 import (
@@ -371,17 +371,7 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 	}
 	ctx = httptrace.WithClientTrace(ctx, &tr.hooks)
 
-	header := f.header(req, to, res.Started)
-	if f.proxy != nil && f.proxy.namesHost(to) {
-		to.Opaque = "//" + to.Host + requestPath(to)
-	}
-	answer, err := f.transport.RoundTrip((&http.Request{
-		Method: http.MethodGet,
-		URL:    to,
-		Host:   to.Host,
-		Header: header,
-		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}).WithContext(ctx))
+	answer, err := f.transport.RoundTrip(f.request(ctx, to, req, res.Started))
 	if err != nil {
 		res.fail(ctx, err)
 		seen := tr.read(buf)
@@ -392,10 +382,7 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 		return
 	}
 	now := time.Now()
-	if f.proxy != nil && f.proxy.namesHost(to) && answer.StatusCode == http.StatusProxyAuthRequired {
-		// The proxy says so: it would not be its to pass on.
-		answer.Body.Close()
-		res.Class, res.Err = Connect, "proxy: "+statusText(answer.StatusCode)
+	if f.proxy.refused(to, answer, res) {
 		return
 	}
 	res.Status, res.Header, res.Proto = answer.StatusCode, answer.Header, answer.Proto
@@ -443,6 +430,21 @@ func (f *Fetcher) asked(seen sighting) string {
 	return seen.ip
 }
 
+// request makes what net/http sends.
+func (f *Fetcher) request(ctx context.Context, to *url.URL, req *Request, now time.Time) *http.Request {
+	header := f.header(req, to, now)
+	if f.proxy.namesHost(to) {
+		to.Opaque = "//" + to.Host + requestPath(to)
+	}
+	return (&http.Request{
+		Method: http.MethodGet,
+		URL:    to,
+		Host:   to.Host,
+		Header: header,
+		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}).WithContext(ctx)
+}
+
 // header returns what a request says; it must not be written to.
 func (f *Fetcher) header(req *Request, to *url.URL, now time.Time) http.Header {
 	h, shared := f.plain, true
@@ -455,7 +457,7 @@ func (f *Fetcher) header(req *Request, to *url.URL, now time.Time) http.Header {
 		}
 		h[name] = []string{value}
 	}
-	if f.proxy != nil && f.proxy.auth != "" && f.proxy.namesHost(to) {
+	if f.proxy.namesHost(to) && f.proxy.auth != "" {
 		set("Proxy-Authorization", f.proxy.auth)
 	}
 	if req.Referer != "" {

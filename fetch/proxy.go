@@ -113,8 +113,22 @@ func (p *proxy) useSocks(user, password string) error {
 
 func (p *proxy) isSocks() bool { return p.scheme == "socks5" || p.scheme == "socks5h" }
 
-// namesHost says that a request must name its host to the proxy.
-func (p *proxy) namesHost(u *url.URL) bool { return u.Scheme == "http" && !p.isSocks() }
+// namesHost says that a request must name its host to the proxy, which may be
+// nil.
+func (p *proxy) namesHost(u *url.URL) bool {
+	return p != nil && u.Scheme == "http" && !p.isSocks()
+}
+
+// refused says that an answer is the proxy's own, which wants a password: of a
+// host it would not be passed on.
+func (p *proxy) refused(u *url.URL, answer *http.Response, res *Response) bool {
+	if !p.namesHost(u) || answer.StatusCode != http.StatusProxyAuthRequired {
+		return false
+	}
+	answer.Body.Close()
+	res.Class, res.Err = Connect, "proxy: "+statusText(answer.StatusCode)
+	return true
+}
 
 // dial makes a connection for plain HTTP with a host.
 func (p *proxy) dial(ctx context.Context, network, address string) (net.Conn, error) {
