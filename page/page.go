@@ -70,7 +70,7 @@ type Page struct {
 	// SimHash tells pages whose texts are nearly the same, as their values differ in few of 64 bits: those of unrelated texts
 	// in about 32. It is the majority of the hashes of all runs of three words (Charikar 2002; Manku et al., WWW 2007), in the
 	// text that WordCount counts, in lower case and without punctuation. A change of one word in a thousand changes about two
-	// bits, of ten words six. It is 0 if the page has no words. Who makes a page can make its value.
+	// bits, of ten words five. It is 0 if the page has no words. Who makes a page can make its value.
 	//
 	// The value of a text never changes: it may be stored and compared.
 	SimHash uint64
