@@ -31,6 +31,8 @@ var costs = map[string]uint64{
 	"100,000 headers":             16 << 20,
 	"header name of 10 MB":        4 << 20,
 	"interim answers without end": 8 << 20,
+	// What strconv says of a number repeats it.
+	"Retry-After of 200 KB": 4 << 20,
 	// Windows.
 	"brotli bomb": 16 << 20,
 	"zstd bomb":   4 << 20,
