@@ -16,7 +16,7 @@ import (
 var layers = map[string][]string{
 	"pawl":                        {"pawl/cli"},
 	"pawl/cli":                    {"pawl/crawl", "pawl/export", "pawl/frontier", "pawl/storage", "pawl/weburl"},
-	"pawl/export":                 {"pawl/page", "pawl/storage"},
+	"pawl/export":                 {"pawl/page", "pawl/storage", "pawl/weburl"},
 	"pawl/crawl":                  {"pawl/fetch", "pawl/frontier", "pawl/page", "pawl/page/sitemap", "pawl/storage", "pawl/weburl"},
 	"pawl/frontier":               {"pawl/storage", "pawl/weburl"},
 	"pawl/fetch":                  {},

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"runtime"
@@ -27,6 +29,7 @@ func TestMain(m *testing.M) {
 //	patch FILE OLD NEW           replace bytes in a file by as many others
 //	cut FILE SIZE                shorten a file
 //	hold FILE                    have a crawl file open until the script ends
+//	site NAME                    serve a site of fakeweb.Sites, or sitemaps or cookies, at $SITE
 func TestScripts(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the scripts need a shell")
@@ -36,7 +39,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               serveWeb,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "patch": patch, "cut": cutFile, "hold": hold,
+			"exits": exits, "patch": patch, "cut": cutFile, "hold": hold, "site": serveSite,
 		},
 		Condition: func(condition string) (bool, error) {
 			if condition == "root" {
@@ -104,6 +107,30 @@ func cutFile(ts *testscript.TestScript, neg bool, args []string) {
 	size, err := strconv.ParseInt(args[1], 10, 64)
 	ts.Check(err)
 	ts.Check(os.Truncate(ts.MkAbs(args[0]), size))
+}
+
+func serveSite(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: site NAME")
+	}
+	var handler http.Handler
+	switch args[0] {
+	case "sitemaps":
+		web, err := fakeweb.NewSitemaps(fakeweb.DefaultSitemaps())
+		ts.Check(err)
+		handler = web
+	case "cookies":
+		web, err := fakeweb.NewCookies(fakeweb.DefaultCookies())
+		ts.Check(err)
+		handler = web
+	default:
+		sites, err := fakeweb.NewSites(fakeweb.DefaultSites())
+		ts.Check(err)
+		handler = sites.Site(args[0])
+	}
+	server := httptest.NewServer(handler)
+	ts.Defer(server.Close)
+	ts.Setenv("SITE", server.URL)
 }
 
 func hold(ts *testscript.TestScript, neg bool, args []string) {

@@ -173,7 +173,7 @@ type call struct {
 
 func commands() []*command {
 	return []*command{
-		crawlCommand(), resumeCommand(), exportCommand(), statusCommand(), verifyCommand(), versionCommand(),
+		crawlCommand(), resumeCommand(), exportCommand(), statusCommand(), queueCommand(), verifyCommand(), versionCommand(),
 	}
 }
 

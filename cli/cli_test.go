@@ -430,12 +430,13 @@ func TestHelpIsTrue(t *testing.T) {
 // TestPromisedFlags holds the names that people and scripts rely on.
 func TestPromisedFlags(t *testing.T) {
 	promised := map[string]string{
-		"crawl": "seeds scope include exclude assets ignore-nofollow max-depth max-pages max-pages-per-host max-duration max-bytes " +
-			"workers per-host delay ignore-robots user-agent contact timeout max-body H user insecure retries max-redirects http1 allow-private " +
+		"crawl": "seeds sitemap sitemaps scope include exclude assets forms ignore-nofollow traps keep-query drop-param sort-query max-depth max-pages max-pages-per-host max-duration max-bytes " +
+			"workers per-host delay ignore-robots user-agent contact timeout max-body H user cookies proxy insecure retries max-redirects http1 allow-private " +
 			"progress log-level log-format log-file q db",
 		"resume":  "progress log-level log-format log-file q db",
 		"export":  "format columns raw o db",
 		"status":  "json db",
+		"queue":   "host match dry-run db",
 		"verify":  "db",
 		"version": "",
 	}

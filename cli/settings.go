@@ -31,6 +31,7 @@ const (
 	groupPoliteness = "Politeness"
 	groupFetch      = "Fetch"
 	groupExport     = "Export"
+	groupQueue      = "Queue"
 	groupFile       = "File"
 	groupTalk       = "Talk"
 )

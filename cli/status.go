@@ -52,10 +52,22 @@ type status struct {
 	Requests     uint64            `json:"requests"`
 	Transferred  uint64            `json:"transferred"`
 	LeastLeftMS  int64             `json:"least_left_ms"`
+	Parked       []parked          `json:"parked"`   // patterns of addresses that are parked
 	Settings     map[string]string `json:"settings"` // without secrets
 
 	counts  storage.Counts
 	changed []string // settings that are not the default
+}
+
+// parked is a pattern of addresses that is parked, and what was known of it when
+// that was decided, from one run.
+type parked struct {
+	Host    string `json:"host"`
+	Pattern string `json:"pattern"`
+	Found   int    `json:"found"`   // addresses
+	Fetched int    `json:"fetched"` // pages
+	New     int    `json:"new"`     // pages that brought something new
+	At      string `json:"parked_at"`
 }
 
 func runStatus(_ context.Context, c *call) error {
@@ -93,8 +105,12 @@ func readStatus(file *storage.File) (*status, error) {
 	}
 	var state storage.State
 	var hosts []string
+	var patterns []parked
 	err = file.View(func(r *storage.Reader) (err error) {
 		if state, err = r.State(); err != nil {
+			return err
+		}
+		if patterns, err = parkedPatterns(r, state.Parked); err != nil {
 			return err
 		}
 		hosts, err = seedHosts(r)
@@ -115,8 +131,8 @@ func readStatus(file *storage.File) (*status, error) {
 		Outcomes: map[string]uint64{}, ErrorClasses: map[string]uint64{}, ErrorStatus: c.Classes[storage.NoClass],
 		Pending: c.Pending, Retrying: c.Retrying, Withdrawn: c.Withdrawn, Known: c.Known, Hosts: c.Hosts,
 		Requests: c.Requests, Transferred: c.Transferred,
-		Settings: map[string]string{},
-		counts:   *c,
+		Parked: patterns, Settings: map[string]string{},
+		counts: *c,
 	}
 	if c.Pending > 0 {
 		s.LeastLeftMS = c.LeastLeft
@@ -165,6 +181,8 @@ const (
 	// them.
 	seedEvents = 100
 	seedsShown = 10
+	// parkedShown is how many parked patterns are named to people.
+	parkedShown = 20
 )
 
 // seedHosts are the hosts of the first seeds.
@@ -188,6 +206,25 @@ func seedHosts(r *storage.Reader) ([]string, error) {
 		return seq < seedEvents && len(hosts) < seedsShown, head.Links.Err()
 	})
 	return hosts, err
+}
+
+// parkedPatterns reads the events that park patterns.
+func parkedPatterns(r *storage.Reader, seqs []uint64) ([]parked, error) {
+	list := []parked{} // not null in JSON
+	for _, seq := range seqs {
+		edit, err := storage.DecodeEdit(r.Event(seq))
+		if err != nil {
+			return nil, err
+		}
+		var p storage.Park
+		if err := json.Unmarshal(edit.Settings, &p); err != nil {
+			return nil, fmt.Errorf("%w: event %d: %w", storage.ErrDamaged, seq, err)
+		}
+		list = append(list, parked{
+			Host: p.Host, Pattern: p.Pattern, Found: p.Found, Fetched: p.Fetched, New: p.New, At: stamp(edit.Time),
+		})
+	}
+	return list, nil
 }
 
 // stamp is a time as exports spell it, empty for none.
@@ -242,6 +279,17 @@ func (s *status) text(path, again string, now time.Time) string {
 	}
 	if left := time.Duration(s.LeastLeftMS) * time.Millisecond; left > 0 {
 		line("time left", "at least %s", roughDuration(left))
+	}
+	for i, p := range s.Parked {
+		if i == parkedShown {
+			line("", "and %s", counted(uint64(len(s.Parked)-i), "other pattern", "other patterns"))
+			break
+		}
+		name := ""
+		if i == 0 {
+			name = "parked"
+		}
+		line(name, "%s%s: %s found, of %s fetched %s new", clean(p.Host), clean(p.Pattern), grouped(uint64(p.Found)), grouped(uint64(p.Fetched)), grouped(uint64(p.New)))
 	}
 	if len(s.changed) > 0 {
 		line("settings", "%s", clean(strings.Join(s.changed, ", ")))

@@ -245,7 +245,8 @@ func TestEverySettingCanBeSaid(t *testing.T) {
 		"max-depth": {"0", "0"}, "max-pages": {"5", "5"}, "max-pages-per-host": {"6", "6"}, "max-duration": {"90s", "1m30s"}, "max-bytes": {"1GiB", "1GiB"},
 		"workers": {"3", "3"}, "per-host": {"2", "2"}, "delay": {"0", "0s"}, "ignore-robots": {"yes", "on"}, "user-agent": {"me/1", "me/1"},
 		"contact": {"me@example.com", "me@example.com"}, "timeout": {"1m", "1m"}, "max-body": {"0", "none"}, "header": {"Cookie: secret", "Cookie"},
-		"user": {"me:secret", "***"}, "retries": {"0", "0"}, "max-redirects": {"0", "0"}, "http1": {"on", "on"}, "insecure": {"1", "on"}, "allow-private": {"t", "on"},
+		"sitemaps": {"off", "off"}, "forms": {"on", "on"}, "traps": {"follow", "follow"}, "keep-query": {"on", "on"}, "drop-param": {"ref", "ref"}, "sort-query": {"on", "on"},
+		"user": {"me:secret", "***"}, "proxy": {"http://me:secret@proxy:8080", "http://***@proxy:8080"}, "retries": {"0", "0"}, "max-redirects": {"0", "0"}, "http1": {"on", "on"}, "insecure": {"1", "on"}, "allow-private": {"t", "on"},
 	}
 	usual := crawl.Defaults("pawl/1")
 	for _, st := range crawlSettings() {

@@ -321,11 +321,12 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 	var abort context.CancelFunc
 	l.ctx, abort = context.WithCancel(context.WithoutCancel(ctx))
 	large := make(chan struct{}, maxLarge)
+	parsers := new(sync.Pool)
 	var workers sync.WaitGroup
 	for i := range n {
 		w := &worker{
 			number: i + 1, settings: &c.settings, fetcher: fetcher, speller: c.speller, hash: c.hash, token: token,
-			log: c.log.With("worker", i+1), sent: l.sent, large: large,
+			log: c.log.With("worker", i+1), sent: l.sent, large: large, parsers: parsers,
 		}
 		workers.Go(func() { w.run(l.ctx, l.tasks, l.results) })
 	}

@@ -166,6 +166,11 @@ func (s *Settings) Validate() error {
 	}
 	f, err := fetch.New(o)
 	if err != nil {
+		if o.Proxy = ""; s.Proxy != "" {
+			if _, other := fetch.New(o); other == nil {
+				return fmt.Errorf("--proxy: %w", err)
+			}
+		}
 		return err
 	}
 	f.Close()

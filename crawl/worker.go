@@ -75,8 +75,8 @@ type worker struct {
 	sent     chan<- sending
 	large    chan struct{} // of as many places as sitemaps may be in memory
 	buffer   fetch.Buffer
-	parser   *page.Parser
-	address  []byte // of a link, to be hashed
+	parsers  *sync.Pool // of *page.Parser: a worker that waits for a host needs none
+	address  []byte     // of a link, to be hashed
 }
 
 // sending is the news that a request has gone out.
@@ -105,12 +105,8 @@ func (w *worker) do(ctx context.Context, t *task) (res *result) {
 		w.log.Debug("where it crashed", "url", t.job.URL, "stack", string(debug.Stack()))
 		// What the panic left behind is not to be trusted.
 		w.buffer = fetch.Buffer{}
-		w.parser = nil
 		res = crashed(t, began, time.Now(), fmt.Sprint(p))
 	}()
-	if w.parser == nil {
-		w.parser = page.New(w.speller, w.token)
-	}
 	if t.job.Robots {
 		return w.robots(ctx, t)
 	}
@@ -303,11 +299,18 @@ func (w *worker) redirect(url string, r *fetch.Response, res *result) {
 }
 
 func (w *worker) parse(url string, r *fetch.Response, res *result) {
-	p, err := w.parser.Parse(page.Input{
+	parser, ok := w.parsers.Get().(*page.Parser)
+	if !ok {
+		parser = page.New(w.speller, w.token)
+	}
+	p, err := parser.Parse(page.Input{
 		URL: url, ContentType: r.Header.Get("Content-Type"), Body: r.Body,
 		LinkHeaders: r.Header.Values("Link"), XRobots: r.Header.Values("X-Robots-Tag"),
 		ContentLanguage: r.Header.Get("Content-Language"),
 	})
+	// After a panic it does not come back: what that left behind is not to be
+	// trusted.
+	w.parsers.Put(parser)
 	if err != nil {
 		return // the address was fetched, so it parses
 	}

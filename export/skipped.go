@@ -2,12 +2,15 @@ package export
 
 import (
 	"encoding/binary"
+	"encoding/json"
+	"fmt"
 	"io"
 	"math/bits"
 	"strconv"
 
 	"pawl/page"
 	"pawl/storage"
+	"pawl/weburl"
 
 	"github.com/dchest/siphash"
 )
@@ -19,11 +22,12 @@ type skipRow struct {
 	kind                 page.Kind
 	depth                uint32
 	foundAt              int64
+	pattern              string // of those that are parked
 }
 
 func skipTable() *table[skipRow] {
 	return &table[skipRow]{
-		defaults: 7,
+		defaults: 8,
 		columns: []column[skipRow]{
 			{name: "url", text: func(r *skipRow) string { return r.url }},
 			{name: "reason", plain: func(b []byte, r *skipRow) []byte { return append(b, r.reason.String()...) }},
@@ -32,6 +36,7 @@ func skipTable() *table[skipRow] {
 			{name: "anchor", text: func(r *skipRow) string { return r.anchor }},
 			{name: "kind", plain: func(b []byte, r *skipRow) []byte { return appendKind(b, r.kind) }},
 			{name: "found_at", plain: func(b []byte, r *skipRow) []byte { return appendTime(b, r.foundAt) }},
+			{name: "pattern", text: func(r *skipRow) string { return r.pattern }},
 		},
 	}
 }
@@ -86,6 +91,10 @@ func Skipped(w io.Writer, f *storage.File, o Options, still func(url []byte) boo
 		return 0, err
 	}
 	held := heldRows{out: &out, still: still}
+	parked, err := parkedPatterns(f, last)
+	if err != nil {
+		return 0, err
+	}
 	var row skipRow
 	err = eachSkip(f, last, o.Rest, func(skip uint64, h *storage.LinksHead) bool {
 		l := &h.Links.Link
@@ -96,11 +105,59 @@ func Skipped(w io.Writer, f *storage.File, o Options, still func(url []byte) boo
 			url: string(l.URL), foundOn: h.FoundOn, anchor: string(l.Anchor), reason: l.Reason,
 			kind: page.Kind(l.Kind), depth: l.Depth, foundAt: h.Time,
 		}
+		if l.Reason == storage.Parked {
+			row.pattern = parked.of(row.url)
+		}
 		out.buf = e.appendRow(out.buf, &row)
 		held.hold(row.url)
 		return !out.full()
 	}, held.flush)
 	return out.rows, err
+}
+
+// patterns are those that were parked, by host, the first first.
+type patterns map[string][]weburl.Pattern
+
+// parkedPatterns gives those that are parked.
+func parkedPatterns(f *storage.File, last uint64) (patterns, error) {
+	all := patterns{}
+	err := f.View(func(r *storage.Reader) error {
+		state, err := r.State()
+		if err != nil {
+			return err
+		}
+		for _, seq := range state.Parked {
+			if seq > last {
+				continue
+			}
+			edit, err := storage.DecodeEdit(r.Event(seq))
+			if err != nil {
+				return err
+			}
+			var p storage.Park
+			if err := json.Unmarshal(edit.Settings, &p); err != nil {
+				return fmt.Errorf("%w: event %d: %w", storage.ErrDamaged, seq, err)
+			}
+			if pattern, err := weburl.ParsePattern(p.Pattern); err == nil {
+				all[p.Host] = append(all[p.Host], pattern)
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+// of gives the pattern that an address is parked by, empty when none is in
+// force any more.
+func (p patterns) of(url string) string {
+	u := weburl.URL(url)
+	for i := range p[u.Host()] {
+		pattern := &p[u.Host()][i]
+		if pattern.Matches(u) {
+			return pattern.String()
+		}
+	}
+	return ""
 }
 
 // eachSkip calls do for every skipped link up to the event last, numbered from
