@@ -174,8 +174,11 @@ func wantFault(t *testing.T, s *hostile.Server, f *hostile.Fault, rows map[strin
 	t.Helper()
 	want := map[string]string{s.Root: f.Outcome()}
 	or := "failed " + f.Or
-	if f.Whole && f.Class != "" {
+	switch {
+	case f.Whole && f.Class != "":
 		want[s.Root], or = "failed robots", ""
+	case f.Whole && f.Or != "":
+		or = "failed robots"
 	}
 	for url, outcome := range leads[f.Name] {
 		want[strings.ReplaceAll(url, "*", s.Root)] = outcome

@@ -190,6 +190,9 @@ func plain(err error) string { return strings.TrimPrefix(err.Error(), "readLoopP
 
 func protocolReason(err error) string {
 	text := plain(err)
+	if strings.HasSuffix(text, "%!w(<nil>)") { // net/http wraps an error that is none
+		return "the server answered before it was asked"
+	}
 	for _, prefix := range []string{"net/http: HTTP/1.x transport connection broken: ", "net/http: ", "http: ", "http2: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}

@@ -47,8 +47,8 @@ type Fault struct {
 	// Class is the error class that an exchange must end in, empty if it goes
 	// well.
 	Class string
-	// Or is another class that is right: which one it is depends on what comes
-	// first.
+	// Or is another class that is right, perhaps with less seen of the answer:
+	// which one it is depends on what comes first.
 	Or string
 	// Status is the status that must be seen, 0 for none.
 	Status int

@@ -1,6 +1,9 @@
 package hostile
 
-import "io"
+import (
+	"crypto/tls"
+	"io"
+)
 
 // Forged is the title of every answer that a poisoned connection holds for a
 // request that was not made yet.
@@ -40,6 +43,17 @@ func poisons() []Fault {
 			_, _ = c.request()
 			_ = c.tcp.CloseWrite()
 			c.hang()
+		}},
+		{Name: "answer before the request over TLS", Must: "take it for the answer to the first request at most", TLS: true, Whole: true, Status: 200, Body: "body", Or: "protocol", connect: func(c *call) {
+			cert, err := certificate()
+			if err != nil {
+				return
+			}
+			secure := tls.Server(c.Conn, &tls.Config{Certificates: []tls.Certificate{cert}})
+			if secure.Handshake() == nil {
+				_, _ = io.WriteString(secure, last)
+				_, _ = io.Copy(io.Discard, secure)
+			}
 		}},
 		{Name: "answer to half of the request", Must: "take the answer", Whole: true, Status: 200, Body: "body", connect: func(c *call) {
 			_, _ = io.ReadFull(c.in, make([]byte, 1))
