@@ -94,16 +94,24 @@ const contentBytes = 4 + seqBits/8
 // contentPieces gives the entries of the journal, beginning with piece number
 // first. They are sorted, so that a start fills the table in the order of memory.
 func (j *journal) contentPieces(first uint64) (pieces []storage.Piece) {
-	slices.SortFunc(j.contents, func(a, b content) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.seq, b.seq)) })
-	for part := range slices.Chunk(j.contents, storage.PieceSize/contentBytes) {
-		b := make([]byte, 0, len(part)*contentBytes+8)
-		for _, c := range part {
-			b = binary.LittleEndian.AppendUint32(b, c.key)
-			b = binary.LittleEndian.AppendUint64(b, c.seq)[:len(b)+seqBits/8]
-		}
-		pieces = append(pieces, storage.NewPiece(storage.PartContents, first+uint64(len(pieces)), b))
+	for part := range slices.Chunk(j.sortedContents(), storage.PieceSize/contentBytes) {
+		pieces = append(pieces, storage.NewPiece(storage.PartContents, first+uint64(len(pieces)), contentBlock(part)))
 	}
 	return pieces
+}
+
+func (j *journal) sortedContents() []content {
+	slices.SortFunc(j.contents, func(a, b content) int { return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.seq, b.seq)) })
+	return j.contents
+}
+
+func contentBlock(list []content) []byte {
+	b := make([]byte, 0, len(list)*contentBytes+8)
+	for _, c := range list {
+		b = binary.LittleEndian.AppendUint32(b, c.key)
+		b = binary.LittleEndian.AppendUint64(b, c.seq)[:len(b)+seqBits/8]
+	}
+	return b
 }
 
 // putPiece puts what contentPieces wrote.

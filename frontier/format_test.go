@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -42,6 +43,20 @@ func TestPiecesAreAsDocumented(t *testing.T) {
 	p, err := openSeenPiece(blocks["seen"])
 	if again.putPieces([]seenPiece{p}); err != nil || !maps.Equal(standingsOf(&again), standingsOf(&s)) {
 		t.Errorf("%v, %v", standingsOf(&again), err)
+	}
+
+	j.contents = []content{{0xfcb0d476, 48001}, {0xe211530a, 48000}}
+	var table contents
+	if err := table.putPiece(blocks["contents"], 48001); err != nil {
+		t.Error(err)
+	}
+	for _, c := range j.contents {
+		if got := table.find(nil, c.key); !slices.Equal(got, []uint64{c.seq}) {
+			t.Errorf("content %x is in the events %v, want %d", c.key, got, c.seq)
+		}
+	}
+	if got := contentBlock(j.sortedContents()); !bytes.Equal(got, blocks["contents"]) {
+		t.Errorf("contents: documented as\n%x, written as\n%x", blocks["contents"], got)
 	}
 
 	pushes := []push{
