@@ -4,6 +4,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -34,7 +36,10 @@ const hostileCost = 8 << 20
 // pages is had, each server comes to the end it must, and nothing is left
 // behind.
 func TestHostileWeb(t *testing.T) {
-	runtime.GC()
+	// net/http writes of what servers do; main discards it too.
+	writer := log.Writer()
+	log.SetOutput(io.Discard)
+	defer log.SetOutput(writer)
 	before := standing(t)
 	var after [][2]uint64
 	for round := range *hostileRounds {
