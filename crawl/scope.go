@@ -60,8 +60,8 @@ type finding struct {
 
 // judge tells why a link is not admitted, NoReason when it is. Seeds, and what
 // they redirect to, make the scope, so they are only held against --exclude and
-// the guards. A sitemap belongs to whoever names it: a robots.txt may name one
-// anywhere, an index those of its own host.
+// the guards. A sitemap belongs to whoever names it: a robots.txt in scope may name
+// one anywhere, an index those of its own host.
 func (s *scope) judge(f finding) storage.Reason {
 	u, o := f.url, f.origin
 	if !o.Seed {
@@ -70,7 +70,7 @@ func (s *scope) judge(f finding) storage.Reason {
 			return storage.Asset
 		case f.kind == page.KindForm && !s.settings.Forms:
 			return storage.Form
-		case !s.contains(u) && !f.isOwnSitemap():
+		case !s.contains(u) && !s.isOwnSitemap(&f):
 			return storage.OutOfScope
 		case f.noFollow && !s.settings.IgnoreNoFollow:
 			return storage.NoFollow
@@ -98,13 +98,17 @@ func (s *scope) judge(f finding) storage.Reason {
 }
 
 // isOwnSitemap tells whether it is a sitemap that may be asked for wherever it
-// stands.
-func (f *finding) isOwnSitemap() bool {
+// stands. The robots.txt of a host that is only asked for such a sitemap names
+// none, or one host could lead to the next without end.
+func (s *scope) isOwnSitemap(f *finding) bool {
 	if f.kind != page.KindSitemapFile {
 		return false
 	}
 	on := weburl.URL(f.on)
-	return on.PathQuery() == "/robots.txt" || on.Host() == f.url.Host()
+	if on.PathQuery() == "/robots.txt" {
+		return s.contains(on)
+	}
+	return on.Host() == f.url.Host()
 }
 
 func matches(res []*regexp.Regexp, u weburl.URL) bool {
