@@ -17,7 +17,7 @@ FLAGS ?=
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build crawl demo test race crash polite fuzz bench generate fmt vet cross clean
+.PHONY: help build crawl demo test race crash polite soak-hostile fuzz bench generate fmt vet cross clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ crash: ## kill the real binary 100 times in one crawl of 5,000 pages, and a proc
 
 polite: ## crawl 50 hosts with stops and kills, and report the gaps that their servers saw
 	$(GO) test -count=1 -run TestPolite -v . -polite
+
+ROUNDS ?= 20
+soak-hostile: ## crawl 225 misbehaving servers and a normal site at once, again and again: all of its pages, flat memory
+	$(GO) test -count=1 -timeout 30m -run TestHostileWeb -v ./crawl -hostile.rounds $(ROUNDS)
 
 FUZZTIME ?= 60s
 fuzz: ## run each fuzz target for a minute

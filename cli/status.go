@@ -60,7 +60,7 @@ type status struct {
 }
 
 // parked is a pattern of addresses that is parked, and what was known of it when
-// that was decided, from one run.
+// that was decided.
 type parked struct {
 	Host    string `json:"host"`
 	Pattern string `json:"pattern"`

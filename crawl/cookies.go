@@ -11,7 +11,7 @@ import (
 func (c *Crawl) jar() (*fetch.Jar, error) {
 	jar := fetch.NewJar()
 	err := c.file.View(func(r *storage.Reader) error {
-		return r.EachCookies(func(site string, value []byte) error {
+		return r.EachSide(storage.SideCookies, func(site string, value []byte) error {
 			if err := jar.Restore(site, value); err != nil {
 				c.log.Warn("the cookies of this site cannot be read; they are left behind", "site", site, "error", err)
 			}

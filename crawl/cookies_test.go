@@ -53,7 +53,7 @@ func (s *site) kept() map[string]string {
 	defer file.Close()
 	found := map[string]string{}
 	err = file.View(func(r *storage.Reader) error {
-		return r.EachCookies(func(site string, value []byte) error {
+		return r.EachSide(storage.SideCookies, func(site string, value []byte) error {
 			found[site] = string(value)
 			return nil
 		})

@@ -245,6 +245,8 @@ const (
 	worthTelling = 500_000
 	// maxLarge is how many sitemaps are in memory at a time.
 	maxLarge = 2
+	// trapsKept is how often what is counted of traps is kept in the file.
+	trapsKept = 5 * time.Minute
 	// reviewSlice is how many events, or links in them, a review of skipped links
 	// takes at once.
 	reviewSlice = 2000
@@ -258,9 +260,11 @@ type loop struct {
 	jar   *fetch.Jar
 	traps traps
 	rules ruleCache
-	began time.Time       // when the run began, by the clock that only goes forward
-	start time.Time       // the same by the machine's clock
-	ctx   context.Context // of the fetches; cancelled to abort them
+
+	sitemapFiles map[string]int  // asked for in this run, by host
+	began        time.Time       // when the run began, by the clock that only goes forward
+	start        time.Time       // the same by the machine's clock
+	ctx          context.Context // of the fetches; cancelled to abort them
 
 	tasks   chan *task
 	results chan *result
@@ -278,6 +282,7 @@ type loop struct {
 	marked     []*task   // marked by the commit that is under way
 	alone      *task     // to be run when nothing else is
 	aloneOut   bool
+	trapsKept  time.Time // when what is counted of traps was last kept
 	wholeAt    time.Time // when stdin was read to its end
 	stopping   bool
 	end        End
@@ -311,13 +316,17 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 	token := fetch.ProductToken(c.settings.UserAgent)
 	n := c.settings.Workers
 	l := &loop{
-		Crawl: c, scope: scope, jar: jar, began: time.Now(),
-		traps: traps{frontier: c.frontier, parking: &scope.parking, hosts: map[string]*watched{}},
-		rules: ruleCache{token: token, kept: map[uint64]*rules{}},
-		tasks: make(chan *task, n), results: make(chan *result, n), sent: make(chan sending, n),
+		Crawl: c, scope: scope, jar: jar, began: time.Now(), trapsKept: time.Now(),
+		sitemapFiles: map[string]int{},
+		traps:        traps{frontier: c.frontier, parking: &scope.parking, hosts: map[string]*watched{}},
+		rules:        ruleCache{token: token, kept: map[uint64]*rules{}},
+		tasks:        make(chan *task, n), results: make(chan *result, n), sent: make(chan sending, n),
 		commits: make(chan *storage.Batch, 1), done: make(chan error, 1),
 	}
 	l.start = l.began.Round(0)
+	if err := l.traps.restore(c.file); err != nil {
+		return Summary{}, err
+	}
 	var abort context.CancelFunc
 	l.ctx, abort = context.WithCancel(context.WithoutCancel(ctx))
 	large := make(chan struct{}, maxLarge)
@@ -761,6 +770,7 @@ func (l *loop) judge(r *result) {
 		c.Reason = l.scope.judge(finding{
 			url: weburl.URL(c.URL), on: r.task.job.URL, origin: o.Child(c.Redirect, c.Listed), kind: page.Kind(c.Kind), noFollow: c.NoFollow,
 		})
+		l.countSitemap(c)
 	}
 	passes := len(r.links) == 0 || r.links[0].Reason == storage.NoReason
 	if target != "" && passes && !l.frontier.IsRoot(target) {
@@ -988,14 +998,22 @@ func (l *loop) commit() error {
 	return nil
 }
 
-func (l *loop) seal() {
+// seal gives the committer what has gathered.
+func (l *loop) seal() { l.sealAnd(time.Since(l.trapsKept) >= trapsKept) }
+
+// sealAnd does so, and has what is counted of traps kept as well.
+func (l *loop) sealAnd(keepTraps bool) {
 	l.marked, l.careful = l.careful, nil
 	l.oldest = time.Time{}
 	l.committing = true
 	l.sealed = l.frontier.Seq()
 	b := l.frontier.Seal(l.now())
 	for _, c := range l.jar.Changed() {
-		b.Cookies = append(b.Cookies, storage.Cookies{Site: c.Site, Value: c.Data})
+		b.Side = append(b.Side, storage.SideValue{Side: storage.SideCookies, Key: c.Site, Value: c.Data})
+	}
+	if keepTraps {
+		b.Side = l.traps.changed(b.Side)
+		l.trapsKept = time.Now()
 	}
 	l.commits <- b
 }
@@ -1088,7 +1106,7 @@ func (l *loop) over(feeding bool) (bool, error) {
 // finish marks the run as cleanly ended.
 func (l *loop) finish() error {
 	l.frontier.Stop()
-	l.seal()
+	l.sealAnd(true)
 	if err := l.committed(<-l.done); err != nil {
 		return err
 	}

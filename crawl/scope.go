@@ -84,14 +84,14 @@ func (s *scope) judge(f finding) storage.Reason {
 	if reason := trap(u); reason != storage.NoReason {
 		return reason
 	}
-	if len(s.include) > 0 && !o.Seed && f.kind != page.KindSitemapFile && !matches(s.include, u) {
+	if len(s.include) > 0 && !o.Seed && !f.kind.SitemapFile() && !matches(s.include, u) {
 		return storage.NotIncluded
 	}
 	if matches(s.exclude, u) {
 		return storage.Excluded
 	}
 	// What the site itself lists is no trap.
-	if !o.Seed && f.kind != page.KindSitemap && f.kind != page.KindSitemapFile && !s.settings.KeepTraps && s.parking.has(u) {
+	if !o.Seed && f.kind != page.KindSitemap && !f.kind.SitemapFile() && !s.settings.KeepTraps && s.parking.has(u) {
 		return storage.Parked
 	}
 	return storage.NoReason
@@ -101,7 +101,7 @@ func (s *scope) judge(f finding) storage.Reason {
 // stands. The robots.txt of a host that is only asked for such a sitemap names
 // none, or one host could lead to the next without end.
 func (s *scope) isOwnSitemap(f *finding) bool {
-	if f.kind != page.KindSitemapFile {
+	if !f.kind.SitemapFile() {
 		return false
 	}
 	on := weburl.URL(f.on)

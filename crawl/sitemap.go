@@ -17,19 +17,36 @@ const (
 	maxSitemap = 52 << 20
 	// maxSitemapsNamed is how many sitemaps of a robots.txt are asked for.
 	maxSitemapsNamed = 1000
+	// maxSitemapFiles is how many sitemaps are asked for on a host in a run: as
+	// many as one index may name.
+	maxSitemapFiles = 50_000
 )
 
 // isSitemap tells whether an answer is to be read as a sitemap: it was named as
 // one, or it says so itself.
 func (w *worker) isSitemap(j *frontier.Job, body []byte) bool {
-	if page.Kind(j.Kind) == page.KindSitemapFile {
+	if page.Kind(j.Kind).SitemapFile() {
 		return !page.IsHTML("", body)
 	}
 	return !w.settings.NoSitemaps && sitemap.Is(body)
 }
 
+// named is the kind of a sitemap that one of kind k names; ok is false when that
+// is too deep.
+func named(k page.Kind) (kind page.Kind, ok bool) {
+	switch k {
+	case page.KindSitemapFile2:
+		return page.KindSitemapFile3, true
+	case page.KindSitemapFile3:
+		return 0, false
+	}
+	return page.KindSitemapFile2, true
+}
+
 // sitemap reads a sitemap. What it lists stands where it stands itself.
 func (w *worker) sitemap(url string, r *fetch.Response, res *result) {
+	deeper, mayNest := named(page.Kind(res.task.job.Kind))
+	tooDeep := 0
 	report := sitemap.Parse(sitemap.Input{
 		URL: url, ContentType: r.Header.Get("Content-Type"), Body: bytes.NewReader(r.Body), Truncated: r.Truncated, Speller: w.speller,
 	}, func(e sitemap.Entry) bool {
@@ -37,8 +54,11 @@ func (w *worker) sitemap(url string, r *fetch.Response, res *result) {
 		switch {
 		case e.Alternate:
 			return true // the page itself says so too
+		case e.Sitemap && !mayNest:
+			tooDeep++
+			return true
 		case e.Sitemap:
-			kind = page.KindSitemapFile
+			kind = deeper
 		}
 		w.address = append(w.address[:0], e.URL...)
 		res.links = append(res.links, frontier.Candidate{
@@ -48,6 +68,9 @@ func (w *worker) sitemap(url string, r *fetch.Response, res *result) {
 	})
 	rec := &res.visit.Record
 	rec.Outlinks, rec.Ignored, rec.Malformed = uint32(len(res.links)), uint32(report.Ignored), uint32(report.Malformed)
+	if tooDeep > 0 {
+		w.log.Warn("this index of sitemaps is the third in a row; what it names is passed over", "url", url, "named", tooDeep)
+	}
 	if report.Broken != "" {
 		rec.Error = clean("sitemap: "+report.Broken, 200)
 	}
@@ -87,6 +110,20 @@ func (l *loop) listSitemaps(r *result) error {
 	for i := range links {
 		c := &links[i]
 		c.Reason = l.scope.judge(finding{url: weburl.URL(c.URL), on: on, kind: page.KindSitemapFile})
+		l.countSitemap(c)
 	}
 	return l.frontier.AddListed(on, links, l.now())
+}
+
+// countSitemap refuses a sitemap when its host has named too many.
+func (l *loop) countSitemap(c *frontier.Candidate) {
+	if c.Reason != storage.NoReason || !page.Kind(c.Kind).SitemapFile() {
+		return
+	}
+	host := weburl.URL(c.URL).Host()
+	if l.sitemapFiles[host] >= maxSitemapFiles {
+		c.Reason = storage.TooManySitemaps
+		return
+	}
+	l.sitemapFiles[host]++
 }

@@ -1,6 +1,8 @@
 package crawl
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -32,8 +34,9 @@ import (
 // so do lists.
 //
 // Addresses that a sitemap lists, or the user names, are neither counted nor
-// parked. What is counted is of this run, and of hosts that are large enough;
-// memory is bounded, and what is forgotten looks new, which parks less.
+// parked. What is counted is of hosts that are large enough; memory is bounded,
+// and what is forgotten looks new, which parks less. It is kept in the file when a
+// run ends, and every few minutes (trapkept.go).
 const (
 	watchFrom   = 64 // pages fetched from a host, from which on it is watched
 	formFound   = 1000
@@ -68,6 +71,8 @@ type traps struct {
 	hosts    map[string]*watched
 	chunks   int // that are remembered, or for which there is room
 	turn     int64
+	gone     []string // hosts that are watched no more, and may be kept in the file
+	keptAt   int64    // turn at which what has changed was last kept
 }
 
 // watched is a host with what is counted of it.
@@ -129,6 +134,15 @@ func (l *lately) push(yes bool) {
 
 func (l *lately) count() int { return l.n }
 
+// read takes the bits over from bytes.
+func (l *lately) read(b []byte) {
+	l.n = 0
+	for i := range l.bits {
+		l.bits[i] = binary.LittleEndian.Uint64(b[8*i:])
+		l.n += bits.OnesCount64(l.bits[i])
+	}
+}
+
 // recently is a set that forgets what it was told longest ago, more or less.
 type recently struct {
 	slots []uint32 // in groups of ways, the newest of each first; 0 is free
@@ -184,6 +198,7 @@ func (t *traps) host(name string) *watched {
 		}
 		t.chunks -= t.hosts[oldest].size
 		delete(t.hosts, oldest)
+		t.gone = append(t.gone, oldest)
 	}
 	w := &watched{forms: map[string]*form{}, places: map[string]map[string]struct{}{}, used: t.turn}
 	t.hosts[name] = w

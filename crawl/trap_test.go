@@ -3,12 +3,17 @@ package crawl
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"testing/synctest"
 
+	"github.com/google/go-cmp/cmp"
+
 	"pawl/internal/fakeweb"
 	"pawl/storage"
+	"pawl/weburl"
 )
 
 // crawlTrap crawls one of the generated sites until the crawl ends or most pages
@@ -144,5 +149,57 @@ func TestTrapsAreFollowedOnRequest(t *testing.T) {
 	urls, parks := c.fetchedPages()
 	if score := sites.Site("gallery").Score(slices.Values(urls)); score.Lost > 0 || len(parks) > 0 {
 		t.Errorf("%+v, parked %v", score, parks)
+	}
+}
+
+// Runs that are too short to find a trap find it together.
+func TestTrapsAreParkedOverManyShortRuns(t *testing.T) {
+	sites, err := fakeweb.NewSites(fakeweb.DefaultSites())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, sum := crawlTrap(t, sites, "calendar", 200, nil)
+	runs := 1
+	for ; sum.End == MaxPages && runs < 50; runs++ {
+		c.opt.MaxPages += 200
+		synctest.Test(t, func(t *testing.T) { sum = c.run(t.Context()) })
+	}
+	urls, parks := c.fetchedPages()
+	score := sites.Site("calendar").Score(slices.Values(urls))
+	if sum.End != Finished || len(parks) == 0 || score.Lost > 0 || score.Waste > 2500 {
+		t.Errorf("after %d runs: %s, %+v, parked %v", runs, sum.End, score, parks)
+	}
+}
+
+// What is kept of a host comes back as it was, and what is damaged is left.
+func TestWatchedHostsComeBack(t *testing.T) {
+	w := &watched{forms: map[string]*form{}, places: map[string]map[string]struct{}{}}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range 500 {
+		u := weburl.URL(fmt.Sprintf("http://a.test/x%c/%d/w%c%c?p=%d", 'a'+i%9, i, 'a'+i%26, 'a'+i/26, i))
+		for _, f := range w.formsOf(u, nil) {
+			f.found++
+			f.fetched++
+			f.worth.push(rng.IntN(2) == 0)
+			f.content.push(rng.IntN(9) == 0)
+			f.parked = rng.IntN(5) == 0
+		}
+		w.exact.meet(rng.Uint32(), maxChunks)
+		w.loose.meet(rng.Uint32(), maxChunks)
+	}
+	b := w.encode()
+	got, err := decodeWatched(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(w, got, cmp.AllowUnexported(watched{}, form{}, lately{}, recently{})); diff != "" {
+		t.Errorf("-kept +read:\n%s", diff)
+	}
+	for range 2000 {
+		damaged := slices.Clone(b[:rng.IntN(len(b)+1)])
+		if len(damaged) > 0 && rng.IntN(2) == 0 {
+			damaged[rng.IntN(len(damaged))] ^= byte(1 + rng.IntN(255))
+		}
+		decodeWatched(damaged) // does not panic
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"pawl/fetch"
 	"pawl/frontier"
@@ -192,7 +193,7 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 		}}
 	}
 	var limit int64
-	if page.Kind(j.Kind) == page.KindSitemapFile {
+	if page.Kind(j.Kind).SitemapFile() {
 		limit = maxSitemap
 		select {
 		case w.large <- struct{}{}:
@@ -274,7 +275,7 @@ func (w *worker) redirect(url string, r *fetch.Response, res *result) {
 	if err != nil {
 		return
 	}
-	raw, err := base.Raw(r.Location)
+	raw, err := base.Raw(escaped(r.Location))
 	if err != nil {
 		// mailto:, javascript:, nonsense: said in the row, nothing to follow.
 		return
@@ -289,13 +290,32 @@ func (w *worker) redirect(url string, r *fetch.Response, res *result) {
 		return
 	}
 	kind := page.KindRedirect
-	if page.Kind(res.task.job.Kind) == page.KindSitemapFile {
-		kind = page.KindSitemapFile // wherever it stands now
+	if k := page.Kind(res.task.job.Kind); k.SitemapFile() {
+		kind = k // wherever it stands now
 	}
 	res.links = []frontier.Candidate{{
 		Link: storage.Link{URL: string(target), Kind: uint8(kind), Redirect: true},
 		FP:   w.hash([]byte(target)),
 	}}
+}
+
+// escaped has the bytes of a Location percent-encoded that are no UTF-8, as
+// browsers do: they are what the server calls its page.
+func escaped(location string) string {
+	if utf8.ValidString(location) {
+		return location
+	}
+	var b strings.Builder
+	for i := 0; i < len(location); {
+		r, size := utf8.DecodeRuneInString(location[i:])
+		if r == utf8.RuneError && size == 1 {
+			fmt.Fprintf(&b, "%%%02X", location[i])
+		} else {
+			b.WriteString(location[i : i+size])
+		}
+		i += size
+	}
+	return b.String()
 }
 
 func (w *worker) parse(url string, r *fetch.Response, res *result) {
@@ -326,8 +346,11 @@ func (w *worker) parse(url string, r *fetch.Response, res *result) {
 	rec.WordCount, rec.Outlinks = uint32(p.WordCount), uint32(p.Outlinks)
 	rec.Ignored, rec.Malformed = uint32(p.Ignored), uint32(p.Malformed)
 	rec.SimHash = p.SimHash
-	if v.Outcome != storage.Fetched {
-		return // links of error pages are not followed
+	j := &res.task.job
+	if v.Outcome != storage.Fetched || page.Kind(j.Kind).SitemapFile() && !j.Found.Seed {
+		// Links of error pages are not followed, nor of what a server shows in place
+		// of a sitemap that it has not.
+		return
 	}
 	res.isPage, res.chunks = true, p.Chunks
 	res.links = make([]frontier.Candidate, 0, len(p.Links))

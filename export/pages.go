@@ -49,7 +49,7 @@ func appendCount(dst []byte, n int64, measured bool) []byte {
 // is a date of change in place of an anchor.
 func (r *pageRow) listed() bool {
 	k := page.Kind(r.Record.Kind)
-	return k == page.KindSitemap || k == page.KindSitemapFile
+	return k == page.KindSitemap || k.SitemapFile()
 }
 
 // pageTable gives the columns in the order that is promised to users: new ones

@@ -109,7 +109,7 @@ func TestKindsAreStable(t *testing.T) {
 	names := []string{
 		"unknown", "seed", "redirect", "sitemap", "a", "area", "frame", "iframe", "refresh", "canonical", "next", "prev",
 		"alternate", "link", "header", "form", "img", "media", "script", "stylesheet", "icon", "preload",
-		"amphtml", "sitemap_file", "unknown",
+		"amphtml", "sitemap_file", "sitemap_file", "sitemap_file", "unknown",
 	}
 	navigations, assets := "", ""
 	for i, want := range names {
@@ -124,7 +124,7 @@ func TestKindsAreStable(t *testing.T) {
 			assets += " " + k.String()
 		}
 	}
-	if want := " seed redirect sitemap a area frame iframe refresh canonical next prev sitemap_file"; navigations != want {
+	if want := " seed redirect sitemap a area frame iframe refresh canonical next prev sitemap_file sitemap_file sitemap_file"; navigations != want {
 		t.Errorf("navigations are%s", navigations)
 	}
 	if want := " img media script stylesheet icon preload"; assets != want {

@@ -7,29 +7,33 @@ type Kind uint8
 
 // The kinds of links. The zero Kind is no kind.
 const (
-	KindSeed        Kind = 1  // given by the user
-	KindRedirect    Kind = 2  // Location of a redirect
-	KindSitemap     Kind = 3  // entry of a sitemap
-	KindA           Kind = 4  // <a href>
-	KindArea        Kind = 5  // <area href>
-	KindFrame       Kind = 6  // <frame src>
-	KindIframe      Kind = 7  // <iframe src>
-	KindRefresh     Kind = 8  // <meta http-equiv=refresh>
-	KindCanonical   Kind = 9  // rel=canonical, of <link> or of a Link header, as all that go by rel
-	KindNext        Kind = 10 // rel=next
-	KindPrev        Kind = 11 // rel=prev or previous
-	KindAlternate   Kind = 12 // rel=alternate: languages, feeds, print
-	KindLink        Kind = 13 // <link> with any other rel
-	KindHeader      Kind = 14 // Link header with any other rel
-	KindForm        Kind = 15 // <form method=get action>
-	KindImg         Kind = 16 // <img>, srcset, <input type=image>, poster, background, SVG <image>
-	KindMedia       Kind = 17 // <video>, <audio>, <source src>, <track>, <embed>, <object>
-	KindScript      Kind = 18 // <script src>
-	KindStylesheet  Kind = 19 // rel=stylesheet
-	KindIcon        Kind = 20 // rel=icon and its relatives
-	KindPreload     Kind = 21 // rel=preload, modulepreload, prefetch, manifest
-	KindAMP         Kind = 22 // rel=amphtml: the same page once more, for phones; not navigation
-	KindSitemapFile Kind = 23 // a sitemap, named by robots.txt, a sitemap index or the user
+	KindSeed       Kind = 1  // given by the user
+	KindRedirect   Kind = 2  // Location of a redirect
+	KindSitemap    Kind = 3  // entry of a sitemap
+	KindA          Kind = 4  // <a href>
+	KindArea       Kind = 5  // <area href>
+	KindFrame      Kind = 6  // <frame src>
+	KindIframe     Kind = 7  // <iframe src>
+	KindRefresh    Kind = 8  // <meta http-equiv=refresh>
+	KindCanonical  Kind = 9  // rel=canonical, of <link> or of a Link header, as all that go by rel
+	KindNext       Kind = 10 // rel=next
+	KindPrev       Kind = 11 // rel=prev or previous
+	KindAlternate  Kind = 12 // rel=alternate: languages, feeds, print
+	KindLink       Kind = 13 // <link> with any other rel
+	KindHeader     Kind = 14 // Link header with any other rel
+	KindForm       Kind = 15 // <form method=get action>
+	KindImg        Kind = 16 // <img>, srcset, <input type=image>, poster, background, SVG <image>
+	KindMedia      Kind = 17 // <video>, <audio>, <source src>, <track>, <embed>, <object>
+	KindScript     Kind = 18 // <script src>
+	KindStylesheet Kind = 19 // rel=stylesheet
+	KindIcon       Kind = 20 // rel=icon and its relatives
+	KindPreload    Kind = 21 // rel=preload, modulepreload, prefetch, manifest
+	KindAMP        Kind = 22 // rel=amphtml: the same page once more, for phones; not navigation
+	// A sitemap, named by robots.txt, the user, or an index. Those that an index names are told apart, so that indexes of
+	// indexes come to an end.
+	KindSitemapFile  Kind = 23 // named by robots.txt or the user
+	KindSitemapFile2 Kind = 24 // named by an index
+	KindSitemapFile3 Kind = 25 // named by an index that an index named
 )
 
 // String returns the name of k as it stands in exports, or "unknown".
@@ -41,7 +45,7 @@ func (k Kind) String() string {
 		return "redirect"
 	case KindSitemap:
 		return "sitemap"
-	case KindSitemapFile:
+	case KindSitemapFile, KindSitemapFile2, KindSitemapFile3:
 		return "sitemap_file"
 	case KindA:
 		return "a"
@@ -85,10 +89,13 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
+// SitemapFile reports whether k leads to a sitemap.
+func (k Kind) SitemapFile() bool { return KindSitemapFile <= k && k <= KindSitemapFile3 }
+
 // Navigation reports whether k leads to another page, and so is followed unless the user says otherwise.
 func (k Kind) Navigation() bool {
 	switch k {
-	case KindSeed, KindRedirect, KindSitemap, KindSitemapFile, KindA, KindArea, KindFrame, KindIframe, KindRefresh,
+	case KindSeed, KindRedirect, KindSitemap, KindSitemapFile, KindSitemapFile2, KindSitemapFile3, KindA, KindArea, KindFrame, KindIframe, KindRefresh,
 		KindCanonical, KindNext, KindPrev:
 		return true
 	}

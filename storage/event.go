@@ -238,7 +238,7 @@ type Edit struct {
 }
 
 // Park is the decision that the addresses of a pattern are a trap, with what
-// was known of them then, in one run.
+// was known of them then.
 type Park struct {
 	Host    string `json:"host"`
 	Pattern string `json:"pattern"` // of weburl.Pattern

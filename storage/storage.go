@@ -66,8 +66,6 @@ var (
 	bucketMeta  = []byte("meta")
 	bucketLog   = []byte("log")
 	bucketState = []byte("state")
-	// Not there before a cookie was set.
-	bucketCookies = []byte("cookies")
 
 	keyHeader = []byte("header")
 	keyCounts = []byte("counts")
@@ -627,8 +625,8 @@ type Batch struct {
 	// complete with them, nil when more are to come.
 	Pieces     []Piece
 	Checkpoint *Checkpoint
-	// Cookies of the sites where they have changed.
-	Cookies []Cookies
+	// Side are the values kept beside the log that have changed.
+	Side []SideValue
 
 	buf  []byte
 	ends []int
@@ -676,7 +674,7 @@ func (b *Batch) Reset(first uint64) {
 // they are committed.
 func (b *Batch) Written() {
 	clear(b.Pieces)
-	b.Pieces, b.Checkpoint, b.Cookies = b.Pieces[:0], nil, nil
+	b.Pieces, b.Checkpoint, b.Side = b.Pieces[:0], nil, nil
 }
 
 // Commit writes the batch in one synced transaction. All of it is in the file
@@ -761,7 +759,7 @@ func (b *Batch) put(tx *bolt.Tx) error {
 			return err
 		}
 	}
-	if err := putCookies(tx, b.Cookies); err != nil {
+	if err := putSide(tx, b.Side); err != nil {
 		return err
 	}
 	return putPieces(tx, b.Pieces, b.Checkpoint)

@@ -73,12 +73,13 @@ const (
 	Asset            // a part of a page, without --assets
 	Parked           // of a pattern that was found to be a trap
 	Form             // the address of a form, without --forms
+	TooManySitemaps  // a host names more sitemaps than are asked for
 	reasons
 )
 
 var reasonNames = [reasons]string{
 	"", "scope", "include", "exclude", "depth", "nofollow", "url_length", "repeated_segments",
-	"path_segments", "query_params", "redirects", "assets", "parked", "forms",
+	"path_segments", "query_params", "redirects", "assets", "parked", "forms", "sitemaps",
 }
 
 func (r Reason) String() string { return name(reasonNames[:], int(r), "reason") }
