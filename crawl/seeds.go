@@ -62,11 +62,11 @@ func (f *feeder) add(text, where string) {
 	if err != nil {
 		f.bad++
 		if f.bad <= warnedSeeds {
-			f.log.Warn("this seed cannot be used", "seed", shorten(text, 200), "at", where, "error", err)
+			f.log.Warn("this seed cannot be used", "seed", shorten(withoutUserinfo(text), 200), "at", where, "error", err)
 		}
 		return
 	}
-	if hasUserinfo(text) {
+	if withoutUserinfo(text) != text {
 		f.log.Warn("the name and password in a seed are not used; give --user", "seed", string(u))
 	}
 	f.good++
@@ -211,13 +211,19 @@ func ParseSeed(speller *weburl.Speller, text string) (weburl.URL, error) {
 	return u, err
 }
 
-// hasUserinfo tells whether an address carries a name or password.
-func hasUserinfo(text string) bool {
-	_, rest, _ := strings.Cut(text, "://")
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		rest = rest[:i]
+// withoutUserinfo is an address, or what was meant to be one, without the name and
+// password in it: those are shown nowhere.
+func withoutUserinfo(text string) string {
+	_, rest, _ := strings.Cut(text, ":")
+	authority := strings.TrimLeft(rest, `/\`)
+	if len(authority) == len(rest) {
+		return text
 	}
-	return strings.Contains(rest, "@")
+	start := len(text) - len(authority)
+	if i := strings.IndexAny(authority, `/\?#`); i >= 0 {
+		authority = authority[:i]
+	}
+	return text[:start] + text[start+strings.LastIndexByte(authority, '@')+1:]
 }
 
 func shorten(s string, n int) string {
