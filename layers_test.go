@@ -41,7 +41,7 @@ var owners = map[string][]string{
 	"github.com/lmittmann/tint":     {"pawl/cli"},
 	"github.com/klauspost/compress": {"pawl/fetch", "pawl/page/sitemap"},
 	"github.com/andybalholm/brotli": {"pawl/fetch"},
-	"github.com/zeebo/xxh3":         {"pawl/page"},
+	"github.com/zeebo/xxh3":         {"pawl/crawl", "pawl/page"},
 }
 
 func TestLayers(t *testing.T) {

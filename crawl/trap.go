@@ -2,10 +2,13 @@ package crawl
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/zeebo/xxh3"
 
 	"pawl/frontier"
 	"pawl/storage"
@@ -27,11 +30,11 @@ import (
 // of its own address, which such pages like to repeat. When only digits are new,
 // that counts unless nearly all addresses of the form were found on pages of the
 // same form: a catalogue of parts that differ in their numbers is reached from
-// lists, a calendar leads from month to month. When the address has several
-// parameters and its form breeds itself, a tenth of the chunks must be new: the
-// caption of a combination of filters is always new. And a page is fresh, whatever
-// it says, when it brings a new address of another form that is worth it itself:
-// so do lists.
+// lists, a calendar leads from month to month. When the addresses combine a few
+// values of several parameters, and breed each other, a tenth of the chunks must be
+// new: the caption of a combination of filters is always new. And a page is fresh,
+// whatever it says, when it brings a new address of another form that is worth it
+// itself: so do lists.
 //
 // Addresses that a sitemap lists, or the user names, are neither counted nor
 // parked. What is counted is of hosts that are large enough; memory is bounded,
@@ -95,8 +98,40 @@ type form struct {
 	worth   lately // fresh, for its text or its links
 	content lately // fresh for its text
 	params  bool   // several
+	values  variety
 	parked  bool
 }
+
+// variety tells roughly how many different values the parameters of a form have,
+// by linear counting (Whang et al., 1990) in a few bits for each.
+type variety [8][4]uint64
+
+func (v *variety) add(query string) {
+	for param := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(param, "=")
+		bit := xxh3.HashString(value) % 256
+		v[xxh3.HashString(name)%uint64(len(v))][bit/64] |= 1 << (bit % 64)
+	}
+}
+
+// most is the number of values of the parameter that has the most.
+func (v *variety) most() int {
+	most := 0.0
+	for i := range v {
+		free := 256
+		for _, word := range v[i] {
+			free -= bits.OnesCount64(word)
+		}
+		if free == 0 {
+			return math.MaxInt
+		}
+		most = max(most, -256*math.Log(float64(free)/256))
+	}
+	return int(most)
+}
+
+// combines tells whether the addresses are combinations of few values.
+func (f *form) combines() bool { return f.params && f.values.most() <= f.found/10 }
 
 // breedsItself tells whether nearly all addresses were found on pages of the
 // form.
@@ -315,7 +350,7 @@ func (t *traps) saw(u weburl.URL, r *result) (park *storage.Park) {
 			leads = true
 			continue
 		}
-		if w.found(forms, w.formsOf(to, linkSpace[:0])) {
+		if w.found(to, forms, w.formsOf(to, linkSpace[:0])) {
 			leads = true
 		}
 	}
@@ -348,10 +383,13 @@ func (t *traps) saw(u weburl.URL, r *result) (park *storage.Park) {
 
 // found counts a link to an address of the forms to, on a page of the forms
 // from. It tells whether it leads to something else that may be worth it.
-func (w *watched) found(from, to []*form) (leads bool) {
+func (w *watched) found(u weburl.URL, from, to []*form) (leads bool) {
 	leads = true
 	for _, f := range to {
 		f.found++
+		if f.params {
+			f.values.add(u.Query())
+		}
 		for _, own := range from {
 			if own == f {
 				f.bred++
@@ -371,7 +409,7 @@ func (f *form) isNew(exact, loose int, r *result) bool {
 		return false
 	case !r.isPage:
 		return len(r.visit.ContentHash) > 0
-	case f.params && f.breedsItself():
+	case f.breedsItself() && f.combines():
 		return loose*10 >= max(len(r.chunks), 1)
 	case loose > 0:
 		return true

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -202,4 +203,34 @@ func TestWatchedHostsComeBack(t *testing.T) {
 		}
 		decodeWatched(damaged) // does not panic
 	}
+}
+
+// Products whose addresses have two parameters, that link only each other, and
+// that differ in one sentence among forty, are content.
+func TestProductsByParametersAreNotParked(t *testing.T) {
+	const products = 1600
+	synctest.Test(t, func(t *testing.T) {
+		s, p := onPaper(t, "http://shop.test/index.php?route=product&product_id=0")
+		p.all = func(url string) (answer, bool) {
+			var n int
+			if _, err := fmt.Sscanf(url, "http://shop.test/index.php?route=product&product_id=%d", &n); err != nil || n >= products {
+				return answer{}, false
+			}
+			var b strings.Builder
+			for i := range 40 {
+				fmt.Fprintf(&b, "<p>the same on all pages, paragraph %c</p>", 'a'+i)
+			}
+			word := func(n int) string { return string([]byte{'a' + byte(n%26), 'a' + byte(n/26%26), 'a' + byte(n/676)}) }
+			fmt.Fprintf(&b, "<p>this one is of %s</p>", word(n))
+			for i := range 5 {
+				fmt.Fprintf(&b, "<a href='?route=product&amp;product_id=%d'>%d</a>", n*5+i+1, n)
+			}
+			return answer{body: b.String()}, true
+		}
+		s.opt.Delay, s.opt.PerHost = 0, 8
+		sum := s.run(t.Context())
+		if _, parks := s.fetchedPages(); len(parks) > 0 || sum.Counts.Of(storage.Fetched) != products {
+			t.Errorf("%d fetched, parked %v", sum.Counts.Of(storage.Fetched), parks)
+		}
+	})
 }

@@ -15,7 +15,8 @@ import (
 // finds traps too; what is lost, or cannot be read, only makes that take longer.
 //
 // A host is kept as: version; forms, each a string, uints found, bred, fetched,
-// fresh, a byte of flags, and twice (worth, content) the words and the place;
+// fresh, a byte of flags, with several parameters the bits of their values, and
+// twice (worth, content) the words and the place;
 // places, each a string and 0 when there are too many words, else their number
 // and 1, and the words; then the chunks, exact and loose, each the room for them,
 // a number and the hashes (4 bytes, little-endian), the newest last.
@@ -94,6 +95,13 @@ func (w *watched) encode() []byte {
 			flags |= formParked
 		}
 		b = append(b, flags)
+		if f.params {
+			for i := range f.values {
+				for _, word := range f.values[i] {
+					b = binary.LittleEndian.AppendUint64(b, word)
+				}
+			}
+		}
 		for _, l := range []*lately{&f.worth, &f.content} {
 			for _, word := range l.bits {
 				b = binary.LittleEndian.AppendUint64(b, word)
@@ -158,6 +166,13 @@ func decodeWatched(b []byte) (*watched, error) {
 		}
 		flags := take(1)[0]
 		f.params, f.parked = flags&formParams != 0, flags&formParked != 0
+		if f.params {
+			for i := range f.values {
+				for k := range f.values[i] {
+					f.values[i][k] = binary.LittleEndian.Uint64(take(8))
+				}
+			}
+		}
 		for _, l := range []*lately{&f.worth, &f.content} {
 			l.read(take(window / 8))
 			l.next = uint(window - 1)
