@@ -56,13 +56,15 @@ const (
 	deepFrom = 7
 	deepForm = "/*/*/*/*/*/*/**"
 
-	maxWatched = 256     // hosts
-	maxForms   = 2000    // of a host
-	maxPlaces  = 1000    // of a host, where segments are told apart
+	maxWatched = 256      // hosts
+	maxCost    = 32 << 20 // of all of them beside chunks, in bytes, about
+	maxForms   = 2000     // of a host
+	maxPlaces  = 1000     // of a host, where segments are told apart
 	minChunks  = 1 << 8  // that a host has said lately
 	maxChunks  = 1 << 16 // likewise
 	allChunks  = 1 << 22 // of all hosts
 	maxPattern = 1000    // bytes
+	maxWord    = 32      // bytes, from which on a word is known by its hash
 	// maxParks is how many patterns are ever parked in a crawl.
 	maxParks = 2000
 )
@@ -73,6 +75,7 @@ type traps struct {
 	parking  *parking
 	hosts    map[string]*watched
 	chunks   int // that are remembered, or for which there is room
+	cost     int // of all hosts
 	turn     int64
 	gone     []string // hosts that are watched no more, and may be kept in the file
 	keptAt   int64    // turn at which what has changed was last kept
@@ -81,10 +84,12 @@ type traps struct {
 // watched is a host with what is counted of it.
 type watched struct {
 	forms  map[string]*form
-	places map[string]map[string]struct{} // the words met behind a path; nil: too many
+	places map[string]map[uint64]struct{} // hashes of the words met behind a path; nil: too many
 	exact  recently
 	loose  recently
 	size   int // of both, as the traps know it
+	cost   int // bytes of the rest, about
+	known  int // likewise, as the traps know it
 	used   int64
 }
 
@@ -97,8 +102,7 @@ type form struct {
 	fresh   int
 	worth   lately // fresh, for its text or its links
 	content lately // fresh for its text
-	params  bool   // several
-	values  variety
+	values  *variety // of several parameters
 	parked  bool
 }
 
@@ -131,7 +135,7 @@ func (v *variety) most() int {
 }
 
 // combines tells whether the addresses are combinations of few values.
-func (f *form) combines() bool { return f.params && f.values.most() <= f.found/10 }
+func (f *form) combines() bool { return f.values != nil && f.values.most() <= f.found/10 }
 
 // breedsItself tells whether nearly all addresses were found on pages of the
 // form.
@@ -224,27 +228,36 @@ func (t *traps) host(name string) *watched {
 	if t.frontier.Fetched(name) < watchFrom {
 		return nil
 	}
-	if len(t.hosts) >= maxWatched {
-		var oldest string
-		for name, w := range t.hosts {
-			if oldest == "" || w.used < t.hosts[oldest].used {
-				oldest = name
-			}
-		}
-		t.chunks -= t.hosts[oldest].size
-		delete(t.hosts, oldest)
-		t.gone = append(t.gone, oldest)
+	for len(t.hosts) >= maxWatched || t.cost > maxCost && len(t.hosts) > 0 {
+		t.forgetOldest()
 	}
-	w := &watched{forms: map[string]*form{}, places: map[string]map[string]struct{}{}, used: t.turn}
+	w := &watched{forms: map[string]*form{}, places: map[string]map[uint64]struct{}{}, used: t.turn}
 	t.hosts[name] = w
 	return w
 }
 
-// room is how many chunks of a host may be remembered.
+// forgetOldest drops the host that was used longest ago.
+func (t *traps) forgetOldest() {
+	var oldest string
+	for name, w := range t.hosts {
+		if oldest == "" || w.used < t.hosts[oldest].used {
+			oldest = name
+		}
+	}
+	t.chunks -= t.hosts[oldest].size
+	t.cost -= t.hosts[oldest].known
+	delete(t.hosts, oldest)
+	t.gone = append(t.gone, oldest)
+}
+
+// room takes in what the host costs now, and tells how many of its chunks may be
+// remembered.
 func (t *traps) room(w *watched) int {
 	size := len(w.exact.slots) + len(w.loose.slots)
 	t.chunks += size - w.size
 	w.size = size
+	t.cost += w.cost - w.known
+	w.known = w.cost
 	if t.chunks > allChunks {
 		return minChunks
 	}
@@ -280,7 +293,7 @@ func (w *watched) formsOf(u weburl.URL, dst []*form) []*form {
 	return dst
 }
 
-func (w *watched) form(dst []*form, pattern string, params bool) []*form {
+func (w *watched) form(dst []*form, pattern string, several bool) []*form {
 	if len(pattern) > maxPattern {
 		return dst
 	}
@@ -289,7 +302,12 @@ func (w *watched) form(dst []*form, pattern string, params bool) []*form {
 		if len(w.forms) >= maxForms {
 			w.forget()
 		}
-		f = &form{pattern: pattern, params: params}
+		f = &form{pattern: pattern}
+		w.cost += formCost + len(pattern)
+		if several {
+			f.values = new(variety)
+			w.cost += varietyCost
+		}
 		w.forms[pattern] = f
 	}
 	return append(dst, f)
@@ -306,25 +324,51 @@ func (w *watched) forget() {
 	if len(w.forms) > maxForms/2 {
 		clear(w.forms)
 	}
+	w.count()
+}
+
+// What things take, in bytes, about.
+const (
+	formCost    = 300
+	varietyCost = 256
+	placeCost   = 120
+	wordCost    = 20
+)
+
+// count reckons anew what the host costs.
+func (w *watched) count() {
+	w.cost = 0
+	for pattern, f := range w.forms {
+		w.cost += formCost + len(pattern)
+		if f.values != nil {
+			w.cost += varietyCost
+		}
+	}
+	for path, words := range w.places {
+		w.cost += placeCost + len(path) + wordCost*len(words)
+	}
 }
 
 // isOneOfMany tells whether very many different segments were met behind a path.
+// Of the segment it keeps nothing: that is a part of a page.
 func (w *watched) isOneOfMany(path, segment string) bool {
 	words, ok := w.places[path]
 	switch {
 	case ok && words == nil:
 		return true
-	case !ok && len(w.places) >= maxPlaces:
+	case !ok && (len(w.places) >= maxPlaces || len(path) > maxPattern):
 		return false
 	case !ok:
-		words = map[string]struct{}{}
+		words = map[uint64]struct{}{}
 		w.places[path] = words
+		w.cost += placeCost + len(path)
 	}
-	if len(segment) < maxPattern {
-		words[segment] = struct{}{}
-	}
+	n := len(words)
+	words[xxh3.HashString(segment)] = struct{}{}
+	w.cost += wordCost * (len(words) - n)
 	if len(words) > manyWords {
 		w.places[path] = nil
+		w.cost -= wordCost * len(words)
 		return true
 	}
 	return false
@@ -387,7 +431,7 @@ func (w *watched) found(u weburl.URL, from, to []*form) (leads bool) {
 	leads = true
 	for _, f := range to {
 		f.found++
-		if f.params {
+		if f.values != nil {
 			f.values.add(u.Query())
 		}
 		for _, own := range from {
