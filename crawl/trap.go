@@ -60,11 +60,10 @@ const (
 	maxCost    = 32 << 20 // of all of them beside chunks, in bytes, about
 	maxForms   = 2000     // of a host
 	maxPlaces  = 1000     // of a host, where segments are told apart
-	minChunks  = 1 << 8  // that a host has said lately
-	maxChunks  = 1 << 16 // likewise
-	allChunks  = 1 << 22 // of all hosts
-	maxPattern = 1000    // bytes
-	maxWord    = 32      // bytes, from which on a word is known by its hash
+	minChunks  = 1 << 8   // that a host has said lately
+	maxChunks  = 1 << 16  // likewise
+	allChunks  = 1 << 22  // of all hosts
+	maxPattern = 1000     // bytes
 	// maxParks is how many patterns are ever parked in a crawl.
 	maxParks = 2000
 )
@@ -100,8 +99,8 @@ type form struct {
 	bred    int // of these, on pages of the same form
 	fetched int
 	fresh   int
-	worth   lately // fresh, for its text or its links
-	content lately // fresh for its text
+	worth   lately   // fresh, for its text or its links
+	content lately   // fresh for its text
 	values  *variety // of several parameters
 	parked  bool
 }
