@@ -19,10 +19,9 @@ import (
 
 func crawlCommand() *command {
 	options := settingOptions()
-	options = append(options,
-		option{name: "sitemap", arg: "URL", group: groupSeeds, usage: "a sitemap, feed or list whose addresses are seeds; repeatable", repeat: true},
-		option{name: "cookies", arg: "FILE", group: groupFetch, usage: "take cookies from a cookies.txt (Netscape format); the crawl file keeps them"},
-		fileOption())
+	options = insertOption(options, option{name: "sitemap", arg: "URL", group: groupSeeds, usage: "a sitemap, feed or list whose addresses are seeds; repeatable", repeat: true})
+	options = insertOption(options, option{name: "cookies", arg: "FILE", group: groupFetch, usage: "take cookies from a cookies.txt (Netscape format); the crawl file keeps them"})
+	options = append(options, fileOption())
 	options = append(options, talkOptions()...)
 	return &command{
 		name: "crawl", args: "[URL...]", summary: "start a crawl, or go on with the one in the file",
@@ -33,6 +32,16 @@ func crawlCommand() *command {
 			"sizes, durations and page counts.",
 		options: options, run: runCrawl,
 	}
+}
+
+// insertOption puts an option behind the others of its group.
+func insertOption(options []option, o option) []option {
+	for i := len(options); i > 0; i-- {
+		if options[i-1].group == o.group {
+			return slices.Insert(options, i, o)
+		}
+	}
+	return append(options, o)
 }
 
 func resumeCommand() *command {

@@ -62,6 +62,9 @@ func unparked(u *crawl.Unparked, dry bool, again string) string {
 	if u.Patterns == 0 {
 		return "nothing is parked\n"
 	}
+	if u.Addresses == 0 {
+		return "no parked address matches\n"
+	}
 	var b strings.Builder
 	would := ""
 	if dry {

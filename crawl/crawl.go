@@ -604,7 +604,7 @@ func (l *loop) handOut() error {
 
 // dispatch brings a job on its way.
 func (l *loop) dispatch(job frontier.Job, r *storage.Reader) error {
-	t := &task{job: job, trusted: l.frontier.IsSeedHost(job.Asked)}
+	t := &task{job: job, trusted: l.frontier.IsSeedHost(job.Asked), tell: l.frontier.MayTell(weburl.URL(job.URL))}
 	j := &t.job
 	if !j.Robots {
 		l.pages++

@@ -84,7 +84,8 @@ func (s *scope) judge(f finding) storage.Reason {
 	if reason := trap(u); reason != storage.NoReason {
 		return reason
 	}
-	if len(s.include) > 0 && !o.Seed && !f.kind.SitemapFile() && !matches(s.include, u) {
+	// Of a long list the user may want a part.
+	if len(s.include) > 0 && (!o.Seed || f.kind == page.KindSitemap) && !f.kind.SitemapFile() && !matches(s.include, u) {
 		return storage.NotIncluded
 	}
 	if matches(s.exclude, u) {

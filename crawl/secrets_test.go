@@ -236,7 +236,6 @@ func TestSecretsForAHostThatIsNamedLater(t *testing.T) {
 
 // What the user names with https is not told its secrets without.
 func TestSecretsAreNotToldInTheClear(t *testing.T) {
-	t.Skip("they are: what the user named is kept by host, without the scheme")
 	for _, way := range []struct {
 		name string
 		root answer

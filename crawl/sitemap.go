@@ -43,10 +43,12 @@ func named(k page.Kind) (kind page.Kind, ok bool) {
 	return page.KindSitemapFile2, true
 }
 
-// sitemap reads a sitemap. What it lists stands where it stands itself.
+// sitemap reads a sitemap. What it lists stands where it stands itself, if it was
+// named as a sitemap; what a page like others lists is one deeper, as its links
+// would be.
 func (w *worker) sitemap(url string, r *fetch.Response, res *result) {
 	deeper, mayNest := named(page.Kind(res.task.job.Kind))
-	tooDeep := 0
+	isNamed, tooDeep := page.Kind(res.task.job.Kind).SitemapFile(), 0
 	report := sitemap.Parse(sitemap.Input{
 		URL: url, ContentType: r.Header.Get("Content-Type"), Body: bytes.NewReader(r.Body), Truncated: r.Truncated, Speller: w.speller,
 	}, func(e sitemap.Entry) bool {
@@ -62,7 +64,7 @@ func (w *worker) sitemap(url string, r *fetch.Response, res *result) {
 		}
 		w.address = append(w.address[:0], e.URL...)
 		res.links = append(res.links, frontier.Candidate{
-			Link: storage.Link{URL: string(e.URL), Kind: uint8(kind), Listed: true, Anchor: e.LastMod}, FP: w.hash(w.address),
+			Link: storage.Link{URL: string(e.URL), Kind: uint8(kind), Listed: isNamed, Anchor: e.LastMod}, FP: w.hash(w.address),
 		})
 		return true
 	})

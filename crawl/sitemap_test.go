@@ -235,7 +235,8 @@ func TestSitemapsOnPaper(t *testing.T) {
 		web     map[string]answer
 		want    map[string]string // beside the root
 		skipped map[string]string
-		depth   int // of all but the root
+		depth   map[string]int // where it is not 0
+		deeper  string         // address that is one deeper
 	}{
 		{
 			name: "entries of another host are out of scope",
@@ -310,14 +311,38 @@ func TestSitemapsOnPaper(t *testing.T) {
 			name: "a sitemap that no one names, but a page links",
 			web:  map[string]answer{a: linking("/s.xml"), a + "s.xml": urlset(a + "1"), a + "1": linking()},
 			want: map[string]string{a + "s.xml": "fetched", a + "1": "fetched"}, skipped: map[string]string{},
-			depth: 1,
+			depth: map[string]int{a + "s.xml": 1, a + "1": 2}, // for it may lead to more of its kind
+		},
+		{
+			name: "a seed that turns out to be a sitemap, in list mode",
+			set:  func(o *Options) { o.Input.Args, o.MaxDepth = []string{a, a + "s.xml"}, 0 },
+			web:  map[string]answer{a: linking(), a + "s.xml": urlset(a + "1")},
+			want: map[string]string{a + "s.xml": "fetched"}, skipped: map[string]string{a + "1": "depth"},
+		},
+		{
+			name: "the user's sitemap lists other hosts, one of which redirects",
+			set:  func(o *Options) { o.Input.Sitemaps, o.MaxDepth = []string{a + "s.xml"}, 0 },
+			web: map[string]answer{
+				a: linking(), a + "s.xml": urlset("http://b.test/1", "http://c.test/"), "http://b.test/1": linking("/2"),
+				"http://c.test/": moved("http://www.c.test/"), "http://www.c.test/": linking(),
+			},
+			want: map[string]string{
+				a + "s.xml": "fetched", "http://b.test/1": "fetched", "http://c.test/": "redirected", "http://www.c.test/": "fetched",
+			},
+			skipped: map[string]string{"http://b.test/2": "scope"},
+		},
+		{
+			name: "of the user's sitemap a part is wanted",
+			set:  func(o *Options) { o.Input.Sitemaps, o.Include = []string{a + "s.xml"}, []string{"/blog/"} },
+			web:  map[string]answer{a: linking(), a + "s.xml": urlset(a+"blog/1", a+"shop/1"), a + "blog/1": linking()},
+			want: map[string]string{a + "s.xml": "fetched", a + "blog/1": "fetched"}, skipped: map[string]string{a + "shop/1": "include"},
 		},
 		{
 			name: "no sitemaps are wanted",
 			set:  func(o *Options) { o.NoSitemaps = true },
 			web:  map[string]answer{a: linking("/s.xml"), a + "robots.txt": naming(a+"s.xml", a+"t.xml"), a + "s.xml": urlset(a + "1")},
 			want: map[string]string{a + "s.xml": "fetched"}, skipped: map[string]string{},
-			depth: 1,
+			depth: map[string]int{a + "s.xml": 1},
 		},
 		{
 			name: "no sitemaps are wanted but that of the user",
@@ -401,8 +426,8 @@ func TestSitemapsOnPaper(t *testing.T) {
 			s.want(want)
 			s.wantSkipped(c.skipped)
 			for url, v := range s.outcomes() {
-				if int(v.Depth) != c.depth && url != a {
-					t.Errorf("%s is of depth %d, want %d", url, v.Depth, c.depth)
+				if int(v.Depth) != c.depth[url] {
+					t.Errorf("%s is of depth %d, want %d", url, v.Depth, c.depth[url])
 				}
 			}
 		})
@@ -494,6 +519,18 @@ func TestIndexOfOtherHosts(t *testing.T) {
 // from ending.
 func TestIndexesWithoutEnd(t *testing.T) {
 	const a = "http://a.test/"
+	t.Run("of sitemaps that list each other as pages", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s, p := onPaper(t, a)
+			var n atomic.Int64
+			p.on(a+"robots.txt", naming(a+"i.xml"))
+			p.all = func(url string) (answer, bool) { return urlset(fmt.Sprintf("%si/%d.xml", a, n.Add(1))), url != a }
+			s.opt.Delay, s.opt.MaxPages, s.opt.MaxDepth = 0, 5000, 5
+			if sum := s.run(t.Context()); sum.End != Finished {
+				t.Errorf("ended %s", sum.End)
+			}
+		})
+	})
 	synctest.Test(t, func(t *testing.T) {
 		s, p := onPaper(t, a)
 		var n atomic.Int64

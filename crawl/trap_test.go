@@ -174,7 +174,7 @@ func TestTrapsAreParkedOverManyShortRuns(t *testing.T) {
 
 // What is kept of a host comes back as it was, and what is damaged is left.
 func TestWatchedHostsComeBack(t *testing.T) {
-	w := &watched{forms: map[string]*form{}, places: map[string]map[string]struct{}{}}
+	w := &watched{forms: map[string]*form{}, places: map[string]map[uint64]struct{}{}}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range 500 {
 		u := weburl.URL(fmt.Sprintf("http://a.test/x%c/%d/w%c%c?p=%d", 'a'+i%9, i, 'a'+i%26, 'a'+i/26, i))
@@ -188,6 +188,7 @@ func TestWatchedHostsComeBack(t *testing.T) {
 		w.exact.meet(rng.Uint32(), maxChunks)
 		w.loose.meet(rng.Uint32(), maxChunks)
 	}
+	w.count()
 	b := w.encode()
 	got, err := decodeWatched(b)
 	if err != nil {

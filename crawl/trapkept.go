@@ -16,9 +16,9 @@ import (
 //
 // A host is kept as: version; forms, each a string, uints found, bred, fetched,
 // fresh, a byte of flags, with several parameters the bits of their values, and
-// twice (worth, content) the words and the place;
-// places, each a string and 0 when there are too many words, else their number
-// and 1, and the words; then the chunks, exact and loose, each the room for them,
+// twice (worth, content) the bits and the place; places, each a string and 0 when
+// there are too many words, else their number and 1, and their hashes (8 bytes,
+// little-endian); then the chunks, exact and loose, each the room for them,
 // a number and the hashes (4 bytes, little-endian), the newest last.
 const (
 	trapsVersion = 1
@@ -29,7 +29,7 @@ const (
 )
 
 const (
-	formParams byte = 1 << iota
+	formValues byte = 1 << iota
 	formParked
 )
 
@@ -88,14 +88,14 @@ func (w *watched) encode() []byte {
 			uint(n)
 		}
 		var flags byte
-		if f.params {
-			flags |= formParams
+		if f.values != nil {
+			flags |= formValues
 		}
 		if f.parked {
 			flags |= formParked
 		}
 		b = append(b, flags)
-		if f.params {
+		if f.values != nil {
 			for i := range f.values {
 				for _, word := range f.values[i] {
 					b = binary.LittleEndian.AppendUint64(b, word)
@@ -119,7 +119,7 @@ func (w *watched) encode() []byte {
 		}
 		uint(len(words) + 1)
 		for _, word := range slices.Sorted(maps.Keys(words)) {
-			text(word)
+			b = binary.LittleEndian.AppendUint64(b, word)
 		}
 	}
 	for _, r := range []*recently{&w.exact, &w.loose} {
@@ -158,15 +158,16 @@ func decodeWatched(b []byte) (*watched, error) {
 	}
 	text := func() string { return string(take(uint(len(b)))) }
 	take(1)
-	w := &watched{forms: map[string]*form{}, places: map[string]map[string]struct{}{}}
+	w := &watched{forms: map[string]*form{}, places: map[string]map[uint64]struct{}{}}
 	for range uint(maxForms) {
 		f := &form{pattern: text()}
 		for _, n := range []*int{&f.found, &f.bred, &f.fetched, &f.fresh} {
 			*n = uint(1 << 40)
 		}
 		flags := take(1)[0]
-		f.params, f.parked = flags&formParams != 0, flags&formParked != 0
-		if f.params {
+		f.parked = flags&formParked != 0
+		if flags&formValues != 0 {
+			f.values = new(variety)
 			for i := range f.values {
 				for k := range f.values[i] {
 					f.values[i][k] = binary.LittleEndian.Uint64(take(8))
@@ -185,13 +186,13 @@ func decodeWatched(b []byte) (*watched, error) {
 	for range uint(maxPlaces) {
 		path := text()
 		n := uint(manyWords + 1)
-		var words map[string]struct{}
+		var words map[uint64]struct{}
 		for i := range n {
 			if i == 0 {
-				words = map[string]struct{}{}
+				words = map[uint64]struct{}{}
 				continue
 			}
-			words[text()] = struct{}{}
+			words[binary.LittleEndian.Uint64(take(8))] = struct{}{}
 		}
 		w.places[path] = words
 	}
@@ -209,5 +210,6 @@ func decodeWatched(b []byte) (*watched, error) {
 	if failed || len(b) > 0 {
 		return nil, errTrapsKept
 	}
+	w.count()
 	return w, nil
 }

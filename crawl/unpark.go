@@ -73,7 +73,7 @@ func Unpark(file *storage.File, wish storage.Restore, dry bool) (u Unparked, err
 		}
 		return head.Links.Err()
 	})
-	if err != nil || dry {
+	if err != nil || dry || u.Addresses == 0 {
 		return u, err
 	}
 	if err := f.Unpark(wish, time.Now()); err != nil {

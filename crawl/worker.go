@@ -23,6 +23,7 @@ type task struct {
 	job     frontier.Job
 	rules   *rules // nil: everything is allowed
 	trusted bool   // the user named the host
+	tell    bool   // the user's secrets may be told
 }
 
 // rules is a robots.txt that is parsed when the first worker needs it.
@@ -128,7 +129,7 @@ func crashed(t *task, began, now time.Time, why string) *result {
 }
 
 func (w *worker) fetch(ctx context.Context, t *task, url string, maxBody int64) fetch.Response {
-	req := fetch.Request{URL: url, Trusted: t.trusted, Auth: t.trusted, MaxBody: maxBody}
+	req := fetch.Request{URL: url, Trusted: t.trusted, Auth: t.tell, MaxBody: maxBody}
 	if t.job.TellSent {
 		req.WhenSent = func(at time.Time) {
 			select {

@@ -47,8 +47,10 @@ func appendCount(dst []byte, n int64, measured bool) []byte {
 
 // listed tells whether a sitemap or a robots.txt named the address: then there
 // is a date of change in place of an anchor.
-func (r *pageRow) listed() bool {
-	k := page.Kind(r.Record.Kind)
+func (r *pageRow) listed() bool { return isListed(r.Record.Kind) }
+
+func isListed(kind uint8) bool {
+	k := page.Kind(kind)
 	return k == page.KindSitemap || k.SitemapFile()
 }
 

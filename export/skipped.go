@@ -105,6 +105,9 @@ func Skipped(w io.Writer, f *storage.File, o Options, still func(url []byte) boo
 			url: string(l.URL), foundOn: h.FoundOn, anchor: string(l.Anchor), reason: l.Reason,
 			kind: page.Kind(l.Kind), depth: l.Depth, foundAt: h.Time,
 		}
+		if isListed(l.Kind) {
+			row.anchor = ""
+		}
 		if l.Reason == storage.Parked {
 			row.pattern = parked.of(row.url)
 		}

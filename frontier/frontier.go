@@ -105,7 +105,7 @@ type Frontier struct {
 	hosts     hosts
 	retries   map[storage.JobID]*retry
 	rootHosts []string        // hosts of seeds and of what joined, in order
-	roots     map[string]bool // of rootHosts; whether the user named it
+	roots     map[string]root // of rootHosts
 	prefixes  table           // fingerprints of seeds' folders
 	counts    storage.Counts
 	settings  []byte
@@ -147,6 +147,14 @@ type Frontier struct {
 	leftNext    int
 	leftLongest time.Duration
 }
+
+// root tells how a host came to be one that scope is measured from.
+type root uint8
+
+const (
+	rootNamed root = 1 << iota // the user named it
+	rootClear                  // by an address of http
+)
 
 // push is jobs that an event brought and that are not handed out before the
 // event is on disk.
@@ -219,7 +227,7 @@ func newFrontier(file *storage.File, o Options) (*Frontier, error) {
 		key0:     binary.LittleEndian.Uint64(secret[:8]),
 		key1:     binary.LittleEndian.Uint64(secret[8:]),
 		retries:  map[storage.JobID]*retry{},
-		roots:    map[string]bool{},
+		roots:    map[string]root{},
 		sources:  map[string]storage.Source{},
 		out:      map[storage.JobID]*storage.Mark{},
 		suspects: map[storage.JobID]storage.Mark{},
@@ -416,7 +424,14 @@ func (f *Frontier) IsRootHost(host string) bool {
 }
 
 // IsSeedHost tells whether the user named the host as a seed.
-func (f *Frontier) IsSeedHost(host string) bool { return f.roots[host] }
+func (f *Frontier) IsSeedHost(host string) bool { return f.roots[host]&rootNamed != 0 }
+
+// MayTell tells whether the user's secrets may be told at an address: the user
+// named its host, and they are not sent in the clear unless it was named so.
+func (f *Frontier) MayTell(u weburl.URL) bool {
+	r := f.roots[u.Host()]
+	return r&rootNamed != 0 && (r&rootClear != 0 || u.Scheme() == "https")
+}
 
 // UnderRoot tells whether a seed stands in the address's folder or in one
 // above it, on the same host.
@@ -436,7 +451,7 @@ func (f *Frontier) prefix(host, folder string) uint64 {
 
 // IsRoot tells whether the address would widen no scope as a seed.
 func (f *Frontier) IsRoot(u weburl.URL) bool {
-	if !f.roots[u.Host()] {
+	if f.roots[u.Host()]&rootNamed == 0 {
 		return false
 	}
 	path := u.Path()
@@ -458,13 +473,21 @@ func (f *Frontier) ScopeGrew(folders bool) bool {
 // from.
 func (f *Frontier) addRoot(seq uint64, u weburl.URL, named bool) {
 	h := u.Host()
-	if wasNamed, known := f.roots[h]; !known {
+	var how root
+	if named {
+		how = rootNamed
+		if u.Scheme() == "http" {
+			how |= rootClear
+		}
+	}
+	was, known := f.roots[h]
+	if !known {
 		h = strings.Clone(h)
-		f.roots[h] = named
 		f.rootHosts = append(f.rootHosts, h)
 		f.lastHost = seq
-	} else if named && !wasNamed {
-		f.roots[h] = true
+	}
+	if !known || was|how != was {
+		f.roots[h] = was | how
 	}
 	path := u.Path()
 	if f.prefixes.put(f.prefix(u.Host(), path[:strings.LastIndexByte(path, '/')+1]), admitted) {

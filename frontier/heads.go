@@ -96,7 +96,7 @@ func (f *Frontier) heads() [][]byte {
 	for _, name := range f.rootHosts {
 		w.begin(headRoot)
 		w.string(name)
-		w.byte(bit(f.roots[name], 1))
+		w.byte(byte(f.roots[name]))
 	}
 	folders := make([]uint64, 0, f.prefixes.n)
 	for fp := range f.prefixes.all() {
@@ -288,7 +288,7 @@ func (d *headReader) read(b []byte) error {
 			err = d.readGeneral()
 		case headRoot:
 			name := d.string()
-			d.roots[name] = d.byte()&1 != 0
+			d.roots[name] = root(d.byte())
 			d.rootHosts = append(d.rootHosts, name)
 		case headFolders:
 			for fps := d.take(8 * d.upTo(1<<20)); len(fps) > 0; fps = fps[8:] {

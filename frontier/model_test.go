@@ -124,7 +124,7 @@ func (m *model) find(parent *storage.Origin, foundOn string, at int64, links []C
 			case c.Redirect:
 				o = storage.Origin{Depth: parent.Depth, Hops: parent.Hops + 1, Seed: parent.Seed}
 			case c.Listed:
-				o = storage.Origin{Depth: parent.Depth}
+				o = storage.Origin{Depth: parent.Depth, Seed: parent.Seed}
 			default:
 				o = storage.Origin{Depth: parent.Depth + 1}
 			}

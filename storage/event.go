@@ -78,7 +78,7 @@ func (o Origin) Child(redirect, listed bool) Origin {
 	case redirect:
 		return Origin{Depth: o.Depth, Hops: saturated(o.Hops), Seed: o.Seed}
 	case listed:
-		return Origin{Depth: o.Depth}
+		return Origin{Depth: o.Depth, Seed: o.Seed}
 	}
 	return Origin{Depth: saturated(o.Depth)}
 }

@@ -304,7 +304,8 @@ func TestOriginOfALink(t *testing.T) {
 		{"a link after redirects starts anew", Origin{Depth: 3, Hops: 2}, false, false, Origin{Depth: 4}},
 		{"a redirect is as deep", Origin{Depth: 3}, true, false, Origin{Depth: 3, Hops: 1}},
 		{"a redirect of a seed is a seed", Origin{Seed: true, Hops: 4}, true, false, Origin{Seed: true, Hops: 5}},
-		{"what a sitemap lists is as deep and no seed", Origin{Depth: 3, Hops: 2, Seed: true}, false, true, Origin{Depth: 3}},
+		{"what a sitemap lists is as deep", Origin{Depth: 3, Hops: 2}, false, true, Origin{Depth: 3}},
+		{"what the user's sitemap lists is a seed", Origin{Hops: 2, Seed: true}, false, true, Origin{Seed: true}},
 		{"hops do not begin again", Origin{Hops: 255}, true, false, Origin{Hops: 255}},
 		{"depth does not begin again", Origin{Depth: math.MaxUint32}, false, false, Origin{Depth: math.MaxUint32}},
 	} {
