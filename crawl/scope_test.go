@@ -558,3 +558,28 @@ func TestNarrowerSettings(t *testing.T) {
 		})
 	}
 }
+
+func TestFormsAreFollowedOnRequest(t *testing.T) {
+	const a = "http://a.test/"
+	for _, follow := range []bool{false, true} {
+		t.Run(fmt.Sprint(follow), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, p := onPaper(t, a)
+				p.on(a, answer{body: `<form action="/search?q="><input name=x></form><form method=post action="/post"></form>`})
+				p.on(a+"search?q=", linking())
+				s.opt.Forms = follow
+				s.finish()
+				want := map[string]string{a: "fetched"}
+				if follow {
+					want[a+"search?q="] = "fetched"
+				}
+				s.want(want)
+				// What was not followed is found again when the user changes his mind only
+				// on pages to come: it left no trace.
+				if p.of(a+"post") > 0 {
+					t.Error("a form that posts was asked for")
+				}
+			})
+		})
+	}
+}

@@ -236,7 +236,6 @@ func TestSitemapsOnPaper(t *testing.T) {
 		want    map[string]string // beside the root
 		skipped map[string]string
 		depth   map[string]int // where it is not 0
-		deeper  string         // address that is one deeper
 	}{
 		{
 			name: "entries of another host are out of scope",

@@ -227,7 +227,7 @@ func (t *traps) host(name string) *watched {
 	if t.frontier.Fetched(name) < watchFrom {
 		return nil
 	}
-	for len(t.hosts) >= maxWatched || t.cost > maxCost && len(t.hosts) > 0 {
+	if len(t.hosts) >= maxWatched {
 		t.forgetOldest()
 	}
 	w := &watched{forms: map[string]*form{}, places: map[string]map[uint64]struct{}{}, used: t.turn}
@@ -257,6 +257,9 @@ func (t *traps) room(w *watched) int {
 	w.size = size
 	t.cost += w.cost - w.known
 	w.known = w.cost
+	for t.cost > maxCost && len(t.hosts) > 1 {
+		t.forgetOldest() // another one: this is in use
+	}
 	if t.chunks > allChunks {
 		return minChunks
 	}
