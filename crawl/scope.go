@@ -100,14 +100,15 @@ func (s *scope) judge(f finding) storage.Reason {
 
 // isOwnSitemap tells whether it is a sitemap that may be asked for wherever it
 // stands. The robots.txt of a host that is only asked for such a sitemap names
-// none, or one host could lead to the next without end.
+// none, or one host could lead to the next without end. In a scope of folders it
+// is the host that counts.
 func (s *scope) isOwnSitemap(f *finding) bool {
 	if !f.kind.SitemapFile() {
 		return false
 	}
 	on := weburl.URL(f.on)
 	if on.PathQuery() == "/robots.txt" {
-		return s.contains(on)
+		return s.contains(on) || s.frontier.IsRootHost(on.Host())
 	}
 	return on.Host() == f.url.Host()
 }

@@ -39,8 +39,6 @@ func (s *site) wantSitemaps(web *fakeweb.Sitemaps, root string) {
 		root = strings.TrimSuffix(web.Seed(), "/")
 	}
 	rows, skipped := s.outcomes(), s.skipped()
-	// A page stands in place of a sitemap, and what it links is followed.
-	delete(rows, root+"/lost/1")
 	for want := range web.Expected(root) {
 		got := rows[want.URL]
 		delete(rows, want.URL)
@@ -458,8 +456,27 @@ func TestSitemapThatIsAPage(t *testing.T) {
 	}
 }
 
-// A sitemap may list 50,000 addresses. All are admitted, in pieces, and none is
-// lost when the crawl dies in the midst of it.
+// The sitemaps of a host are read also when only a folder of it is crawled.
+func TestSitemapsOfAFolder(t *testing.T) {
+	const a, b = "http://a.test/", "http://b.test/"
+	synctest.Test(t, func(t *testing.T) {
+		s, p := onPaper(t, a+"docs/")
+		s.opt.Scope = ScopePrefix
+		p.on(a+"robots.txt", naming(a+"s.xml", b+"s.xml"))
+		p.on(a+"docs/", linking())
+		p.on(a+"s.xml", urlset(a+"docs/1", a+"1"))
+		p.on(b+"robots.txt", naming(b+"t.xml"))
+		p.on(b+"s.xml", urlset(a+"docs/2", b+"docs/3"))
+		p.on(a+"docs/1", linking())
+		p.on(a+"docs/2", linking())
+		s.finish()
+		s.want(map[string]string{a + "docs/": "fetched", a + "s.xml": "fetched", b + "s.xml": "fetched", a + "docs/1": "fetched", a + "docs/2": "fetched"})
+		s.wantSkipped(map[string]string{a + "1": "scope", b + "docs/3": "scope", b + "t.xml": "scope"})
+	})
+}
+
+// A sitemap may list 50,000 addresses. All are admitted, in events of bounded size,
+// and none is lost when the crawl dies in the midst of it.
 func TestSitemapOfManyPages(t *testing.T) {
 	const a, most = "http://a.test/", 50_000
 	synctest.Test(t, func(t *testing.T) {
@@ -472,6 +489,10 @@ func TestSitemapOfManyPages(t *testing.T) {
 		p.on(a, linking())
 		p.on(a+"s.xml", zipped(urlset(urls...)))
 		p.all = func(string) (answer, bool) { return linking(), true }
+		s.opt.Delay = 100 * time.Millisecond
+		if !s.killAfter(2 * time.Second) {
+			t.Fatal("it was over before")
+		}
 		s.opt.Delay, s.opt.MaxPages = 0, 50
 		sum := s.run(t.Context())
 		if sum.End != MaxPages || sum.Counts.Pending != most+2-50 {
