@@ -615,7 +615,7 @@ func (l *loop) dispatch(job frontier.Job, r *storage.Reader) error {
 	if !j.Robots {
 		// The settings may be others than when it was admitted.
 		reason := l.scope.judge(finding{
-			url: weburl.URL(j.URL), on: j.FoundOn, origin: j.Found.Origin, kind: page.Kind(j.Kind), noFollow: j.NoFollow,
+			url: weburl.URL(j.URL), on: j.FoundOn, origin: j.Found.Origin, kind: page.Kind(j.Kind), listed: j.Listed, noFollow: j.NoFollow,
 		})
 		if reason != storage.NoReason {
 			l.frontier.Release(j, time.Time{})
@@ -769,7 +769,8 @@ func (l *loop) judge(r *result) {
 	for i := range r.links {
 		c := &r.links[i]
 		c.Reason = l.scope.judge(finding{
-			url: weburl.URL(c.URL), on: r.task.job.URL, origin: o.Child(c.Redirect, c.Listed), kind: page.Kind(c.Kind), noFollow: c.NoFollow,
+			url: weburl.URL(c.URL), on: r.task.job.URL, origin: o.Child(c.Redirect, c.Listed), kind: page.Kind(c.Kind), listed: c.Listed,
+			noFollow: c.NoFollow,
 		})
 		l.countSitemap(c)
 	}
@@ -948,7 +949,10 @@ func (l *loop) reviewEvent(event []byte) (n int, err error) {
 			continue
 		}
 		u := weburl.URL(k.URL)
-		if l.scope.judge(finding{url: u, on: head.FoundOn, origin: k.Origin, kind: page.Kind(k.Kind), noFollow: k.NoFollow}) != storage.NoReason {
+		reason := l.scope.judge(finding{
+			url: u, on: head.FoundOn, origin: k.Origin, kind: page.Kind(k.Kind), listed: k.Listed, noFollow: k.NoFollow,
+		})
+		if reason != storage.NoReason {
 			continue
 		}
 		passed = append(passed, frontier.Candidate{

@@ -55,6 +55,7 @@ type finding struct {
 	on       string         // the page; empty for seeds
 	origin   storage.Origin // where it would stand itself
 	kind     page.Kind
+	listed   bool // by a sitemap that was named as one
 	noFollow bool
 }
 
@@ -92,7 +93,7 @@ func (s *scope) judge(f finding) storage.Reason {
 		return storage.Excluded
 	}
 	// What the site itself lists is no trap.
-	if !o.Seed && f.kind != page.KindSitemap && !f.kind.SitemapFile() && !s.settings.KeepTraps && s.parking.has(u) {
+	if !o.Seed && !f.listed && !s.settings.KeepTraps && s.parking.has(u) {
 		return storage.Parked
 	}
 	return storage.NoReason

@@ -68,6 +68,7 @@ func (w *worker) sitemap(url string, r *fetch.Response, res *result) {
 		})
 		return true
 	})
+	res.isPage = true // without a text: it is worth what it leads to
 	rec := &res.visit.Record
 	rec.Outlinks, rec.Ignored, rec.Malformed = uint32(len(res.links)), uint32(report.Ignored), uint32(report.Malformed)
 	if tooDeep > 0 {
@@ -111,7 +112,7 @@ func (l *loop) listSitemaps(r *result) error {
 	on := r.task.job.URL
 	for i := range links {
 		c := &links[i]
-		c.Reason = l.scope.judge(finding{url: weburl.URL(c.URL), on: on, kind: page.KindSitemapFile})
+		c.Reason = l.scope.judge(finding{url: weburl.URL(c.URL), on: on, kind: page.KindSitemapFile, listed: true})
 		l.countSitemap(c)
 	}
 	return l.frontier.AddListed(on, links, l.now())

@@ -545,7 +545,7 @@ func TestIndexesWithoutEnd(t *testing.T) {
 			var n atomic.Int64
 			p.on(a+"robots.txt", naming(a+"i.xml"))
 			p.all = func(url string) (answer, bool) { return urlset(fmt.Sprintf("%si/%d.xml", a, n.Add(1))), url != a }
-			s.opt.Delay, s.opt.MaxPages, s.opt.MaxDepth = 0, 5000, 5
+			s.opt.Delay, s.opt.MaxPages = 0, 5000
 			if sum := s.run(t.Context()); sum.End != Finished {
 				t.Errorf("ended %s", sum.End)
 			}

@@ -53,7 +53,12 @@ func queueTable() *table[QueueRow] {
 			{name: "host", text: func(r *QueueRow) string { return r.Host }},
 			{name: "depth", number: true, plain: func(b []byte, r *QueueRow) []byte { return strconv.AppendUint(b, uint64(r.Depth), 10) }},
 			{name: "found_on", text: func(r *QueueRow) string { return r.FoundOn }},
-			{name: "anchor", text: func(r *QueueRow) string { return r.Anchor }},
+			{name: "anchor", text: func(r *QueueRow) string {
+				if isListed(r.Kind) {
+					return ""
+				}
+				return r.Anchor
+			}},
 			{name: "kind", plain: func(b []byte, r *QueueRow) []byte { return appendKind(b, page.Kind(r.Kind)) }},
 			{name: "found_at", plain: func(b []byte, r *QueueRow) []byte { return appendTime(b, r.FoundAt) }},
 			{name: "attempts", number: true, plain: func(b []byte, r *QueueRow) []byte { return strconv.AppendUint(b, uint64(r.Attempts), 10) }},

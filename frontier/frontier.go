@@ -93,6 +93,7 @@ type Job struct {
 
 	asked uint32 // number of the host that is asked
 	start uint32 // with TellSent: names this handing out
+	slot  int64  // of the host, that this handing out took
 }
 
 // Frontier: see the package comment.

@@ -225,7 +225,7 @@ func (f *Frontier) handOut(h *host, at int64, j *Job) {
 	if j.GaveUp != storage.NoClass || j.Condemned {
 		return
 	}
-	h.slot = at
+	h.slot, j.slot = at, at
 	if f.options.PerHost > 1 && h.gap(&f.options) > 0 {
 		// The next one may start while this one still runs: its gap counts
 		// from when this one is really sent.
@@ -273,7 +273,7 @@ func (f *Frontier) Release(j *Job, sent time.Time) {
 	switch {
 	case !sent.IsZero():
 		h.sent = max(h.sent, sent.UnixNano())
-	case isLatest || h.out == 0:
+	case isLatest || h.slot == j.slot || h.out == 0:
 		// No request was made: it costs no delay.
 		h.slot = 0
 	}
