@@ -62,16 +62,13 @@ func unparked(u *crawl.Unparked, dry bool, again string) string {
 	if u.Patterns == 0 {
 		return "nothing is parked\n"
 	}
-	if u.Addresses == 0 {
-		return "no parked address matches\n"
-	}
 	var b strings.Builder
 	would := ""
 	if dry {
 		would = "would be "
 	}
-	fmt.Fprintf(&b, "%s %srestored, of %s\n", counted(uint64(u.Addresses), "parked address", "parked addresses"), would,
-		counted(uint64(u.Patterns), "pattern", "patterns"))
+	fmt.Fprintf(&b, "%s %srestored, of %s; what matches and is still in the queue stays there\n",
+		counted(uint64(u.Addresses), "parked address", "parked addresses"), would, counted(uint64(u.Patterns), "pattern", "patterns"))
 	for _, url := range u.Examples {
 		fmt.Fprintf(&b, "  %s\n", clean(url))
 	}

@@ -720,6 +720,12 @@ func (l *loop) settle(r *result) error {
 		return l.settleRobots(r)
 	}
 	v := r.visit
+	if r.large {
+		return l.frontier.Retry(j, &storage.Retry{
+			Attempt: j.Attempt - 1, Hops: max(j.Hops, 1), Ask: v.Ask, Status: v.Status, Raw: j.Raw,
+			Due: v.Time + int64(v.Took) + r.later.Milliseconds(),
+		}, r.retryAfter)
+	}
 	if r.again != "" {
 		if int(j.Hops) < l.settings.MaxRedirects {
 			return l.frontier.Retry(j, &storage.Retry{
@@ -762,7 +768,7 @@ func (l *loop) settle(r *result) error {
 func (l *loop) judge(r *result) {
 	o := r.task.job.Found.Origin
 	var target weburl.URL // of a seed's redirect
-	if r.visit.Outcome == storage.Redirected && o.Seed && len(r.links) > 0 {
+	if r.visit.Outcome == storage.Redirected && o.Seed && !r.task.job.Listed && len(r.links) > 0 {
 		target = weburl.URL(r.links[0].URL)
 	}
 	r.links = l.frontier.Unknown(r.links)
@@ -949,19 +955,19 @@ func (l *loop) reviewEvent(event []byte) (n int, err error) {
 			continue
 		}
 		u := weburl.URL(k.URL)
-		reason := l.scope.judge(finding{
-			url: u, on: head.FoundOn, origin: k.Origin, kind: page.Kind(k.Kind), listed: k.Listed, noFollow: k.NoFollow,
-		})
-		if reason != storage.NoReason {
-			continue
-		}
-		passed = append(passed, frontier.Candidate{
+		c := frontier.Candidate{
 			Link: storage.Link{
 				URL: string(u), Kind: k.Kind, Redirect: k.Redirect, Listed: k.Listed, NoFollow: k.NoFollow,
-				Anchor: string(k.Anchor),
 			},
 			FP: fp,
+		}
+		c.Reason = l.scope.judge(finding{
+			url: u, on: head.FoundOn, origin: k.Origin, kind: page.Kind(k.Kind), listed: k.Listed, noFollow: k.NoFollow,
 		})
+		if l.countSitemap(&c); c.Reason == storage.NoReason {
+			c.Anchor = string(k.Anchor)
+			passed = append(passed, c)
+		}
 	}
 	if err := head.Links.Err(); err != nil || len(passed) == 0 {
 		return n, err

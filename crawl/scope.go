@@ -71,6 +71,10 @@ func (s *scope) judge(f finding) storage.Reason {
 			return storage.Asset
 		case f.kind == page.KindForm && !s.settings.Forms:
 			return storage.Form
+		case f.kind.SitemapFile() && s.settings.NoSitemaps:
+			return storage.Sitemaps
+		case f.kind.SitemapFile() && s.settings.MaxDepth == 0:
+			return storage.TooDeep // only the seeds are to be fetched
 		case !s.contains(u) && !s.isOwnSitemap(&f):
 			return storage.OutOfScope
 		case f.noFollow && !s.settings.IgnoreNoFollow:

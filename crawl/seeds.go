@@ -211,14 +211,17 @@ func ParseSeed(speller *weburl.Speller, text string) (weburl.URL, error) {
 	return u, err
 }
 
+// schemeLike is how an address with a scheme begins.
+var schemeLike = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
+
 // withoutUserinfo is an address, or what was meant to be one, without the name and
 // password in it: those are shown nowhere.
 func withoutUserinfo(text string) string {
-	_, rest, _ := strings.Cut(text, ":")
-	authority := strings.TrimLeft(rest, `/\`)
-	if len(authority) == len(rest) {
+	scheme := schemeLike.FindString(text)
+	if strings.EqualFold(scheme, "mailto:") {
 		return text
 	}
+	authority := strings.TrimLeft(text[len(scheme):], `/\`)
 	start := len(text) - len(authority)
 	if i := strings.IndexAny(authority, `/\?#`); i >= 0 {
 		authority = authority[:i]

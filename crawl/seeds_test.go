@@ -279,3 +279,23 @@ func TestOnlySeedHostsAreTrusted(t *testing.T) {
 		}
 	})
 }
+
+func TestWithoutUserinfo(t *testing.T) {
+	for text, want := range map[string]string{
+		"http://u:secret@a.test/":      "http://a.test/",
+		"http:u:secret@a.test":         "http:a.test",
+		"//u:secret@a.test/x":          "//a.test/x",
+		`/\u:secret@a.test`:            `/\a.test`,
+		"u:secret@a.test:99999":        "u:a.test:99999",
+		"ftp://u:p@ss@a.test/":         "ftp://a.test/",
+		"https://a.test/@user/post":    "https://a.test/@user/post",
+		"https://a.test/?mail=me@b.nl": "https://a.test/?mail=me@b.nl",
+		"mailto:me@a.test":             "mailto:me@a.test",
+		"a.test":                       "a.test",
+		"":                             "",
+	} {
+		if got := withoutUserinfo(text); got != want {
+			t.Errorf("%s is shown as %s, want %s", text, got, want)
+		}
+	}
+}

@@ -190,7 +190,7 @@ func (s *Settings) SpellsLike(o *Settings) bool {
 // admits tells whether the settings admit the same links as others do.
 func (s *Settings) admits(o *Settings) bool {
 	return s.Scope == o.Scope && slices.Equal(s.Include, o.Include) && slices.Equal(s.Exclude, o.Exclude) &&
-		s.Assets == o.Assets && s.Forms == o.Forms && s.KeepTraps == o.KeepTraps && s.IgnoreNoFollow == o.IgnoreNoFollow && s.MaxDepth == o.MaxDepth &&
+		s.Assets == o.Assets && s.Forms == o.Forms && s.KeepTraps == o.KeepTraps && s.NoSitemaps == o.NoSitemaps && s.IgnoreNoFollow == o.IgnoreNoFollow && s.MaxDepth == o.MaxDepth &&
 		s.MaxRedirects == o.MaxRedirects
 }
 

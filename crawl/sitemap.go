@@ -2,6 +2,7 @@ package crawl
 
 import (
 	"bytes"
+	"time"
 
 	"pawl/fetch"
 	"pawl/frontier"
@@ -15,12 +16,32 @@ const (
 	// maxSitemap is how large a sitemap may be, in bytes: what the protocol allows
 	// (https://www.sitemaps.org/protocol.html), with a little more.
 	maxSitemap = 52 << 20
+	// smallSitemap is what a sitemap has at the least, in bytes.
+	smallSitemap = 10 << 20
 	// maxSitemapsNamed is how many sitemaps of a robots.txt are asked for.
 	maxSitemapsNamed = 1000
 	// maxSitemapFiles is how many sitemaps are asked for on a host in a run: as
 	// many as one index may name.
 	maxSitemapFiles = 50_000
 )
+
+// largeWait is when it is looked again whether there is room for a large sitemap.
+const largeWait = 5 * time.Second
+
+// sitemapLimit is how large a sitemap may be: first as large as any page, and when
+// that was too little as large as the protocol allows. There is room for few of
+// these: ok is false when it is taken.
+func (w *worker) sitemapLimit(j *frontier.Job) (limit int64, ok bool) {
+	if j.Hops == 0 {
+		return min(max(w.settings.MaxBody, smallSitemap), maxSitemap-1), true
+	}
+	select {
+	case w.large <- struct{}{}:
+		return maxSitemap, true
+	default:
+		return 0, false
+	}
+}
 
 // isSitemap tells whether an answer is to be read as a sitemap: it was named as
 // one, or it says so itself.
@@ -86,7 +107,7 @@ func (w *worker) sitemap(url string, r *fetch.Response, res *result) {
 // sitemapsOf are the sitemaps that a robots.txt names.
 func (w *worker) sitemapsOf(url string, r *fetch.Robots) (links []frontier.Candidate) {
 	base, err := w.speller.NewBase(url)
-	if err != nil || w.settings.NoSitemaps {
+	if err != nil {
 		return nil
 	}
 	for _, ref := range r.Sitemaps() {
@@ -102,11 +123,10 @@ func (w *worker) sitemapsOf(url string, r *fetch.Robots) (links []frontier.Candi
 	return links
 }
 
-// listSitemaps appends the sitemaps that a robots.txt names. When nothing but
-// the seeds is to be fetched they are of no use.
+// listSitemaps appends the sitemaps that a robots.txt names.
 func (l *loop) listSitemaps(r *result) error {
 	links := l.frontier.Unknown(r.links)
-	if len(links) == 0 || l.settings.MaxDepth == 0 {
+	if len(links) == 0 {
 		return nil
 	}
 	on := r.task.job.URL
@@ -125,7 +145,7 @@ func (l *loop) countSitemap(c *frontier.Candidate) {
 	}
 	host := weburl.URL(c.URL).Host()
 	if l.sitemapFiles[host] >= maxSitemapFiles {
-		c.Reason = storage.TooManySitemaps
+		c.Reason = storage.Sitemaps
 		return
 	}
 	l.sitemapFiles[host]++

@@ -321,12 +321,12 @@ func TestSitemapsOnPaper(t *testing.T) {
 			set:  func(o *Options) { o.Input.Sitemaps, o.MaxDepth = []string{a + "s.xml"}, 0 },
 			web: map[string]answer{
 				a: linking(), a + "s.xml": urlset("http://b.test/1", "http://c.test/"), "http://b.test/1": linking("/2"),
-				"http://c.test/": moved("http://www.c.test/"), "http://www.c.test/": linking(),
+				"http://c.test/": moved("http://www.c.test/"), "http://www.c.test/": linking("/2"),
 			},
 			want: map[string]string{
 				a + "s.xml": "fetched", "http://b.test/1": "fetched", "http://c.test/": "redirected", "http://www.c.test/": "fetched",
 			},
-			skipped: map[string]string{"http://b.test/2": "scope"},
+			skipped: map[string]string{"http://b.test/2": "scope", "http://www.c.test/2": "scope"},
 		},
 		{
 			name: "of the user's sitemap a part is wanted",
@@ -338,20 +338,20 @@ func TestSitemapsOnPaper(t *testing.T) {
 			name: "no sitemaps are wanted",
 			set:  func(o *Options) { o.NoSitemaps = true },
 			web:  map[string]answer{a: linking("/s.xml"), a + "robots.txt": naming(a+"s.xml", a+"t.xml"), a + "s.xml": urlset(a + "1")},
-			want: map[string]string{a + "s.xml": "fetched"}, skipped: map[string]string{},
+			want: map[string]string{a + "s.xml": "fetched"}, skipped: map[string]string{a + "t.xml": "sitemaps"},
 			depth: map[string]int{a + "s.xml": 1},
 		},
 		{
 			name: "no sitemaps are wanted but that of the user",
 			set:  func(o *Options) { o.NoSitemaps, o.Input.Sitemaps = true, []string{a + "s.xml"} },
 			web:  map[string]answer{a + "robots.txt": naming(a + "t.xml"), a + "s.xml": urlset(a + "1"), a + "1": linking()},
-			want: map[string]string{a + "s.xml": "fetched", a + "1": "fetched"}, skipped: map[string]string{},
+			want: map[string]string{a + "s.xml": "fetched", a + "1": "fetched"}, skipped: map[string]string{a + "t.xml": "sitemaps"},
 		},
 		{
 			name: "nothing but the seeds",
 			set:  func(o *Options) { o.MaxDepth = 0 },
 			web:  map[string]answer{a: linking("/l"), a + "robots.txt": naming(a + "s.xml"), a + "s.xml": urlset(a + "1")},
-			want: map[string]string{}, skipped: map[string]string{a + "l": "depth"},
+			want: map[string]string{}, skipped: map[string]string{a + "l": "depth", a + "s.xml": "depth"},
 		},
 		{
 			name: "nothing but the seeds, some of them in a sitemap",
@@ -359,7 +359,7 @@ func TestSitemapsOnPaper(t *testing.T) {
 			web: map[string]answer{
 				a + "robots.txt": naming(a + "t.xml"), a + "i.xml": index(a + "s.xml"), a + "s.xml": urlset(a + "1"), a + "1": linking("/2"),
 			},
-			want: map[string]string{a + "i.xml": "fetched", a + "s.xml": "fetched", a + "1": "fetched"}, skipped: map[string]string{a + "2": "depth"},
+			want: map[string]string{a + "i.xml": "fetched", a + "s.xml": "fetched", a + "1": "fetched"}, skipped: map[string]string{a + "2": "depth", a + "t.xml": "depth"},
 		},
 		{
 			name: "pages that robots.txt forbids",
@@ -562,6 +562,72 @@ func TestIndexesWithoutEnd(t *testing.T) {
 		s.opt.Delay, s.opt.MaxPages = 0, 5000
 		if sum := s.run(t.Context()); sum.End != Finished {
 			t.Errorf("ended %s", sum.End)
+		}
+	})
+}
+
+// Sitemaps that were not wanted are asked for when they are.
+func TestSitemapsAreWantedLater(t *testing.T) {
+	const a = "http://a.test/"
+	for _, c := range []struct {
+		name    string
+		without func(o *Options)
+	}{
+		{"after --sitemaps off", func(o *Options) { o.NoSitemaps = true }},
+		{"after list mode", func(o *Options) { o.MaxDepth = 0 }},
+	} {
+		inBubble(t, c.name, func(t *testing.T) {
+			s, p := onPaper(t, a)
+			p.on(a+"robots.txt", naming(a+"s.xml"))
+			p.on(a, linking())
+			p.on(a+"s.xml", urlset(a+"1"))
+			p.on(a+"1", linking())
+			with := s.opt.Settings
+			c.without(&s.opt)
+			s.finish()
+			s.want(map[string]string{a: "fetched"})
+			s.opt.Settings = with
+			s.finish()
+			s.want(map[string]string{a: "fetched", a + "s.xml": "fetched", a + "1": "fetched"})
+		})
+	}
+}
+
+// A sitemap that is larger than a page may be is asked for again, with more room,
+// also when no redirects are followed; the room is not taken by those that wait.
+func TestLargeSitemaps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const hosts = 8
+		var seeds []string
+		for i := range hosts {
+			seeds = append(seeds, fmt.Sprintf("http://h%d.test/", i))
+		}
+		s, p := onPaper(t, seeds...)
+		padding := strings.Repeat("<!-- padding -->", smallSitemap/16+1)
+		for _, root := range seeds {
+			p.on(root+"robots.txt", naming(root+"s.xml"))
+			p.on(root, linking())
+			a := urlset(root + "1")
+			a.body = strings.Replace(a.body, "<url>", padding+"<url>", 1)
+			p.on(root+"s.xml", slow(a, 10*time.Second))
+			p.on(root+"1", linking())
+		}
+		s.opt.MaxRedirects = 0
+		began := time.Now()
+		s.finish()
+		for url, v := range s.outcomes() {
+			if v.Outcome != storage.Fetched || v.Record.Truncated {
+				t.Errorf("%s is %s, cut %v", url, v.Outcome, v.Record.Truncated)
+			}
+		}
+		if n := len(s.outcomes()); n != 3*hosts {
+			t.Errorf("%d outcomes, want %d", n, 3*hosts)
+		}
+		if took := time.Since(began); took > 2*time.Minute {
+			t.Errorf("it took %v", took)
+		}
+		if p.of(seeds[0]+"s.xml") != 2 {
+			t.Errorf("asked for %d times", p.of(seeds[0]+"s.xml"))
 		}
 	})
 }

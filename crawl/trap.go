@@ -56,14 +56,15 @@ const (
 	deepFrom = 7
 	deepForm = "/*/*/*/*/*/*/**"
 
-	maxWatched = 256      // hosts
-	maxCost    = 32 << 20 // of all of them beside chunks, in bytes, about
-	maxForms   = 2000     // of a host
-	maxPlaces  = 1000     // of a host, where segments are told apart
-	minChunks  = 1 << 8   // that a host has said lately
-	maxChunks  = 1 << 16  // likewise
-	allChunks  = 1 << 22  // of all hosts
-	maxPattern = 1000     // bytes
+	maxWatched = 256             // hosts
+	idleFrom   = 50 * maxWatched // pages of others, after which a host makes room
+	maxCost    = 32 << 20        // of all of them beside chunks, in bytes, about
+	maxForms   = 2000            // of a host
+	maxPlaces  = 1000            // of a host, where segments are told apart
+	minChunks  = 1 << 8          // that a host has said lately
+	maxChunks  = 1 << 16         // likewise
+	allChunks  = 1 << 22         // of all hosts
+	maxPattern = 1000            // bytes
 	// maxParks is how many patterns are ever parked in a crawl.
 	maxParks = 2000
 )
@@ -77,6 +78,8 @@ type traps struct {
 	cost     int // of all hosts
 	turn     int64
 	gone     []string // hosts that are watched no more, and may be kept in the file
+	from     int      // pages fetched from a host, from which on it is watched
+	full     int64    // turn before which no room is looked for
 	keptAt   int64    // turn at which what has changed was last kept
 }
 
@@ -224,25 +227,42 @@ func (t *traps) host(name string) *watched {
 		w.used = t.turn
 		return w
 	}
-	if t.frontier.Fetched(name) < watchFrom {
+	if t.frontier.Fetched(name) < t.from {
 		return nil
 	}
-	if len(t.hosts) >= maxWatched {
-		t.forgetOldest()
+	if len(t.hosts) >= maxWatched && !t.makeRoom() {
+		return nil
 	}
 	w := &watched{forms: map[string]*form{}, places: map[string]map[uint64]struct{}{}, used: t.turn}
 	t.hosts[name] = w
 	return w
 }
 
-// forgetOldest drops the host that was used longest ago.
-func (t *traps) forgetOldest() {
-	var oldest string
+// makeRoom drops a host that seems to be done with. Hosts take turns: if each made
+// room for the next, none would be watched for long enough.
+func (t *traps) makeRoom() bool {
+	if t.turn < t.full {
+		return false
+	}
+	t.full = t.turn + maxWatched // it takes a while to look at all
+	if oldest := t.oldest(); t.hosts[oldest].used < t.turn-idleFrom {
+		t.forget(oldest)
+		return true
+	}
+	return false
+}
+
+// oldest is the host that was used longest ago.
+func (t *traps) oldest() (oldest string) {
 	for name, w := range t.hosts {
 		if oldest == "" || w.used < t.hosts[oldest].used {
 			oldest = name
 		}
 	}
+	return oldest
+}
+
+func (t *traps) forget(oldest string) {
 	t.chunks -= t.hosts[oldest].size
 	t.cost -= t.hosts[oldest].known
 	delete(t.hosts, oldest)
@@ -258,7 +278,7 @@ func (t *traps) room(w *watched) int {
 	t.cost += w.cost - w.known
 	w.known = w.cost
 	for t.cost > maxCost && len(t.hosts) > 1 {
-		t.forgetOldest() // another one: this is in use
+		t.forget(t.oldest()) // another one: this is in use
 	}
 	if t.chunks > allChunks {
 		return minChunks

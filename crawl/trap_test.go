@@ -9,9 +9,11 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"pawl/frontier"
 	"pawl/internal/fakeweb"
 	"pawl/storage"
 	"pawl/weburl"
@@ -170,6 +172,78 @@ func TestTrapsAreParkedOverManyShortRuns(t *testing.T) {
 	if sum.End != Finished || len(parks) == 0 || score.Lost > 0 || score.Waste > 2500 {
 		t.Errorf("after %d runs: %s, %+v, parked %v", runs, sum.End, score, parks)
 	}
+}
+
+// What the user wants back before it has left the queue stays there.
+func TestUnparkWhatIsStillQueued(t *testing.T) {
+	sites, err := fakeweb.NewSites(fakeweb.DefaultSites())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &site{t: t, path: newPath(t)}
+	c.opt = Options{Settings: Defaults("pawl/test"), Transport: sites, Input: Input{Args: []string{sites.Site("gallery").Seed()}}}
+	c.opt.Delay, c.opt.IgnoreRobots, c.opt.MaxPages = 0, true, 500
+	synctest.Test(t, func(t *testing.T) { c.run(t.Context()) })
+	file, err := storage.Open(c.path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := frontier.Load(file, frontier.Defaults())
+	if err == nil {
+		err = f.Park(storage.Park{Host: "gallery.test", Pattern: "/photo/{n}"}, time.Now())
+	}
+	if err == nil {
+		err = file.Commit(f.Seal(time.Now()))
+	}
+	if err == nil {
+		_, err = Unpark(file, storage.Restore{}, false)
+	}
+	if err == nil {
+		err = file.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.opt.MaxPages = 600
+	synctest.Test(t, func(t *testing.T) {
+		if sum := c.run(t.Context()); sum.Counts.Withdrawn > 0 || sum.Counts.Of(storage.Fetched) < 600 {
+			t.Errorf("%d fetched, %d withdrawn", sum.Counts.Of(storage.Fetched), sum.Counts.Withdrawn)
+		}
+	})
+}
+
+// Very many hosts that take turns do not keep each other from being watched.
+func TestHostsAreWatchedLongEnough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := onPaper(t, "http://a.test/")
+		sum := s.run(t.Context())
+		_ = sum
+		file, err := storage.Open(s.path, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		f, err := frontier.Load(file, frontier.Defaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr := traps{frontier: f, parking: &parking{frontier: f}, hosts: map[string]*watched{}, from: -1}
+		parked := map[string]bool{}
+		for n := range 2000 {
+			for h := range maxWatched + 44 {
+				host := fmt.Sprintf("h%d.test", h)
+				u := weburl.URL(fmt.Sprintf("http://%s/page/%d", host, n))
+				r := &result{task: &task{}, visit: &storage.Visit{ContentHash: []byte("hash")}, isPage: true}
+				r.links = []frontier.Candidate{{Link: storage.Link{URL: fmt.Sprintf("http://%s/page/%d", host, n+1)}}}
+				if tr.saw(u, r) != nil {
+					parked[host] = true
+				}
+			}
+		}
+		if len(parked) < maxWatched {
+			t.Errorf("%d hosts of %d are traps, and %d are found", maxWatched+44, maxWatched+44, len(parked))
+		}
+	})
 }
 
 // What is kept of a host comes back as it was, and what is damaged is left.

@@ -13,7 +13,7 @@ import (
 // Unparked is what a wish for parked addresses comes to.
 type Unparked struct {
 	Patterns  int // that it takes back, as a whole or in part
-	Addresses int // that were refused because they were parked
+	Addresses int // that were refused because they were parked; others may still be in the queue
 	Examples  []string
 }
 
@@ -73,7 +73,7 @@ func Unpark(file *storage.File, wish storage.Restore, dry bool) (u Unparked, err
 		}
 		return head.Links.Err()
 	})
-	if err != nil || dry || u.Addresses == 0 {
+	if err != nil || dry {
 		return u, err
 	}
 	if err := f.Unpark(wish, time.Now()); err != nil {

@@ -60,7 +60,9 @@ type result struct {
 	sent       time.Time            // zero: no request went out
 	answered   time.Duration        // from sent to the first byte of the answer, or to the end
 	retryAfter time.Duration
-	again      string // redirected to this other spelling of the same address
+	again      string        // redirected to this other spelling of the same address
+	large      bool          // a sitemap that is to be asked for again, with more room
+	later      time.Duration // but not before
 	aborted    bool
 }
 
@@ -193,14 +195,17 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 			Record: storage.Record{Error: t.rules.why(weburl.URL(url).PathQuery()), Worker: uint16(w.number)},
 		}}
 	}
-	var limit int64
+	limit := w.settings.MaxBody
 	if page.Kind(j.Kind).SitemapFile() {
-		limit = maxSitemap
-		select {
-		case w.large <- struct{}{}:
+		var isFree bool
+		if limit, isFree = w.sitemapLimit(j); !isFree {
+			return &result{
+				task: t, large: true, later: largeWait,
+				visit: &storage.Visit{Ask: storage.Ask{Time: time.Now().UnixMilli()}},
+			}
+		}
+		if limit == maxSitemap {
 			defer func() { w.buffer.Release(); <-w.large }()
-		case <-ctx.Done():
-			return &result{task: t, aborted: true}
 		}
 	}
 	r := w.fetch(ctx, t, url, limit)
@@ -219,6 +224,8 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 		w.describe(&r, v)
 	}
 	switch {
+	case r.Truncated && limit < maxSitemap && v.Outcome == storage.Fetched && page.Kind(j.Kind).SitemapFile():
+		res.large = true
 	case v.Outcome == storage.Redirected:
 		w.redirect(url, &r, res)
 	case v.Outcome == storage.Fetched && w.isSitemap(j, r.Body):
@@ -261,7 +268,7 @@ func (w *worker) describe(r *fetch.Response, v *storage.Visit) {
 	rec.XRobotsTag = clean(strings.Join(h.Values("X-Robots-Tag"), ", "), 1024)
 	rec.Size = int64(len(r.Body))
 	rec.Truncated = r.Truncated
-	if len(r.Body) > 0 {
+	if len(r.Body) > 0 && !r.Truncated { // the hash of a beginning says nothing
 		hash := page.ContentHash(r.Body)
 		v.ContentHash = hash[:]
 	}
@@ -295,7 +302,7 @@ func (w *worker) redirect(url string, r *fetch.Response, res *result) {
 		kind = k // wherever it stands now
 	}
 	res.links = []frontier.Candidate{{
-		Link: storage.Link{URL: string(target), Kind: uint8(kind), Redirect: true},
+		Link: storage.Link{URL: string(target), Kind: uint8(kind), Redirect: true, Listed: res.task.job.Listed},
 		FP:   w.hash([]byte(target)),
 	}}
 }
@@ -348,7 +355,7 @@ func (w *worker) parse(url string, r *fetch.Response, res *result) {
 	rec.Ignored, rec.Malformed = uint32(p.Ignored), uint32(p.Malformed)
 	rec.SimHash = p.SimHash
 	j := &res.task.job
-	if v.Outcome != storage.Fetched || page.Kind(j.Kind).SitemapFile() && !j.Found.Seed {
+	if v.Outcome != storage.Fetched || page.Kind(j.Kind).SitemapFile() && (!j.Found.Seed || j.Listed) {
 		// Links of error pages are not followed, nor of what a server shows in place
 		// of a sitemap that it has not.
 		return

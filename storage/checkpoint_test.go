@@ -138,7 +138,7 @@ func TestDamagedPieceIsFound(t *testing.T) {
 			return nil
 		}))
 	}
-	for _, text := range []string{"{", `{"seq":1,"seen":3}`, `{"version":2,"seq":1,"seen":3}`} {
+	for _, text := range []string{"{", `{"seq":1,"seen":3}`, `{"version":99,"seq":1,"seen":3}`} {
 		must(t, f.update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyCheckpoint, []byte(text)) }))
 		must(t, f.View(func(r *Reader) error {
 			if _, _, err := r.Checkpoint(); !errors.Is(err, ErrDamaged) {

@@ -73,7 +73,7 @@ const (
 	Asset            // a part of a page, without --assets
 	Parked           // of a pattern that was found to be a trap
 	Form             // the address of a form, without --forms
-	TooManySitemaps  // a host names more sitemaps than are asked for
+	Sitemaps         // a sitemap, with --sitemaps off, or of a host that names too many
 	reasons
 )
 
