@@ -25,16 +25,15 @@ import (
 //   - formFetched pages of it were fetched, and
 //   - of the last window pages at most maxFresh were fresh.
 //
-// A page is fresh when its text is new on its host: at least one of its chunks
-// (see page.Chunk) was not met before, without its digits and without the words
-// of its own address, which such pages like to repeat. When only digits are new,
-// that counts unless nearly all addresses of the form were found on pages of the
-// same form: a catalogue of parts that differ in their numbers is reached from
-// lists, a calendar leads from month to month. When the addresses combine a few
-// values of several parameters, and breed each other, a tenth of the chunks must be
-// new: the caption of a combination of filters is always new. And a page is fresh,
-// whatever it says, when it brings a new address of another form that is worth it
-// itself: so do lists.
+// A page is fresh when something on it is new on its host: one of its chunks (see
+// page.Chunk) or images. In a chunk neither digits alone are new, which a calendar
+// has, nor words of the page's own address, which a page that is not there repeats;
+// one of the two is enough when the addresses of the form are found elsewhere, as
+// those of a catalogue are on its lists. It is not when nearly all were found on
+// pages of the form itself. When these also combine a few values of several
+// parameters, a tenth of the chunks must be new: the caption of a combination of
+// filters is always new. And a page is fresh, whatever it says, when it brings a new
+// address of another form that is worth it itself: so do lists.
 //
 // Addresses that a sitemap lists, or the user names, are neither counted nor
 // parked. What is counted is of hosts that are large enough; memory is bounded,
@@ -83,15 +82,23 @@ type traps struct {
 	keptAt   int64    // turn at which what has changed was last kept
 }
 
+// What is remembered of the pages of a host, as hashes.
+const (
+	words = iota // of page.Chunk
+	rest
+	loose
+	image
+	kinds
+)
+
 // watched is a host with what is counted of it.
 type watched struct {
 	forms  map[string]*form
 	places map[string]map[uint64]struct{} // hashes of the words met behind a path; nil: too many
-	exact  recently
-	loose  recently
-	size   int // of both, as the traps know it
-	cost   int // bytes of the rest, about
-	known  int // likewise, as the traps know it
+	said   [kinds]recently                // hashes of chunks and images that were met
+	size   int                            // of these, as the traps know it
+	cost   int                            // bytes of the rest, about
+	known  int                            // likewise, as the traps know it
 	used   int64
 }
 
@@ -272,7 +279,10 @@ func (t *traps) forget(oldest string) {
 // room takes in what the host costs now, and tells how many of its chunks may be
 // remembered.
 func (t *traps) room(w *watched) int {
-	size := len(w.exact.slots) + len(w.loose.slots)
+	size := 0
+	for i := range w.said {
+		size += len(w.said[i].slots)
+	}
 	t.chunks += size - w.size
 	w.size = size
 	t.cost += w.cost - w.known
@@ -366,31 +376,31 @@ func (w *watched) count() {
 			w.cost += varietyCost
 		}
 	}
-	for path, words := range w.places {
-		w.cost += placeCost + len(path) + wordCost*len(words)
+	for path, met := range w.places {
+		w.cost += placeCost + len(path) + wordCost*len(met)
 	}
 }
 
 // isOneOfMany tells whether very many different segments were met behind a path.
 // Of the segment it keeps nothing: that is a part of a page.
 func (w *watched) isOneOfMany(path, segment string) bool {
-	words, ok := w.places[path]
+	met, ok := w.places[path]
 	switch {
-	case ok && words == nil:
+	case ok && met == nil:
 		return true
 	case !ok && (len(w.places) >= maxPlaces || len(path) > maxPattern):
 		return false
 	case !ok:
-		words = map[uint64]struct{}{}
-		w.places[path] = words
+		met = map[uint64]struct{}{}
+		w.places[path] = met
 		w.cost += placeCost + len(path)
 	}
-	n := len(words)
-	words[xxh3.HashString(segment)] = struct{}{}
-	w.cost += wordCost * (len(words) - n)
-	if len(words) > manyWords {
+	n := len(met)
+	met[xxh3.HashString(segment)] = struct{}{}
+	w.cost += wordCost * (len(met) - n)
+	if len(met) > manyWords {
 		w.places[path] = nil
-		w.cost -= wordCost * len(words)
+		w.cost -= wordCost * len(met)
 		return true
 	}
 	return false
@@ -420,19 +430,25 @@ func (t *traps) saw(u weburl.URL, r *result) (park *storage.Park) {
 			leads = true
 		}
 	}
-	exact, loose, most := 0, 0, t.room(w)
+	var fresh [kinds]int
+	most := t.room(w)
+	meet := func(kind int, hash uint32) {
+		if hash != 0 && w.said[kind].meet(hash, most) {
+			fresh[kind]++
+		}
+	}
 	for _, c := range r.chunks {
-		if w.exact.meet(c.Exact, most) {
-			exact++
-		}
-		if c.Loose != 0 && w.loose.meet(c.Loose, most) {
-			loose++
-		}
+		meet(words, c.Words)
+		meet(rest, c.Rest)
+		meet(loose, c.Loose)
+	}
+	for _, hash := range r.images {
+		meet(image, hash)
 	}
 	// Of the last pages that were on their way when it was parked.
 	parked := slices.ContainsFunc(forms, func(f *form) bool { return f.parked })
 	for _, f := range forms {
-		content := f.isNew(exact, loose, r)
+		content := f.isNew(&fresh, r)
 		f.fetched++
 		f.content.push(content)
 		f.worth.push(content || leads)
@@ -467,20 +483,20 @@ func (w *watched) found(u weburl.URL, from, to []*form) (leads bool) {
 	return leads
 }
 
-// isNew tells whether the text of a page of the form counts as new. exact and
-// loose are its chunks that were not met before.
-func (f *form) isNew(exact, loose int, r *result) bool {
+// isNew tells whether what a page of the form shows counts as new. fresh is how
+// much of it was not met before.
+func (f *form) isNew(fresh *[kinds]int, r *result) bool {
 	switch {
 	case r.visit.DuplicateOf != "":
 		return false
 	case !r.isPage:
 		return len(r.visit.ContentHash) > 0
 	case f.breedsItself() && f.combines():
-		return loose*10 >= max(len(r.chunks), 1)
-	case loose > 0:
+		return fresh[loose]*10 >= max(len(r.chunks), 1)
+	case fresh[loose] > 0 || fresh[image] > 0:
 		return true
 	}
-	return exact > 0 && !f.breedsItself()
+	return (fresh[words] > 0 || fresh[rest] > 0) && !f.breedsItself()
 }
 
 // watch has traps found among what was fetched, and parks them.

@@ -18,7 +18,7 @@ import (
 // fresh, a byte of flags, with several parameters the bits of their values, and
 // twice (worth, content) the bits and the place; places, each a string and 0 when
 // there are too many words, else their number and 1, and their hashes (8 bytes,
-// little-endian); then the chunks, exact and loose, each the room for them,
+// little-endian); then the chunks (words, rest, loose) and images, each the room for them,
 // a number and the hashes (4 bytes, little-endian), the newest last.
 const (
 	trapsVersion = 1
@@ -111,18 +111,19 @@ func (w *watched) encode() []byte {
 	}
 	uint(len(w.places))
 	for _, path := range slices.Sorted(maps.Keys(w.places)) {
-		words := w.places[path]
+		met := w.places[path]
 		text(path)
-		if words == nil {
+		if met == nil {
 			uint(0)
 			continue
 		}
-		uint(len(words) + 1)
-		for _, word := range slices.Sorted(maps.Keys(words)) {
+		uint(len(met) + 1)
+		for _, word := range slices.Sorted(maps.Keys(met)) {
 			b = binary.LittleEndian.AppendUint64(b, word)
 		}
 	}
-	for _, r := range []*recently{&w.exact, &w.loose} {
+	for i := range w.said {
+		r := &w.said[i]
 		uint(len(r.slots))
 		uint(r.n)
 		for _, h := range slices.Backward(r.slots) {
@@ -186,17 +187,18 @@ func decodeWatched(b []byte) (*watched, error) {
 	for range uint(maxPlaces) {
 		path := text()
 		n := uint(manyWords + 1)
-		var words map[uint64]struct{}
+		var met map[uint64]struct{}
 		for i := range n {
 			if i == 0 {
-				words = map[uint64]struct{}{}
+				met = map[uint64]struct{}{}
 				continue
 			}
-			words[binary.LittleEndian.Uint64(take(8))] = struct{}{}
+			met[binary.LittleEndian.Uint64(take(8))] = struct{}{}
 		}
-		w.places[path] = words
+		w.places[path] = met
 	}
-	for _, r := range []*recently{&w.exact, &w.loose} {
+	for i := range w.said {
+		r := &w.said[i]
 		r.slots = make([]uint32, uint(maxChunks))
 		if n := len(r.slots); n%minChunks != 0 {
 			return nil, errTrapsKept

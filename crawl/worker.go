@@ -11,6 +11,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/zeebo/xxh3"
+
 	"pawl/fetch"
 	"pawl/frontier"
 	"pawl/page"
@@ -56,6 +58,7 @@ type result struct {
 	links      []frontier.Candidate // not judged yet
 	isPage     bool                 // it was read as one
 	chunks     []page.Chunk         // of its text
+	images     []uint32             // hashes of the addresses of its images
 	robots     *storage.Host        // for a robots.txt
 	sent       time.Time            // zero: no request went out
 	answered   time.Duration        // from sent to the first byte of the answer, or to the end
@@ -360,7 +363,7 @@ func (w *worker) parse(url string, r *fetch.Response, res *result) {
 		// of a sitemap that it has not.
 		return
 	}
-	res.isPage, res.chunks = true, p.Chunks
+	res.isPage, res.chunks, res.images = true, p.Chunks, images(p)
 	res.links = make([]frontier.Candidate, 0, len(p.Links))
 	for i := range p.Links {
 		l := &p.Links[i]
@@ -383,6 +386,20 @@ func class(c fetch.Class) storage.Class {
 		return storage.Protocol
 	}
 	return k
+}
+
+// maxImages is how many images of a page are looked at.
+const maxImages = 32
+
+// images gives hashes of a page's images. Those with a query are left out: such are
+// made to count visitors, and new each time.
+func images(p *page.Page) (hashes []uint32) {
+	for i := range p.Links {
+		if l := &p.Links[i]; l.Kind == page.KindImg && len(hashes) < maxImages && !strings.Contains(string(l.URL), "?") {
+			hashes = append(hashes, uint32(xxh3.HashString(string(l.URL))))
+		}
+	}
+	return hashes
 }
 
 // clean makes one line of bounded length of what a server sent.

@@ -34,7 +34,7 @@ type digest struct {
 	digit bool     // the word holds one
 	link  bool     // the word began in a link
 
-	// Hashes of the words of the page's own address, which do not count for chunks.
+	// Hashes of the words of the page's own address, for which chunks are told apart.
 	// A bit of ownBits for the upper six bits of each says that it may be there.
 	own     [maxOwn]uint64
 	owns    int
@@ -42,8 +42,8 @@ type digest struct {
 
 	inLink bool // what comes is the text of a link, which does not count for chunks either
 
-	before       [2]uint64 // hashes of the words before, the last one first
-	exact, loose uint64    // of the chunk so far; 0 if it has no words
+	before [2]uint64 // hashes of the words before, the last one first
+	chunk  chunkSums // of the chunk so far
 }
 
 const (
@@ -89,17 +89,20 @@ func (d *digest) reset() {
 	d.chunks.reset()
 	d.before = [2]uint64{}
 	d.word, d.digit, d.link, d.inLink = wordHash{}, false, false, false
-	d.exact, d.loose = 0, 0
+	d.chunk = chunkSums{}
 }
+
+// chunkSums are what the hashes of a Chunk are made of; 0 where there are no words.
+type chunkSums struct{ exact, words, rest, loose uint64 }
 
 // endChunk ends the open word and the chunk.
 func (d *digest) endChunk() {
 	if d.word.size > 0 {
 		d.endWord()
 	}
-	if d.exact != 0 {
-		d.chunks.add(Chunk{Exact: chunkHash(d.exact), Loose: chunkHash(d.loose)})
-		d.exact, d.loose = 0, 0
+	if c := &d.chunk; c.exact != 0 {
+		d.chunks.add(Chunk{Exact: chunkHash(c.exact), Words: chunkHash(c.words), Rest: chunkHash(c.rest), Loose: chunkHash(c.loose)})
+		*c = chunkSums{}
 	}
 }
 
@@ -120,12 +123,22 @@ func (d *digest) endWord() {
 func (d *digest) addWord(w uint64, digit, link bool) {
 	d.sim.add(w ^ bits.RotateLeft64(d.before[0], 21) ^ bits.RotateLeft64(d.before[1], 42))
 	d.before[0], d.before[1] = w, d.before[0]
-	if link || d.isOwn(w) {
+	if !link {
+		d.chunk.add(w, digit, d.isOwn(w))
+	}
+}
+
+func (c *chunkSums) add(w uint64, digit, own bool) {
+	c.exact = (bits.RotateLeft64(c.exact, 23) ^ w) * k2
+	if !digit {
+		c.words = (bits.RotateLeft64(c.words, 23) ^ w) * k2
+	}
+	if own {
 		return
 	}
-	d.exact = (bits.RotateLeft64(d.exact, 23) ^ w) * k2
+	c.rest = (bits.RotateLeft64(c.rest, 23) ^ w) * k2
 	if !digit {
-		d.loose = (bits.RotateLeft64(d.loose, 23) ^ w) * k2
+		c.loose = (bits.RotateLeft64(c.loose, 23) ^ w) * k2
 	}
 }
 
@@ -215,7 +228,7 @@ func (d *digest) addASCII(text []byte, n int, letters, digits uint64) {
 	starts := letters &^ (letters << 1)
 	ends := letters << 1 &^ letters & (1<<n - 1) // without that of a word which may go on in the next text
 	// What follows is addWord, with all that changes in registers.
-	w1, w2, exact, loose, count := d.before[0], d.before[1], d.exact, d.loose, d.sim.n
+	w1, w2, chunk, count := d.before[0], d.before[1], d.chunk, d.sim.n
 	for ends != 0 {
 		start, end := starts&-starts, ends&-ends
 		starts ^= start
@@ -236,15 +249,11 @@ func (d *digest) addASCII(text []byte, n int, letters, digits uint64) {
 			d.sim.addWaiting()
 		}
 		w1, w2 = w, w1
-		if d.inLink || d.isOwn(w) {
-			continue
-		}
-		exact = (bits.RotateLeft64(exact, 23) ^ w) * k2
-		if digits&(end-start) == 0 {
-			loose = (bits.RotateLeft64(loose, 23) ^ w) * k2
+		if !d.inLink {
+			chunk.add(w, digits&(end-start) != 0, d.isOwn(w))
 		}
 	}
-	d.before[0], d.before[1], d.exact, d.loose, d.sim.n = w1, w2, exact, loose, count
+	d.before[0], d.before[1], d.chunk, d.sim.n = w1, w2, chunk, count
 	if starts != 0 {
 		i := bits.TrailingZeros64(starts)
 		d.addLetters(text[i:n], digits>>i != 0)

@@ -88,12 +88,13 @@ type Page struct {
 	Malformed int // links that do not parse or are too long, each occurrence
 }
 
-// Chunk stands for a piece of text by hashes of its words, in lower case and without punctuation. Words in links and those
-// of the page's own address do not count, so that what stands elsewhere and what was asked for do not make a chunk a new one.
-// The hashes of a text never change.
+// Chunk stands for a piece of text by hashes of its words, in lower case and without punctuation. Words in links do not
+// count: they are about what stands elsewhere. The hashes of a text never change; 0 is for no words at all.
 type Chunk struct {
-	Exact uint32 // never 0
-	Loose uint32 // without words that hold a digit, so that dates and numbers do not count; 0 if there are no others
+	Exact uint32 // of all words; never 0
+	Words uint32 // of those without a digit, so that dates and numbers do not make a chunk a new one
+	Rest  uint32 // of those that do not stand in the page's own address, as what was asked for does
+	Loose uint32 // of those without a digit that do not stand there either
 }
 
 // Link is one target that a page links to.
