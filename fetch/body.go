@@ -86,10 +86,6 @@ func (f *Fetcher) readBody(answer *http.Response, limit int64, buf *Buffer, cloc
 	// Closing before the end has been read gives the connection up, so a
 	// server never decides how much is read.
 	defer answer.Body.Close()
-	if answer.StatusCode == http.StatusSwitchingProtocols {
-		// Its body is the bare connection, which no time-out ends.
-		return nil
-	}
 	w := &buf.wire
 	*w = wire{body: answer.Body, clock: clock, limit: limit + limit/8 + wireSlack}
 	defer func() {

@@ -1,8 +1,6 @@
 package fetch
 
 import (
-	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"sync"
@@ -21,9 +19,9 @@ var errUnasked = errors.New("the server sent more than was asked for")
 // a forged answer, or the rest of a body that is longer than it should be. So
 // an exchange waits for that reading to begin, which is when all that had come
 // is known to be read, and what comes from then on until something is sent
-// ends the connection. Of TLS only the first half is done: there a server may
-// speak at any time below HTTP. What comes after the request has left cannot be
-// told from its answer.
+// ends the connection. Above TLS there is no look at what is pending besides:
+// the connection below does not tell HTTP from what TLS says for itself. What
+// comes after the request has left cannot be told from its answer.
 //
 // The zero conn with a Conn is ready.
 type conn struct {
@@ -102,15 +100,14 @@ func (c *conn) Close() error {
 
 // settle waits until nothing is left of what the connection served before, or
 // until net/http has found that there is and closed it. It does not take long:
-// a goroutine of net/http is on its way to one of the two. plain says that the
-// connection is used without TLS.
-func (c *conn) settle(plain bool) {
+// a goroutine of net/http is on its way to one of the two.
+func (c *conn) settle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for !c.reading && !c.closed {
 		c.wait()
 	}
-	if !plain || !c.sent || c.closed {
+	if !c.sent || c.closed {
 		return
 	}
 	c.quiet = true
@@ -123,35 +120,6 @@ func (c *conn) settle(plain bool) {
 		c.closed = true
 		c.Conn.Close()
 	}
-}
-
-// watched gives the conn below what net/http uses, ready for a request, or nil
-// when it serves several exchanges at a time: then net/http knows which answer
-// is whose, and only repeats what the server has not looked at.
-func watched(c net.Conn) *conn {
-	secure, ok := c.(*tls.Conn)
-	if ok && secure.ConnectionState().NegotiatedProtocol == "h2" {
-		return nil
-	}
-	plain := !ok
-	for ok { // TLS within TLS, by way of a proxy
-		c = secure.NetConn()
-		secure, ok = c.(*tls.Conn)
-	}
-	w, _ := c.(*conn)
-	if w != nil {
-		w.settle(plain)
-	}
-	return w
-}
-
-// dial makes connections that are watched.
-func dial(ctx context.Context, dialer *net.Dialer, network, address string) (net.Conn, error) {
-	c, err := dialer.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	return &conn{Conn: c}, nil
 }
 
 // brokenError is the end of an exchange whose connection broke before the

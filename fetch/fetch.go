@@ -17,6 +17,7 @@
 //   - body.go         reading the body into a worker's buffer
 //   - trace.go        what net/http tells while the exchange runs
 //   - conn.go         connections that tell when they break
+//   - metered.go      connections of HTTP/2 that nobody may flood
 //   - proxy.go        connections that go through a proxy
 //   - certificate.go  trouble with certificates in few words
 //   - cookies.go      what servers want to have said to them again
@@ -366,6 +367,7 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 	ctx, clock := startClock(parent, res.Started, f.opts.Timeout, f.opts.IdleBodyTimeout)
 	tr := buf.takeTrace(req.WhenSent, clock.cancel)
 	defer clock.stop()
+	defer tr.over()
 	if req.Trusted {
 		ctx = context.WithValue(ctx, trustedKey{}, true)
 	}

@@ -312,7 +312,6 @@ func TestGuardAndSeveralAddresses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var answer atomic.Pointer[dnsAnswer]
-			transport := newTransport(o, nil)
 			dialer := &net.Dialer{
 				Resolver: names(t, func() dnsAnswer { return *answer.Load() }),
 				ControlContext: func(ctx context.Context, network, address string, raw syscall.RawConn) error {
@@ -322,10 +321,7 @@ func TestGuardAndSeveralAddresses(t *testing.T) {
 					return guard(ctx, network, address, raw)
 				},
 			}
-			transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-				return dial(ctx, dialer, network, address)
-			}
-			f := &Fetcher{opts: o, transport: transport}
+			f := &Fetcher{opts: o, transport: newTransportOver(o, dialer.DialContext, dialer.DialContext)}
 			f.plain, f.secret = o.headers()
 			for i, list := range [][]string{c.first, c.then} {
 				if list != nil {

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -38,6 +39,8 @@ var costs = map[string]uint64{
 	"brotli bomb": 16 << 20,
 	"zstd bomb":   4 << 20,
 	// Frames that are answered or passed over, until time is over; none is kept.
+	// What has come of its window.
+	"HTTP/2 body without end":           16 << 20,
 	"HTTP/2 pings without end":          1 << 30,
 	"HTTP/2 settings without end":       1 << 30,
 	"HTTP/2 window updates without end": 1 << 30,
@@ -209,7 +212,7 @@ func served() (c *conn, s *scripted, next chan error) {
 func TestConnGivesNothingUnasked(t *testing.T) {
 	t.Run("what comes before the request ends it", func(t *testing.T) {
 		c, s, next := served()
-		c.settle(true)
+		c.settle()
 		s.reads <- "forged"
 		if err := <-next; err != errUnasked {
 			t.Errorf("reading: %v", err)
@@ -220,17 +223,9 @@ func TestConnGivesNothingUnasked(t *testing.T) {
 	})
 	t.Run("what comes after the request is its answer", func(t *testing.T) {
 		c, s, next := served()
-		c.settle(true)
+		c.settle()
 		c.Write([]byte("request"))
 		s.reads <- "answer"
-		if err := <-next; err == errUnasked {
-			t.Error(err)
-		}
-	})
-	t.Run("below TLS anything may come", func(t *testing.T) {
-		c, s, next := served()
-		c.settle(false)
-		s.reads <- "ticket"
 		if err := <-next; err == errUnasked {
 			t.Error(err)
 		}
@@ -245,7 +240,7 @@ func TestConnGivesNothingUnasked(t *testing.T) {
 			c.Read(make([]byte, 100))
 			early <- !asks.Load()
 		}()
-		c.settle(true)
+		c.settle()
 		asks.Store(true)
 		c.Write([]byte("request"))
 		if <-early {
@@ -255,7 +250,7 @@ func TestConnGivesNothingUnasked(t *testing.T) {
 	t.Run("nobody waits for a closed one", func(t *testing.T) {
 		c := &conn{Conn: &scripted{reads: make(chan string, 1)}}
 		done := make(chan struct{})
-		go func() { c.settle(true); close(done) }()
+		go func() { c.settle(); close(done) }()
 		c.Close()
 		<-done
 	})
@@ -289,7 +284,7 @@ func TestConnSeesWhatIsPending(t *testing.T) {
 		t.Error("nothing is pending")
 	}
 	c := &conn{Conn: client, reading: true, sent: true}
-	if c.settle(true); !c.closed {
+	if c.settle(); !c.closed {
 		t.Error("the connection is kept")
 	}
 }
@@ -317,6 +312,92 @@ func TestHostileStreamsLeaveNothing(t *testing.T) {
 				t.Errorf("with the server still there: %v", err)
 			}
 		})
+	}
+}
+
+// metering counts what is read from the network, and tells when it is closed.
+type metering struct {
+	net.Conn
+	read   *atomic.Int64
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (m *metering) Read(b []byte) (int, error) {
+	n, err := m.Conn.Read(b)
+	m.read.Add(int64(n))
+	return n, err
+}
+
+func (m *metering) Close() error {
+	m.once.Do(func() { close(m.closed) })
+	return m.Conn.Close()
+}
+
+// A server can flood a connection of HTTP/2 also when the exchange is over. It
+// must not last, though this connection would be kept for ever.
+func TestFloodEndsWithTheExchange(t *testing.T) {
+	quietLog(t)
+	for _, f := range hostile.All() {
+		if !strings.HasPrefix(f.Name, "HTTP/2 ") || !strings.HasSuffix(f.Name, " without end") {
+			continue
+		}
+		t.Run(f.Name, func(t *testing.T) {
+			s, err := hostile.Start(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			o := hostileOptions(&f)
+			o.IdleConnTimeout = 0
+			var read atomic.Int64
+			closed := make(chan struct{})
+			dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+				c, err := new(net.Dialer).DialContext(ctx, network, address)
+				return &metering{Conn: c, read: &read, closed: closed}, err
+			}
+			fe := fetcher(t, o)
+			fe.transport = newTransportOver(o, dial, dial)
+			res := get(fe, s.Root)
+			before := read.Load()
+			if string(res.Class) != f.Class || res.Status != f.Status || res.Truncated != f.Truncated {
+				t.Errorf("class %q (%s), status %d, truncated %v", res.Class, res.Err, res.Status, res.Truncated)
+			}
+			select {
+			case <-closed:
+			case <-time.After(10 * time.Second):
+				t.Fatalf("the flood goes on, %d MB later", (read.Load()-before)>>20)
+			}
+			// What one reading gives comes on top.
+			if after := read.Load() - before; after > maxUnasked+32<<10 {
+				t.Errorf("%d bytes came when the exchange was over", after)
+			}
+		})
+	}
+}
+
+// What an honest server sends while nobody asks does not cost its connection.
+func TestQuietHTTP2ConnectionIsKept(t *testing.T) {
+	var conns sync.Map
+	addr := http2Server(t, func(p *peer, stream uint32) {
+		conns.Store(p, true)
+		p.answer(stream)
+		for range 100 {
+			p.WritePing(false, [8]byte{})
+		}
+	})
+	o := options()
+	o.Insecure = true
+	f := fetcher(t, o)
+	for range 20 {
+		if res := get(f, "https://"+addr+"/"); res.Class != None || res.Proto != "HTTP/2.0" {
+			t.Fatalf("class %q (%s), %s", res.Class, res.Err, res.Proto)
+		}
+	}
+	n := 0
+	conns.Range(func(any, any) bool { n++; return true })
+	if n != 1 {
+		t.Errorf("%d connections, want 1", n)
 	}
 }
 

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http/httptrace"
@@ -28,7 +29,8 @@ type trace struct {
 	addr        netip.Addr
 	sent, first time.Time
 	whenSent    func(time.Time)
-	conn        *conn // that the answer is waited for on, if it is watched
+	conn        *conn    // that the answer is waited for on, if it is watched
+	uses        *metered // that the exchange is on, if it is one of HTTP/2
 	end         context.CancelCauseFunc
 }
 
@@ -71,9 +73,35 @@ func (t *trace) gotConn(info httptrace.GotConnInfo) {
 	if tcp, ok := info.Conn.RemoteAddr().(*net.TCPAddr); ok {
 		t.addr = tcp.AddrPort().Addr().Unmap()
 	}
-	if t.conn = watched(info.Conn); t.conn != nil {
-		t.conn.waiting.Store(t)
+	switch c := info.Conn.(type) {
+	case *conn:
+		c.settle()
+		c.waiting.Store(t)
+		t.conn = c
+	case *tls.Conn:
+		// It serves several exchanges at a time: net/http knows which answer is
+		// whose, and only repeats what the server has not looked at.
+		t.leave()
+		if t.uses, _ = c.NetConn().(*metered); t.uses != nil {
+			t.uses.enter()
+		}
 	}
+}
+
+// leave says that the exchange does not use its connection of HTTP/2 any more;
+// mu is locked.
+func (t *trace) leave() {
+	if t.uses != nil {
+		t.uses.users.Add(-1)
+		t.uses = nil
+	}
+}
+
+// over is called at the end of an exchange. No connection is given to it later.
+func (t *trace) over() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.leave()
 }
 
 // broke ends the exchange when a connection breaks that its request went out

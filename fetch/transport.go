@@ -88,9 +88,10 @@ func newTransportOver(o Options, plain, secure dialFunc) *http.Transport {
 	}
 }
 
-// handshake begins TLS on a connection, which it closes if that fails. The
-// result is watched above TLS, whose own messages come and go as they like, and
-// whose polite end the connection below does not tell from any other.
+// handshake begins TLS on a connection, which it closes if that fails. For
+// HTTP/1.1 the result is watched above TLS, whose own messages come and go as
+// they like, and whose polite end the connection below does not tell from any
+// other. For HTTP/2 it is metered below TLS, as net/http must see TLS itself.
 func handshake(ctx context.Context, c net.Conn, config *tls.Config, address string, timeout time.Duration) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -104,13 +105,15 @@ func handshake(ctx context.Context, c net.Conn, config *tls.Config, address stri
 	}
 	config = config.Clone()
 	config.ServerName = host
-	secure := tls.Client(c, config)
+	below := &metered{Conn: c}
+	secure := tls.Client(below, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		c.Close()
 		return nil, &handshakeError{certificateReason(err)}
 	}
 	if secure.ConnectionState().NegotiatedProtocol == "h2" {
-		return secure, nil // net/http must see that it is
+		below.counts.Store(true)
+		return secure, nil
 	}
 	return &conn{Conn: secure}, nil
 }

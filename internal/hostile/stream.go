@@ -5,9 +5,10 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"io"
+	"strings"
 )
 
-// streams are servers that speak HTTP/2 and say nothing in it.
+// streams are servers that speak HTTP/2 and say nothing in it, or no end of it.
 func streams() []Fault {
 	const (
 		settings = "\x00\x00\x00\x04\x00\x00\x00\x00\x00"
@@ -39,7 +40,15 @@ func streams() []Fault {
 			c.pour(frame, endless)
 		}
 	}
+	body := fault("HTTP/2 body without end", "", func(c *call) {
+		c.server.running.Go(c.hang)
+		if c.say("\x00\x00\x01\x01\x04\x00\x00\x00\x01\x88") {
+			c.pour("\x00\x40\x00\x00\x00\x00\x00\x00\x01"+strings.Repeat("x", 16<<10), endless)
+		}
+	})
+	body.Must, body.Status, body.Truncated, body.Body = "cut the body, and take no more of it than that", 200, true, "xxxx"
 	return []Fault{
+		body,
 		fault("HTTP/2 and silence", "timeout", func(c *call) { c.hang() }),
 		fault("HTTP/2 pings without end", "timeout", flood(ping)),
 		fault("HTTP/2 settings without end", "timeout", flood(settings)),
