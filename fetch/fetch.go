@@ -226,6 +226,12 @@ type Response struct {
 	// Total is the time that Fetch took.
 	Total time.Duration
 
+	// Proxy says that Class is trouble of the proxy itself, whichever host was
+	// to be asked: it cannot be reached, wants another password, or speaks what
+	// no proxy does. What it says of a host, and what may be the host's, is not:
+	// that it cannot reach it or may not, takes too long to, or hangs up. Of the
+	// 407 of a plain request nobody can tell that it is not from a host.
+	Proxy bool
 	// Class is what went wrong, empty if nothing did.
 	Class Class
 	// Err says in a few words what is behind Class: one line, at most 200
@@ -257,6 +263,7 @@ func newFetcher(o Options, names *net.Resolver) (*Fetcher, error) {
 	if f.proxy, err = newProxy(&o, names); err != nil {
 		return nil, err
 	}
+	f.proxy.agent = f.plain.Get("User-Agent") // perhaps one of Headers
 	f.transport = newTransportOver(o, f.proxy.dial, f.proxy.tunnel)
 	return f, nil
 }
@@ -478,6 +485,8 @@ func (f *Fetcher) header(req *Request, to *url.URL, now time.Time) http.Header {
 func (r *Response) fail(ctx context.Context, err error) {
 	if ctx.Err() == nil {
 		r.Class, r.Err = classify(err)
+		trouble := (*proxyError)(nil)
+		r.Proxy = errors.As(err, &trouble) && trouble.own
 		return
 	}
 	cause := context.Cause(ctx)

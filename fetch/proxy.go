@@ -11,8 +11,10 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	socks "golang.org/x/net/proxy"
@@ -38,13 +40,13 @@ const (
 type proxy struct {
 	scheme, address string
 	auth            string // the value of Proxy-Authorization, or empty
-	agent           string
+	agent           string // the User-Agent that it is told
 	guarded         bool
 	timeout         time.Duration
 	direct          *net.Dialer
 	names           *net.Resolver
 	tls             *tls.Config
-	socks           socks.ContextDialer
+	login           *socks.Auth // of a SOCKS proxy; nil: none
 }
 
 // newProxy reads Options.Proxy. Its errors do not repeat it: it may hold a
@@ -71,7 +73,7 @@ func newProxy(o *Options, names *net.Resolver) (*proxy, error) {
 		return nil, errors.New("proxy must be a scheme, a host and a port, nothing behind them")
 	}
 	p := &proxy{
-		scheme: u.Scheme, address: net.JoinHostPort(u.Hostname(), port), agent: o.UserAgent,
+		scheme: u.Scheme, address: net.JoinHostPort(u.Hostname(), port),
 		guarded: !o.AllowPrivate, timeout: shorter(o.ConnectTimeout, o.Timeout),
 		direct: &net.Dialer{Resolver: names}, names: names,
 		// Insecure is for the hosts: the proxy may see a password.
@@ -95,19 +97,13 @@ func newProxy(o *Options, names *net.Resolver) (*proxy, error) {
 }
 
 func (p *proxy) useSocks(user, password string) error {
-	var auth *socks.Auth
 	if user != "" || password != "" {
 		// RFC 1929 section 2.
 		if user == "" || password == "" || len(user) > 255 || len(password) > 255 {
 			return errors.New("proxy needs a user name and a password of at most 255 bytes each")
 		}
-		auth = &socks.Auth{User: user, Password: password}
+		p.login = &socks.Auth{User: user, Password: password}
 	}
-	d, err := socks.SOCKS5("tcp", p.address, auth, reached{p})
-	if err != nil {
-		return errors.New("proxy cannot be used")
-	}
-	p.socks = d.(socks.ContextDialer)
 	return nil
 }
 
@@ -119,14 +115,14 @@ func (p *proxy) namesHost(u *url.URL) bool {
 	return p != nil && u.Scheme == "http" && !p.isSocks()
 }
 
-// refused says that an answer is the proxy's own, which wants a password: of a
-// host it would not be passed on.
+// refused says that an answer is taken for the proxy's own, which wants a
+// password. It could be passed on from a host, which has no use for it.
 func (p *proxy) refused(u *url.URL, answer *http.Response, res *Response) bool {
 	if !p.namesHost(u) || answer.StatusCode != http.StatusProxyAuthRequired {
 		return false
 	}
 	answer.Body.Close()
-	res.Class, res.Err = Connect, "proxy: "+statusText(answer.StatusCode)
+	res.Class, res.Err, res.Proxy = Connect, "proxy: "+statusText(answer.StatusCode), true
 	return true
 }
 
@@ -185,7 +181,7 @@ func (p *proxy) judge(ctx context.Context, address string) error {
 	addr, err := netip.ParseAddr(host)
 	name := strings.ToLower(strings.TrimSuffix(host, "."))
 	switch {
-	case name == "localhost" || strings.HasSuffix(name, ".localhost"): // RFC 6761 section 6.3
+	case name == "localhost" || name == "localhost.localdomain" || strings.HasSuffix(name, ".localhost"): // RFC 6761 section 6.3
 		addr = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	case err != nil:
 		return nil
@@ -213,51 +209,66 @@ func (p *proxy) reach(ctx context.Context, network string) (net.Conn, error) {
 	}
 	if err != nil {
 		_, why := classify(err)
-		return nil, p.failed(" " + p.address + ": " + why)
+		return nil, p.failed(" "+p.address+": "+why, true)
 	}
 	return c, nil
 }
 
-// failed is an error of the class Connect.
-func (p *proxy) failed(why string) error {
-	return &net.OpError{Op: "dial", Net: "proxy", Err: errors.New("proxy" + why)}
+// failed is an error of the class Connect. It is the proxy's own if it has
+// nothing to do with the host.
+func (p *proxy) failed(why string, own bool) error {
+	return &net.OpError{Op: "dial", Net: "proxy", Err: &proxyError{"proxy" + why, own}}
 }
+
+// proxyError is for a connection that a proxy did not make.
+type proxyError struct {
+	why string
+	own bool // the proxy's trouble, not the host's
+}
+
+func (e *proxyError) Error() string { return e.why }
 
 // connect asks an HTTP proxy for a tunnel (RFC 9110 section 9.3.6).
 func (p *proxy) connect(ctx context.Context, c net.Conn, address string) error {
 	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })
-	why := p.exchange(c, address)
+	why, own := p.exchange(c, address)
 	if !stop() {
 		return &net.OpError{Op: "dial", Net: "proxy", Err: ctx.Err()}
 	}
 	if why != "" {
-		return p.failed(": " + why)
+		return p.failed(": "+why, own)
 	}
 	return nil
 }
 
-// exchange returns why there is no tunnel, empty if there is one.
-func (p *proxy) exchange(c net.Conn, address string) string {
-	request := "CONNECT " + address + " HTTP/1.1\r\nHost: " + address + "\r\nUser-Agent: " + p.agent + "\r\n"
+// exchange returns why there is no tunnel, empty if there is one, and whether
+// that is the proxy's own trouble. To hang up is not: some do for a host that
+// they cannot reach.
+func (p *proxy) exchange(c net.Conn, address string) (why string, own bool) {
+	request := "CONNECT " + address + " HTTP/1.1\r\nHost: " + address + "\r\n"
+	if p.agent != "" {
+		request += "User-Agent: " + p.agent + "\r\n"
+	}
 	if p.auth != "" {
 		request += "Proxy-Authorization: " + p.auth + "\r\n"
 	}
 	if _, err := io.WriteString(c, request+"\r\n"); err != nil {
-		return lossReason(err)
+		return lossReason(err), false
 	}
-	from := bufio.NewReader(io.LimitReader(c, maxProxyHeader))
+	limited := &io.LimitedReader{R: c, N: maxProxyHeader}
+	from := bufio.NewReader(limited)
 	answer, err := http.ReadResponse(from, &http.Request{Method: http.MethodConnect})
 	if err != nil {
-		_, why := classify(err)
-		return why
+		class, why := classify(err)
+		return why, class == Protocol || limited.N == 0
 	}
 	switch {
 	case answer.StatusCode/100 != 2:
-		return statusText(answer.StatusCode)
+		return statusText(answer.StatusCode), answer.StatusCode == http.StatusProxyAuthRequired
 	case from.Buffered() > 0:
-		return "it speaks in place of the host"
+		return "it speaks in place of the host", false
 	}
-	return ""
+	return "", false
 }
 
 func statusText(status int) string {
@@ -278,26 +289,48 @@ func (p *proxy) tunnelToAddress(ctx context.Context, network, address string) (n
 		}
 	}
 	var first error
-	for _, addr := range addrs[:min(len(addrs), maxProxyAddresses)] {
+	addrs = addrs[:min(len(addrs), maxProxyAddresses)]
+	for i, addr := range addrs {
 		addr = addr.Unmap()
 		err := p.judgeAddr(ctx, addr)
 		if err == nil {
 			var c net.Conn
-			if c, err = p.tunnelBySocks(ctx, network, net.JoinHostPort(addr.String(), port)); err == nil {
+			ctx, cancel := oneOf(ctx, len(addrs)-i)
+			c, err = p.tunnelBySocks(ctx, network, net.JoinHostPort(addr.String(), port))
+			cancel()
+			if err == nil {
 				return c, nil
 			}
 		}
 		if first == nil {
 			first = err
 		}
+		if trouble := (*proxyError)(nil); errors.As(err, &trouble) && trouble.own {
+			return nil, err
+		}
 	}
 	return nil, first
 }
 
+// oneOf gives one of n tries its share of the time, so that an address where
+// nobody answers leaves some for the next.
+func oneOf(ctx context.Context, n int) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(end)/time.Duration(n))
+}
+
 func (p *proxy) tunnelBySocks(ctx context.Context, network, address string) (net.Conn, error) {
-	c, err := p.socks.DialContext(ctx, network, address)
+	first := &reached{proxy: p}
+	d, err := socks.SOCKS5("tcp", p.address, p.login, first)
+	if err != nil {
+		return nil, err
+	}
+	c, err := d.(socks.ContextDialer).DialContext(ctx, network, address)
 	if err == nil {
-		return c, nil
+		return &tunnelled{c, first.conn}, nil
 	}
 	if unreached := (*unreachedError)(nil); errors.As(err, &unreached) {
 		return nil, unreached.err
@@ -312,25 +345,57 @@ func (p *proxy) tunnelBySocks(ctx context.Context, network, address string) (net
 	if errors.As(err, &op) && op.Op != "read" && op.Op != "write" && op.Err != nil {
 		err = op.Err
 	}
-	why := strings.TrimPrefix(err.Error(), "unknown error ")
 	if lostConnection(err, nil) {
-		why = lossReason(err)
+		return nil, p.failed(": "+lossReason(err), false)
 	}
-	return nil, p.failed(": " + why)
+	why := strings.TrimPrefix(err.Error(), "unknown error ")
+	own := slices.ContainsFunc(socksTroubles, func(text string) bool { return strings.HasPrefix(err.Error(), text) })
+	return nil, p.failed(": "+why, own)
 }
 
-// reached connects to a SOCKS proxy.
-type reached struct{ *proxy }
+// socksTroubles are what x/net says of a proxy that does not let us in, or that
+// is none. There is no type for it, and what a proxy says of a host stands
+// beside it, as does what is wrong with a host's name.
+var socksTroubles = []string{
+	"no acceptable authentication methods",
+	"unsupported authentication method ",
+	"invalid username/password version",
+	"username/password authentication failed",
+	"unexpected protocol version ",
+	"non-zero reserved field",
+	"unknown address type ",
+}
 
-func (r reached) Dial(network, _ string) (net.Conn, error) {
+// tunnelled is a connection through a SOCKS proxy that shows what is below it,
+// as that of x/net does not: see pending.
+type tunnelled struct {
+	net.Conn
+	below net.Conn
+}
+
+func (t *tunnelled) SyscallConn() (syscall.RawConn, error) {
+	if below, ok := t.below.(syscall.Conn); ok {
+		return below.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
+}
+
+// reached connects to a SOCKS proxy, and remembers the connection.
+type reached struct {
+	*proxy
+	conn net.Conn
+}
+
+func (r *reached) Dial(network, _ string) (net.Conn, error) {
 	return r.DialContext(context.Background(), network, "")
 }
 
-func (r reached) DialContext(ctx context.Context, network, _ string) (net.Conn, error) {
+func (r *reached) DialContext(ctx context.Context, network, _ string) (net.Conn, error) {
 	c, err := r.reach(ctx, network)
 	if err != nil {
 		return nil, &unreachedError{err}
 	}
+	r.conn = c
 	return c, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -393,31 +394,34 @@ func TestProxyRefuses(t *testing.T) {
 		serve                    func(net.Conn) // nil: a proxy as it should be
 		class                    Class
 		err                      string // ADDRESS is that of the proxy
+		own                      bool   // the proxy's trouble
 	}{
-		{"no password to CONNECT", "http", "", "https://www.test/", 0, nil, Connect, "proxy: 407 Proxy Authentication Required"},
-		{"no password to GET", "http", "", "http://www.test/", 0, nil, Connect, "proxy: 407 Proxy Authentication Required"},
-		{"another password", "http", "user:other", "https://www.test/", 0, nil, Connect, "proxy: 407 Proxy Authentication Required"},
-		{"CONNECT is forbidden", "http", "user:secret", "https://www.test/", 403, nil, Connect, "proxy: 403 Forbidden"},
-		{"CONNECT cannot be done", "http", "user:secret", "https://unknown.test/", 0, nil, Connect, "proxy: 502 Bad Gateway"},
-		{"CONNECT redirects", "http", "user:secret", "https://www.test/", 302, nil, Connect, "proxy: 302 Found"},
-		{"CONNECT is answered strangely", "http", "user:secret", "https://www.test/", 799, nil, Connect, "proxy: 799"},
-		{"GET cannot be done", "http", "user:secret", "http://unknown.test/", 0, nil, None, ""},
-		{"socks: no password", "socks5h", "", "http://www.test/", 0, nil, Connect, "proxy: no acceptable authentication methods"},
-		{"socks: another password", "socks5h", "user:other", "http://www.test/", 0, nil, Connect, "proxy: username/password authentication failed"},
-		{"socks: not allowed", "socks5h", "user:secret", "http://www.test/", 2, nil, Connect, "proxy: connection not allowed by ruleset"},
-		{"socks: unknown name", "socks5h", "user:secret", "https://unknown.test/", 0, nil, Connect, "proxy: host unreachable"},
-		{"socks: the host refuses", "socks5h", "user:secret", "https://unknown.test/", 5, nil, Connect, "proxy: connection refused"},
+		{"no password to CONNECT", "http", "", "https://www.test/", 0, nil, Connect, "proxy: 407 Proxy Authentication Required", true},
+		{"no password to GET", "http", "", "http://www.test/", 0, nil, Connect, "proxy: 407 Proxy Authentication Required", true},
+		{"another password", "http", "user:other", "https://www.test/", 0, nil, Connect, "proxy: 407 Proxy Authentication Required", true},
+		{"CONNECT is forbidden", "http", "user:secret", "https://www.test/", 403, nil, Connect, "proxy: 403 Forbidden", false},
+		{"CONNECT cannot be done", "http", "user:secret", "https://unknown.test/", 0, nil, Connect, "proxy: 502 Bad Gateway", false},
+		{"CONNECT redirects", "http", "user:secret", "https://www.test/", 302, nil, Connect, "proxy: 302 Found", false},
+		{"CONNECT is answered strangely", "http", "user:secret", "https://www.test/", 799, nil, Connect, "proxy: 799", false},
+		{"GET cannot be done", "http", "user:secret", "http://unknown.test/", 0, nil, None, "", false},
+		{"socks: no password", "socks5h", "", "http://www.test/", 0, nil, Connect, "proxy: no acceptable authentication methods", true},
+		{"socks: another password", "socks5h", "user:other", "http://www.test/", 0, nil, Connect, "proxy: username/password authentication failed", true},
+		{"socks: not allowed", "socks5h", "user:secret", "http://www.test/", 2, nil, Connect, "proxy: connection not allowed by ruleset", false},
+		{"socks: unknown name", "socks5h", "user:secret", "https://unknown.test/", 0, nil, Connect, "proxy: host unreachable", false},
+		{"socks: the host refuses", "socks5h", "user:secret", "https://unknown.test/", 5, nil, Connect, "proxy: connection refused", false},
 
-		{"closes", "http", "", "https://www.test/", 0, asked, Connect, "proxy: connection closed before the answer was complete"},
-		{"speaks another protocol", "http", "", "https://www.test/", 0, says("SSH-2.0\r\n\r\n"), Connect, "proxy: malformed HTTP response \"SSH-2.0\""},
-		{"an endless header", "http", "", "https://www.test/", 0, says("HTTP/1.1 200 OK\r\n" + strings.Repeat("X: y\r\n", maxProxyHeader)), Connect, "proxy: "},
-		{"speaks on in a tunnel", "http", "", "https://www.test/", 0, says("HTTP/1.1 200 OK\r\n\r\nhello"), Connect, "proxy: it speaks in place of the host"},
-		{"says nothing to CONNECT", "http", "", "https://www.test/", 0, silent, TimedOut, "connect timed out"},
-		{"socks: closes", "socks5h", "", "https://www.test/", 0, closes, Connect, "proxy: "},
-		{"socks: speaks HTTP", "socks5h", "", "https://www.test/", 0, func(c net.Conn) { io.WriteString(c, "HTTP/1.1 400 No\r\n\r\n"); stalls(c) }, Connect, "proxy: unexpected protocol version 72"},
-		{"socks: says nothing", "socks5h", "", "https://www.test/", 0, silent, TimedOut, "connect timed out"},
-		{"a host that is not TLS", "http", "", "https://www.test/", 0, says("HTTP/1.1 200 OK\r\n\r\n"), Reset, ""},
-		{"not TLS itself", "https", "", "https://www.test/", 0, func(c net.Conn) { io.WriteString(c, "HTTP/1.1 400 No\r\n\r\n"); stalls(c) }, Connect, "proxy ADDRESS: "},
+		{"closes", "http", "", "https://www.test/", 0, asked, Connect, "proxy: connection closed before the answer was complete", false},
+		{"speaks another protocol", "http", "", "https://www.test/", 0, says("SSH-2.0\r\n\r\n"), Connect, "proxy: malformed HTTP response \"SSH-2.0\"", true},
+		{"an endless header", "http", "", "https://www.test/", 0, says("HTTP/1.1 200 OK\r\n" + strings.Repeat("X: y\r\n", maxProxyHeader)), Connect, "proxy: ", true},
+		{"speaks on in a tunnel", "http", "", "https://www.test/", 0, says("HTTP/1.1 200 OK\r\n\r\nhello"), Connect, "proxy: it speaks in place of the host", false},
+		{"says nothing to CONNECT", "http", "", "https://www.test/", 0, silent, TimedOut, "connect timed out", false},
+		{"socks: closes", "socks5h", "", "https://www.test/", 0, closes, Connect, "proxy: ", false},
+		{"socks: speaks HTTP", "socks5h", "", "https://www.test/", 0, func(c net.Conn) { io.WriteString(c, "HTTP/1.1 400 No\r\n\r\n"); stalls(c) }, Connect, "proxy: unexpected protocol version 72", true},
+		{"socks: says nothing", "socks5h", "", "https://www.test/", 0, silent, TimedOut, "connect timed out", false},
+		{"socks: answers strangely", "socks5h", "", "https://www.test/", 0, func(c net.Conn) { io.ReadFull(c, make([]byte, 3)); c.Write([]byte{5, 0, 5, 0, 0, 9}); stalls(c) }, Connect, "proxy: unknown address type 9", true},
+		{"socks: a name that is too long", "socks5h", "", "https://" + strings.Repeat("x", 256) + "/", 0, func(c net.Conn) { io.ReadFull(c, make([]byte, 3)); c.Write([]byte{5, 0}); stalls(c) }, Connect, "proxy: FQDN too long", false},
+		{"a host that is not TLS", "http", "", "https://www.test/", 0, says("HTTP/1.1 200 OK\r\n\r\n"), Reset, "", false},
+		{"not TLS itself", "https", "", "https://www.test/", 0, func(c net.Conn) { io.WriteString(c, "HTTP/1.1 400 No\r\n\r\n"); stalls(c) }, Connect, "proxy ADDRESS: ", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := &testProxy{login: "user:secret", names: map[string]string{"www.test": "127.0.0.1"}, refuse: c.refuse}
@@ -441,6 +445,9 @@ func TestProxyRefuses(t *testing.T) {
 			if res.Class != c.class || !strings.HasPrefix(res.Err, want) || strings.Contains(res.Err, "secret") {
 				t.Errorf("got class %q, %q; want %q, %q", res.Class, res.Err, c.class, want)
 			}
+			if res.Proxy != c.own {
+				t.Errorf("the proxy's trouble: %v, want %v", res.Proxy, c.own)
+			}
 			if c.class != None && (!res.Sent.IsZero() || res.Status != 0 || res.Header != nil) {
 				t.Errorf("got %+v", res)
 			}
@@ -463,7 +470,7 @@ func TestProxyCannotBeReached(t *testing.T) {
 			o := options()
 			o.Proxy = scheme + "://user:secret@" + address
 			res := get(fetcher(t, o), url)
-			if want := "proxy " + address + ": connection refused"; res.Class != Connect || res.Err != want || !res.Sent.IsZero() {
+			if want := "proxy " + address + ": connection refused"; res.Class != Connect || res.Err != want || !res.Proxy || !res.Sent.IsZero() {
 				t.Errorf("%s, %s: got class %q, %q; want %q", scheme, url, res.Class, res.Err, want)
 			}
 		}
@@ -474,7 +481,7 @@ func TestProxyCannotBeReached(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if res := get(f, "http://www.test/"); res.Class != Connect || res.Err != "proxy proxy.test:80: no such host" {
+	if res := get(f, "http://www.test/"); res.Class != Connect || !res.Proxy || res.Err != "proxy proxy.test:80: no such host" {
 		t.Errorf("a proxy without address: %q, %q", res.Class, res.Err)
 	}
 
@@ -483,7 +490,7 @@ func TestProxyCannotBeReached(t *testing.T) {
 	config, _ := authority(t)
 	p.start(t, config, p.http)
 	o.Proxy, o.Insecure = "https://"+p.address, true
-	if res := get(fetcher(t, o), "http://www.test/"); res.Class != Connect || res.Err != "proxy "+p.address+": certificate is self-signed" {
+	if res := get(fetcher(t, o), "http://www.test/"); res.Class != Connect || !res.Proxy || res.Err != "proxy "+p.address+": certificate is self-signed" {
 		t.Errorf("a proxy of an unknown authority: %q, %q", res.Class, res.Err)
 	}
 }
@@ -525,6 +532,7 @@ func TestGuardBehindProxies(t *testing.T) {
 		{"http", "[::ffff:127.0.0.1]", false, PrivateAddress},
 		{"http", "localhost", false, PrivateAddress},
 		{"http", "x.LocalHost.", false, PrivateAddress},
+		{"http", "localhost.localdomain", false, PrivateAddress},
 		{"http", "127.0.0.1", true, None},
 		{"http", "www.test", false, None}, // only the proxy knows where that is
 		{"socks5h", "127.0.0.1", false, PrivateAddress},
@@ -572,8 +580,49 @@ func TestLookupFailureBesideProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if res := get(f, "http://nowhere.test/"); res.Class != DNS || res.Err != "no such host" {
+	if res := get(f, "http://nowhere.test/"); res.Class != DNS || res.Err != "no such host" || res.Proxy {
 		t.Errorf("got %q, %q", res.Class, res.Err)
+	}
+}
+
+// Headers may name the crawler anew, to the proxy too.
+func TestProxyIsToldTheSameUserAgent(t *testing.T) {
+	seen := make(chan string, 1)
+	p := new(testProxy)
+	p.start(t, nil, func(c net.Conn) {
+		if req, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+			seen <- req.Method + " " + req.UserAgent()
+		}
+	})
+	o := options()
+	o.Proxy = "http://" + p.address
+	o.Headers = []Header{{"user-agent", "other/2"}}
+	get(fetcher(t, o), "https://www.test/")
+	if got := <-seen; got != "CONNECT other/2" {
+		t.Errorf("the proxy was told %q", got)
+	}
+}
+
+// What has come and is not read is seen through a SOCKS proxy as well.
+func TestPendingThroughSocks(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("it cannot be seen here, perhaps")
+	}
+	host := raw(t, func(c net.Conn) { io.WriteString(c, "forged"); stalls(c) })
+	p := new(testProxy)
+	p.start(t, nil, p.socks5)
+	o := options()
+	o.Proxy = "socks5h://" + p.address
+	c, err := fetcher(t, o).proxy.tunnel(t.Context(), "tcp", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	look := pending(c)
+	for end := time.Now().Add(10 * time.Second); !look(); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatal("nothing is pending")
+		}
 	}
 }
 
