@@ -127,7 +127,7 @@ func (g *crawling) checkSeeds() error {
 	if sitemaps, ok := g.given["sitemap"]; ok {
 		for _, text := range sitemaps.texts {
 			if _, err := crawl.ParseSeed(speller, strings.TrimSpace(text)); err != nil {
-				return sitemaps.wrong(fmt.Errorf("%q: %w", text, err))
+				return sitemaps.wrong(fmt.Errorf("%q: %w", crawl.WithoutUserinfo(text), err))
 			}
 			g.sitemaps = append(g.sitemaps, text)
 		}
@@ -138,7 +138,7 @@ func (g *crawling) checkSeeds() error {
 	var bad []string
 	for _, arg := range g.args {
 		if _, err := crawl.ParseSeed(speller, strings.TrimSpace(arg)); err != nil {
-			bad = append(bad, fmt.Sprintf("%q cannot be crawled: %v", arg, err))
+			bad = append(bad, fmt.Sprintf("%q cannot be crawled: %v", crawl.WithoutUserinfo(arg), err))
 			continue
 		}
 		g.seeds = append(g.seeds, arg)
@@ -421,6 +421,10 @@ func (g *crawling) conclude(s *crawl.Summary) error {
 		g.talk.sayf("finished, but no page was fetched; to see why: pawl export%s", g.again)
 	default:
 		g.talk.sayf("finished: nothing is left; to see the pages: %s", g.export())
+	}
+	if n := s.Counts.Parked - s.Before.Parked; n > 0 {
+		g.talk.complainf("%s of patterns that brought nothing new; to see which: pawl status%s; to fetch them too: pawl queue restore%s",
+			counted(n, "address was parked,", "addresses were parked,"), g.again, g.again)
 	}
 	return nil
 }

@@ -47,6 +47,7 @@ type status struct {
 	Pending      uint64            `json:"pending"`
 	Retrying     uint64            `json:"retrying"`
 	Withdrawn    uint64            `json:"withdrawn"`
+	EverParked   uint64            `json:"ever_parked"`
 	Known        uint64            `json:"known"`
 	Hosts        uint64            `json:"hosts"`
 	Requests     uint64            `json:"requests"`
@@ -129,7 +130,7 @@ func readStatus(file *storage.File) (*status, error) {
 		Seeds: hosts, Runs: state.Run.Number, LastRun: stamp(state.Run.Started), LastActivity: stamp(c.LastTime),
 		Clean: !state.Run.Running, Unread: state.Run.Unread, Done: c.Done(),
 		Outcomes: map[string]uint64{}, ErrorClasses: map[string]uint64{}, ErrorStatus: c.Classes[storage.NoClass],
-		Pending: c.Pending, Retrying: c.Retrying, Withdrawn: c.Withdrawn, Known: c.Known, Hosts: c.Hosts,
+		Pending: c.Pending, Retrying: c.Retrying, Withdrawn: c.Withdrawn, EverParked: c.Parked, Known: c.Known, Hosts: c.Hosts,
 		Requests: c.Requests, Transferred: c.Transferred,
 		Parked: patterns, Settings: map[string]string{},
 		counts: *c,
@@ -251,6 +252,10 @@ func (s *status) text(path, again string, now time.Time) string {
 			line("state", "nothing is left of what was read")
 			break
 		}
+		if len(s.Parked) > 0 {
+			line("state", "finished: nothing is left but what is parked")
+			break
+		}
 		line("state", "finished: nothing is left")
 	case "limit":
 		line("state", "stopped at --%s %s", s.Limit, s.Settings[s.Limit])
@@ -280,16 +285,15 @@ func (s *status) text(path, again string, now time.Time) string {
 	if left := time.Duration(s.LeastLeftMS) * time.Millisecond; left > 0 {
 		line("time left", "at least %s", roughDuration(left))
 	}
+	if len(s.Parked) > 0 {
+		line("parked", "%s so far, of %s", counted(s.EverParked, "address", "addresses"), counted(uint64(len(s.Parked)), "pattern in force", "patterns in force"))
+	}
 	for i, p := range s.Parked {
 		if i == parkedShown {
 			line("", "and %s", counted(uint64(len(s.Parked)-i), "other pattern", "other patterns"))
 			break
 		}
-		name := ""
-		if i == 0 {
-			name = "parked"
-		}
-		line(name, "%s%s: %s found, of %s fetched %s new", clean(p.Host), clean(p.Pattern), grouped(uint64(p.Found)), grouped(uint64(p.Fetched)), grouped(uint64(p.New)))
+		line("", "%s%s: when it was parked %s found, of %s fetched %s new", clean(p.Host), clean(p.Pattern), grouped(uint64(p.Found)), grouped(uint64(p.Fetched)), grouped(uint64(p.New)))
 	}
 	if len(s.changed) > 0 {
 		line("settings", "%s", clean(strings.Join(s.changed, ", ")))

@@ -861,6 +861,9 @@ func (l *loop) seed(b seedBatch) error {
 	for i := range b.links {
 		c := &b.links[i]
 		c.Reason = l.scope.judge(finding{url: weburl.URL(c.URL), origin: storage.Origin{Seed: true}, kind: page.Kind(c.Kind)})
+		if _, isAdmitted := l.frontier.Knows(c.FP); isAdmitted && page.Kind(c.Kind).SitemapFile() && l.summary.Before.Known > 0 {
+			l.log.Info("this sitemap is a job already; if it was fetched as a page, it is not read again", "url", c.URL)
+		}
 	}
 	n, err := l.frontier.AddSeeds(b.links, b.source, l.now())
 	l.summary.NewSeeds += n

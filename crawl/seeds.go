@@ -62,11 +62,11 @@ func (f *feeder) add(text, where string) {
 	if err != nil {
 		f.bad++
 		if f.bad <= warnedSeeds {
-			f.log.Warn("this seed cannot be used", "seed", shorten(withoutUserinfo(text), 200), "at", where, "error", err)
+			f.log.Warn("this seed cannot be used", "seed", shorten(WithoutUserinfo(text), 200), "at", where, "error", err)
 		}
 		return
 	}
-	if withoutUserinfo(text) != text {
+	if WithoutUserinfo(text) != text {
 		f.log.Warn("the name and password in a seed are not used; give --user", "seed", string(u))
 	}
 	f.good++
@@ -214,9 +214,9 @@ func ParseSeed(speller *weburl.Speller, text string) (weburl.URL, error) {
 // schemeLike is how an address with a scheme begins.
 var schemeLike = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
 
-// withoutUserinfo is an address, or what was meant to be one, without the name and
+// WithoutUserinfo is an address, or what was meant to be one, without the name and
 // password in it: those are shown nowhere.
-func withoutUserinfo(text string) string {
+func WithoutUserinfo(text string) string {
 	scheme := schemeLike.FindString(text)
 	if strings.EqualFold(scheme, "mailto:") {
 		return text

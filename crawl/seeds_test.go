@@ -294,7 +294,7 @@ func TestWithoutUserinfo(t *testing.T) {
 		"a.test":                       "a.test",
 		"":                             "",
 	} {
-		if got := withoutUserinfo(text); got != want {
+		if got := WithoutUserinfo(text); got != want {
 			t.Errorf("%s is shown as %s, want %s", text, got, want)
 		}
 	}

@@ -154,6 +154,11 @@ func (s *Settings) Validate() error {
 	case s.User != "" && !strings.Contains(s.User, ":"):
 		return errors.New("--user must be NAME:PASSWORD")
 	}
+	for _, name := range s.DropParams {
+		if strings.Contains(name, ",") {
+			return fmt.Errorf("--drop-param %q is one name; repeat the flag for others", name)
+		}
+	}
 	if _, err := s.Rules(); err != nil {
 		return fmt.Errorf("--drop-param: %w", err)
 	}
@@ -184,7 +189,8 @@ func (s *Settings) Rules() (weburl.Rules, error) {
 
 // SpellsLike tells whether the settings spell addresses as others do.
 func (s *Settings) SpellsLike(o *Settings) bool {
-	return s.KeepQuery == o.KeepQuery && s.SortQuery == o.SortQuery && slices.Equal(s.DropParams, o.DropParams)
+	sorted := func(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }
+	return s.KeepQuery == o.KeepQuery && s.SortQuery == o.SortQuery && slices.Equal(sorted(s.DropParams), sorted(o.DropParams))
 }
 
 // admits tells whether the settings admit the same links as others do.
@@ -224,7 +230,10 @@ func (s *Settings) fetchOptions() (fetch.Options, error) {
 	for _, h := range s.Headers {
 		name, value, ok := strings.Cut(h, ":")
 		if !ok {
-			return o, fmt.Errorf("-H must be 'Name: value', not %q", h)
+			return o, errors.New("-H must be 'Name: value', with a colon") // what was said may be a secret
+		}
+		if strings.EqualFold(strings.TrimSpace(name), "User-Agent") {
+			return o, errors.New("-H cannot set User-Agent, by which robots.txt is read too: use --user-agent")
 		}
 		o.Headers = append(o.Headers, fetch.Header{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value)})
 	}

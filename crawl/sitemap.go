@@ -95,8 +95,13 @@ func (w *worker) sitemap(url string, r *fetch.Response, res *result) {
 	if tooDeep > 0 {
 		w.log.Warn("this index of sitemaps is the third in a row; what it names is passed over", "url", url, "named", tooDeep)
 	}
-	if report.Broken != "" {
+	switch {
+	case report.Broken != "":
 		rec.Error = clean("sitemap: "+report.Broken, 200)
+	case tooDeep > 0:
+		rec.Error = "sitemap: the third index in a row; what it names is passed over"
+	case report.Cut || r.Truncated:
+		rec.Error = "sitemap: larger than the protocol allows; the rest is passed over"
 	}
 	if report.Cut {
 		w.log.Warn("this sitemap is larger than the protocol allows; the rest is passed over", "url", url, "kept", report.Entries)

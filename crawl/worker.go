@@ -281,7 +281,7 @@ func (w *worker) describe(r *fetch.Response, v *storage.Visit) {
 // link, or another spelling of the same.
 func (w *worker) redirect(url string, r *fetch.Response, res *result) {
 	v := res.visit
-	v.Redirect = clean(withoutUserinfo(r.Location), 2048)
+	v.Redirect = clean(WithoutUserinfo(r.Location), 2048)
 	base, err := w.speller.NewBase(url)
 	if err != nil {
 		return

@@ -184,6 +184,9 @@ func (f *Frontier) foldSkip(seq uint64, event []byte) error {
 		}
 		fp := f.hash(l.URL)
 		st, known := f.seen.get(fp)
+		if l.Reason == storage.Parked && (!known || s.Withdrawn) {
+			f.counts.Parked++
+		}
 		now := refusedAt(l.Depth, l.NoFollow)
 		if known && (st != admitted || !s.Withdrawn) {
 			now = min(now, st)
