@@ -12,7 +12,8 @@ import (
 )
 
 // What is here makes numbers that are stored and compared from crawl to crawl: it never changes. TestDigestsAreStable
-// holds it.
+// holds it. Of the tables of package unicode it uses the pairs of cases only. Unicode does not change those of letters
+// that it has, but adds letters: what a text with capitals that were added after Unicode 15 gives depends on Go's version.
 
 // A digest reads the text of a page, piece by piece, and makes Page.SimHash and Page.Chunks of it.
 //
@@ -299,9 +300,6 @@ func (d *digest) addASCIIByte(c, class uint8) {
 // addRune takes in a character beyond ASCII of size bytes, of which c is the first.
 func (d *digest) addRune(c byte, r rune, size int) {
 	switch {
-	case 0x430 <= r && r < 0x460: // most of Cyrillic
-	case 0x410 <= r && r < 0x430:
-		r += 0x20
 	case size == 1: // not UTF-8
 		d.begin()
 		d.word.add(c)
@@ -312,7 +310,7 @@ func (d *digest) addRune(c byte, r rune, size int) {
 		}
 		return
 	case r < 0x2e80 || 0xa640 <= r && r < 0xac00 || 0xfb00 <= r: // all but Chinese, Japanese and Korean, which have no cases
-		r = unicode.ToLower(r) // case pairs are stable: https://www.unicode.org/policies/stability_policy.html
+		r = unicode.ToLower(r) // pairs of letters that are assigned are stable: https://www.unicode.org/policies/stability_policy.html
 	}
 	d.begin()
 	if w := &d.word; r < 0x800 && r >= utf8.RuneSelf && w.size&7 < 7 {
@@ -329,7 +327,7 @@ func (d *digest) addRune(c byte, r rune, size int) {
 	}
 }
 
-// addCyrillic takes in a letter from U+0400 to U+0481.
+// addCyrillic takes in a letter from U+0400 to U+047F.
 func (d *digest) addCyrillic(r rune) {
 	switch {
 	case r >= 0x460:

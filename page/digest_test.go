@@ -142,12 +142,25 @@ func TestDigestsAreStable(t *testing.T) {
 		{"<p>one", 0x9b367101dfb24990, []Chunk{{1498921528, 1498921528, 1498921528, 1498921528}}},
 		{"<title>News</title><h1>News of the day</h1><p>Published on 2026-11-22, 17:04.<p>Привет, мир! 你好，世界。", 0xba71e13c4682f45b, []Chunk{{2282245148, 2282245148, 2282245148, 2282245148}, {769923729, 2890142661, 769923729, 2890142661}, {2761682313, 2761682313, 2761682313, 2761682313}, {3600056126, 3600056126, 3600056126, 3600056126}}},
 		{"<p>The committee met on Tuesday; incomprehensibilities were discussed. The committee met on Tuesday; incomprehensibilities were discussed. The committee met on Tuesday; incomprehensibilities were discussed. ", 0x401178642da1d06b, []Chunk{{301175717, 301175717, 301175717, 301175717}}},
+		{"<p>Съешь же ещё этих мягких французских булок, да выпей чаю! Жебракують філософи при ґанку церкви в Гадячі, ще й шатро їхнє п'яне знаємо. Љубазни фењерџија чађавог лица хоће да ми покаже штос.", 0x78e5b8cabebe2a3a, []Chunk{{1821779778, 1821779778, 1821779778, 1821779778}}},
+		{"<p>" + everyCyrillic(), 0x3c7edb1ac1599be3, []Chunk{{3512490435, 3512490435, 3512490435, 3512490435}}},
 	} {
 		page := parse(t, test.body)
 		if diff := cmp.Diff(test.chunks, page.Chunks); diff != "" || page.SimHash != test.simHash {
-			t.Errorf("%s: SimHash %#x, want %#x, chunks (-want +got)\n%s", test.body, page.SimHash, test.simHash, diff)
+			t.Errorf("%.100s: SimHash %#x, want %#x, chunks (-want +got)\n%s", test.body, page.SimHash, test.simHash, diff)
 		}
 	}
+}
+
+// everyCyrillic has each letter from U+0400 to U+0481 in each place of a block.
+func everyCyrillic() string {
+	var b strings.Builder
+	for r := rune(0x400); r <= 0x481; r++ {
+		for before := range 17 {
+			b.WriteString(strings.Repeat("x", before) + string(r) + "y ")
+		}
+	}
+	return b.String()
 }
 
 // Texts on one line of the table have the same digest.

@@ -72,7 +72,8 @@ type Page struct {
 	// text that WordCount counts, in lower case and without punctuation. A change of one word in a thousand changes about two
 	// bits, of ten words five. It is 0 if the page has no words. Who makes a page can make its value.
 	//
-	// The value of a text never changes: it may be stored and compared.
+	// The value of a text never changes, so it may be stored and compared; but for texts with capital letters that Unicode has
+	// added after version 15, of which old and new versions of Go differ in knowing the small ones.
 	SimHash uint64
 
 	// Chunks are the distinct pieces of the text that stand between tags that do not format text, such as paragraphs, items
@@ -89,7 +90,7 @@ type Page struct {
 }
 
 // Chunk stands for a piece of text by hashes of its words, in lower case and without punctuation. Words in links do not
-// count: they are about what stands elsewhere. The hashes of a text never change; 0 is for no words at all.
+// count: they are about what stands elsewhere. The hashes of a text never change, as SimHash; 0 is for no words at all.
 type Chunk struct {
 	Exact uint32 // of all words; never 0
 	Words uint32 // of those without a digit, so that dates and numbers do not make a chunk a new one

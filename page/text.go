@@ -176,8 +176,8 @@ func (w *wordReader) addRunes(text []byte) int {
 		if c < utf8.RuneSelf {
 			class = asciiClass[c]
 			w.digest.addASCIIByte(c, class)
-		} else if c&^1 == 0xD0 && i+1 < len(text) && text[i+1]&0xC0 == 0x80 && (c == 0xD0 || text[i+1] < 0x82) {
-			// The letters of Cyrillic that are in use today.
+		} else if c&^1 == 0xD0 && i+1 < len(text) && text[i+1]&0xC0 == 0x80 {
+			// U+0400 to U+047F, all of them letters: those of Cyrillic that are in use today.
 			i++
 			w.digest.addCyrillic(rune(c)&0x1F<<6 | rune(text[i])&0x3F)
 			class = letter
