@@ -36,6 +36,8 @@ const (
 	maxSites    = 10_000
 	maxJarBytes = 32 << 20
 	cookieCost  = 128
+	// maxSetCookies is how many lines of an answer are looked at.
+	maxSetCookies = 200
 	// maxCookieAge is how long a cookie can be kept.
 	maxCookieAge = 400 * 24 * time.Hour
 	// maxCookieLine is the longest line of a cookies.txt.
@@ -177,17 +179,19 @@ func (j *Jar) Restore(name string, data []byte) error {
 // LoadCookies reads a cookies.txt, the format of Netscape that curl, wget and
 // extensions of browsers write: lines of seven fields between tabs, which are
 // domain, TRUE if hosts below it count, path, TRUE for https only, expiry in
-// Unix seconds (0: none), name and value. Lines that begin with # are comments,
-// but for #HttpOnly_. It returns how many cookies it has put into the jar;
-// those that have expired are left out. An error names the line and repeats
-// nothing that may be secret; the jar is then as it was.
+// Unix seconds (0 or empty: none), name and value. Lines that begin with # are
+// comments, but for #HttpOnly_. It returns how many of its cookies are in the
+// jar now; those that have expired are left out, and of a cookie that stands
+// there twice the last one counts. What is more than a jar holds is an error; if
+// it is so only with what the jar had before, that goes. An error names the line
+// and repeats nothing that may be secret; the jar is then as it was.
 func (j *Jar) LoadCookies(r io.Reader) (int, error) {
 	now := time.Now()
 	var all []*cookie
 	each := make(map[string]*site) // stands in for the sites of the jar
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxCookieLine)
-	n := 0
+	n, size := 0, 0
 	for lines.Scan() {
 		n++
 		c, err := netscapeCookie(lines.Text())
@@ -199,9 +203,11 @@ func (j *Jar) LoadCookies(r io.Reader) (int, error) {
 			if s == nil {
 				s = new(site)
 				each[siteOf(c.domain)] = s
+				size += cookieCost
 			}
 			s.cookies = append(s.cookies, c)
 			s.size += c.size()
+			size += c.size() + cookieCost
 			switch {
 			case len(s.cookies) > maxSiteCookies:
 				err = fmt.Errorf("more than %d cookies for %s", maxSiteCookies, siteOf(c.domain))
@@ -209,6 +215,8 @@ func (j *Jar) LoadCookies(r io.Reader) (int, error) {
 				err = fmt.Errorf("more than %d bytes of cookies for %s", maxSiteBytes, siteOf(c.domain))
 			case len(each) > j.maxSites:
 				err = fmt.Errorf("cookies for more than %d sites", j.maxSites)
+			case size > j.maxBytes:
+				err = fmt.Errorf("more than %d bytes of cookies", j.maxBytes)
 			}
 		}
 		if err != nil {
@@ -228,7 +236,13 @@ func (j *Jar) LoadCookies(r io.Reader) (int, error) {
 		j.put(j.site(siteOf(c.domain)), c, now)
 		j.trim()
 	}
-	return len(all), nil
+	n = 0
+	for _, c := range all {
+		if e := j.sites[siteOf(c.domain)]; e != nil && slices.Contains(e.Value.(*site).cookies, c) {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // netscapeCookie reads a line of a cookies.txt. It returns nil for one that
@@ -252,6 +266,9 @@ func netscapeCookie(line string) (*cookie, error) {
 		return nil, errors.New("the fields 2 and 4 must be TRUE or FALSE")
 	}
 	whole, _, _ := strings.Cut(field[4], ".")
+	if field[4] == "" {
+		whole = "0" // Python's http.cookiejar has it so for a session
+	}
 	expires, err := strconv.ParseInt(whole, 10, 64)
 	if err != nil || expires < -1 {
 		return nil, errors.New("field 5 must be the expiry in Unix seconds, or 0")
@@ -327,20 +344,24 @@ func (j *Jar) header(to *url.URL, now time.Time) string {
 	return line.String()
 }
 
-// store takes the Set-Cookie lines of an answer.
+// store takes the Set-Cookie lines of an answer, the first maxSetCookies of them.
 func (j *Jar) store(from *url.URL, lines []string, now time.Time) {
 	host := cookieHost(from)
 	if len(lines) == 0 || !validDomain(host) {
 		return
 	}
 	name := siteOf(host)
+	var room [8]*cookie
+	all := room[:0]
+	for _, line := range lines[:min(len(lines), maxSetCookies)] {
+		if c := parseCookie(line, host, name, from, now); c != nil {
+			all = append(all, c)
+		}
+	}
+	// All workers wait for this.
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, line := range lines {
-		c := parseCookie(line, host, name, from, now)
-		if c == nil {
-			continue
-		}
+	for _, c := range all {
 		s := j.site(name)
 		if from.Scheme != "https" && !c.secure && s.overlaysSecure(c) {
 			continue
@@ -561,7 +582,7 @@ func parseCookie(line, host, siteName string, from *url.URL, now time.Time) *coo
 			domain = strings.ToLower(strings.TrimPrefix(value, "."))
 		case strings.EqualFold(key, "path"):
 			c.path, rootPath = defaultPath(from), value == "/"
-			if strings.HasPrefix(value, "/") && !strings.Contains(value, "\t") {
+			if strings.HasPrefix(value, "/") && !strings.Contains(value, "\t") { // which parts the fields of encode
 				c.path = value
 			}
 		case strings.EqualFold(key, "secure"):

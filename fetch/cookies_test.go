@@ -291,8 +291,12 @@ func TestJarIsBounded(t *testing.T) {
 			lines = append(lines, fmt.Sprintf("n%d=", i))
 		}
 		j.store(home, lines, cookieNow)
-		if got := strings.Count(j.header(home, cookieNow), "n"); got != maxSiteCookies {
+		sent := j.header(home, cookieNow)
+		if got := strings.Count(sent, "n"); got != maxSiteCookies {
 			t.Errorf("%d cookies", got)
+		}
+		if last := fmt.Sprintf("n%d=", maxSetCookies-1); !strings.HasSuffix(sent, last) {
+			t.Errorf("not all of those behind %s were passed over: %s", last, sent)
 		}
 	})
 	t.Run("sites", func(t *testing.T) {
@@ -528,7 +532,8 @@ func TestLoadCookies(t *testing.T) {
 		"example.com\tFALSE\t/\tFALSE\t0\tlost\n" +
 		"Example.ORG\tTRUE\t/\tFALSE\t1\told\tgone\n" +
 		"127.0.0.1\tTRUE\t/\tFALSE\t0\tlocal\tfour\n" +
-		"localhost\tTRUE\t/\tFALSE\t0\tlocal\tfive" // no end of line
+		"localhost\tTRUE\t/\tFALSE\t0\tlocal\told\n" +
+		"localhost\tTRUE\t/\tFALSE\t\tlocal\tfive" // no expiry, no end of line
 	j := NewJar()
 	n, err := j.LoadCookies(strings.NewReader(file))
 	if n != 7 || err != nil {
@@ -581,6 +586,25 @@ func TestLoadCookies(t *testing.T) {
 			t.Errorf("%s: %d, %v; want %s", c.name, n, err, c.want)
 		}
 	}
+	// Whatever the jar cannot hold is not counted as held.
+	var many strings.Builder
+	for i := range maxJarBytes/12_000 + 1 {
+		for name := range 3 {
+			fmt.Fprintf(&many, "site%d.com\tTRUE\t/\tFALSE\t0\t%d\t%s\n", i, name, strings.Repeat("x", 4000))
+		}
+	}
+	j = NewJar()
+	if n, err := j.LoadCookies(strings.NewReader(many.String())); err == nil || !strings.HasSuffix(err.Error(), "more than 33554432 bytes of cookies") || n != 0 || len(j.sites) > 0 {
+		t.Errorf("more than the jar: %d, %v", n, err)
+	}
+	j.maxSites = 2
+	if err := j.Restore("other.example", []byte("1\n1\t0\tother.example\t/\ta=b\n")); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := j.LoadCookies(strings.NewReader("a.com\tTRUE\t/\tFALSE\t0\ta\tb\nb.com\tTRUE\t/\tFALSE\t0\ta\tb\n")); n != 2 || err != nil || len(j.sites) != 2 || j.sites["other.example"] != nil {
+		t.Errorf("what was in the jar stays: %d, %v, %d sites", n, err, len(j.sites))
+	}
+	holdsTogether(t, j)
 	if _, err := NewJar().LoadCookies(io.MultiReader(strings.NewReader(good), broken{})); err != io.ErrClosedPipe {
 		t.Errorf("a file that cannot be read: %v", err)
 	}
