@@ -404,6 +404,10 @@ func (g *crawling) conclude(s *crawl.Summary) error {
 	case s.End == crawl.Finished && s.Unread:
 		g.talk.sayf("nothing is left of what was read%s", g.repeat(false))
 		return silentError{errStopped}
+	case s.End == crawl.NoProxy:
+		g.talk.complainf("stopped with %s pending: the proxy did not serve for 2 minutes: %s", grouped(s.Counts.Pending), clean(s.Why))
+		g.talk.sayf("nothing is lost; to go on: pawl resume%s, or pawl crawl%s --proxy URL with another one", g.again, g.again)
+		return silentError{errStopped}
 	case s.End == crawl.Stopped:
 		g.talk.sayf("stopped with %s pending; go on with: pawl resume%s", grouped(s.Counts.Pending), g.again)
 		return silentError{errStopped}

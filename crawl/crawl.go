@@ -195,11 +195,14 @@ const (
 	MaxPagesPerHost End = "max-pages-per-host"
 	MaxDuration     End = "max-duration"
 	MaxBytes        End = "max-bytes"
+	// NoProxy: the proxy did not serve for too long.
+	NoProxy End = "no-proxy"
 )
 
 // Summary is what a run came to.
 type Summary struct {
 	End      End
+	Why      string // with NoProxy: what it says
 	Counts   storage.Counts
 	Before   storage.Counts // when the run began
 	Unclean  bool           // the run before did not end cleanly
@@ -259,6 +262,7 @@ type loop struct {
 	scope *scope
 	jar   *fetch.Jar
 	traps traps
+	proxy proxyTrouble
 	rules ruleCache
 
 	sitemapFiles map[string]int  // asked for in this run, by host
@@ -458,6 +462,10 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 		stop(Stopped) // before anything is handed out
 	}
 	for {
+		if l.proxy.isOver(l.now()) && !l.stopping {
+			l.summary.Why = l.proxy.why
+			stop(NoProxy)
+		}
 		if err := l.advance(feeding); err != nil {
 			return err
 		}
@@ -533,10 +541,11 @@ func (l *loop) sleep() time.Duration {
 	if !l.oldest.IsZero() && !l.committing {
 		d = min(d, l.oldest.Add(l.linger()).Sub(now))
 	}
-	if l.room() {
-		if at, ok := l.frontier.Wake(); ok {
-			d = min(d, at.Sub(now))
-		}
+	switch at, ok := l.frontier.Wake(); {
+	case now.Before(l.proxy.until):
+		d = min(d, l.proxy.until.Sub(now))
+	case ok && l.room():
+		d = min(d, at.Sub(now))
 	}
 	return max(d, 0)
 }
@@ -561,7 +570,7 @@ func (l *loop) advance(feeding bool) error {
 
 // mayHandOut tells whether jobs may be handed out at all.
 func (l *loop) mayHandOut() bool {
-	if l.stopping || l.alone != nil {
+	if l.stopping || l.alone != nil || l.now().Before(l.proxy.until) {
 		return false
 	}
 	c := l.frontier.Counts()
@@ -716,6 +725,9 @@ func (l *loop) settle(r *result) error {
 		})
 	}
 	l.touch()
+	if l.noteProxy(r); r.proxy != "" {
+		return l.putOff(r)
+	}
 	if j.Robots {
 		return l.settleRobots(r)
 	}

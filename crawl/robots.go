@@ -26,6 +26,9 @@ func (w *worker) robots(ctx context.Context, t *task) *result {
 	if r.Class == fetch.Aborted {
 		return &result{task: t, sent: r.Sent, aborted: true}
 	}
+	if r.Proxy {
+		return &result{task: t, proxy: clean(r.Err, 200)}
+	}
 	e := &storage.Host{Ask: ask(&r), Status: uint16(r.Status), Class: class(r.Class), Error: clean(r.Err, 200)}
 	res := &result{task: t, robots: e, sent: began(&r), answered: answered(&r), retryAfter: r.RetryAfter}
 	expires := time.Now().Add(robotsLife).UnixMilli()

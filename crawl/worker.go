@@ -64,6 +64,7 @@ type result struct {
 	answered   time.Duration        // from sent to the first byte of the answer, or to the end
 	retryAfter time.Duration
 	again      string        // redirected to this other spelling of the same address
+	proxy      string        // not empty: the proxy itself is in trouble, the host was not asked
 	large      bool          // a sitemap that is to be asked for again, with more room
 	later      time.Duration // but not before
 	aborted    bool
@@ -214,6 +215,9 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 	r := w.fetch(ctx, t, url, limit)
 	if r.Class == fetch.Aborted {
 		return &result{task: t, sent: r.Sent, aborted: true}
+	}
+	if r.Proxy {
+		return &result{task: t, proxy: clean(r.Err, 200)}
 	}
 	v := &storage.Visit{
 		Ask: ask(&r), Status: uint16(r.Status), Class: class(r.Class),
