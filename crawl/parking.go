@@ -73,7 +73,11 @@ func (p *parking) follow() {
 func (p *parking) has(u weburl.URL) bool {
 	p.follow()
 	place := p.hosts[u.Host()]
-	return place != nil && matchesAny(place.inForce, u) && !p.isWanted(u)
+	if place == nil || len(place.inForce) == 0 {
+		return false
+	}
+	shape := u.Shape()
+	return matchesAny(place.inForce, &shape) && !p.isWanted(u)
 }
 
 // isWanted tells whether the user wanted an address back that was parked.
@@ -83,12 +87,23 @@ func (p *parking) isWanted(u weburl.URL) bool {
 		return true
 	}
 	place := p.hosts[u.Host()]
-	return place != nil && (matches(place.back, u) || matchesAny(place.backPatterns, u))
+	if place == nil {
+		return false
+	}
+	shape := u.Shape()
+	return matches(place.back, u) || matchesAny(place.backPatterns, &shape)
 }
 
-func matchesAny(patterns []weburl.Pattern, u weburl.URL) bool {
+// isFull tells whether as many patterns of a host are parked as ever may be.
+func (p *parking) isFull(host string) bool {
+	p.follow()
+	place := p.hosts[host]
+	return place != nil && len(place.inForce)+len(place.backPatterns) >= maxParksOfHost
+}
+
+func matchesAny(patterns []weburl.Pattern, s *weburl.Shape) bool {
 	for i := range patterns {
-		if patterns[i].Matches(u) {
+		if patterns[i].Matches(s) {
 			return true
 		}
 	}

@@ -64,8 +64,9 @@ const (
 	maxChunks  = 1 << 16         // likewise
 	allChunks  = 1 << 22         // of all hosts
 	maxPattern = 1000            // bytes
-	// maxParks is how many patterns are ever parked in a crawl.
-	maxParks = 2000
+	// How many patterns are ever parked on a host, and in a crawl.
+	maxParksOfHost = 64
+	maxParks       = 4000
 )
 
 // traps finds them. It is used by the goroutine that owns the frontier.
@@ -298,28 +299,24 @@ func (t *traps) room(w *watched) int {
 
 // formsOf gives the forms of an address, from the narrowest on.
 func (w *watched) formsOf(u weburl.URL, dst []*form) []*form {
-	path, query, _ := strings.Cut(u.PathQuery(), "?")
+	shape := u.Shape()
 	var b strings.Builder
-	segments := 0
-	for segment := range strings.SplitSeq(path[1:], "/") {
-		shape := weburl.SegmentShape(segment)
-		if w.isOneOfMany(b.String(), shape) {
-			shape = "*"
+	for _, segment := range shape.Segments {
+		if w.isOneOfMany(b.String(), segment) {
+			segment = "*"
 		}
 		b.WriteByte('/')
-		b.WriteString(shape)
-		segments++
+		b.WriteString(segment)
 	}
 	pattern := b.String()
-	names := weburl.QueryShape(query)
-	if names != "" {
+	if names := shape.Query; names != "" {
 		several := strings.Contains(names, "&")
 		dst = w.form(dst, pattern+"?"+names, several)
 		dst = w.form(dst, pattern+"?*", several)
 	} else {
 		dst = w.form(dst, pattern, false)
 	}
-	if segments >= deepFrom && names == "" {
+	if len(shape.Segments) >= deepFrom && shape.Query == "" {
 		dst = w.form(dst, deepForm, false)
 	}
 	return dst
@@ -501,11 +498,15 @@ func (f *form) isNew(fresh *[kinds]int, r *result) bool {
 
 // watch has traps found among what was fetched, and parks them.
 func (l *loop) watch(r *result, at time.Time) error {
-	if l.settings.KeepTraps || len(l.frontier.Parks()) >= maxParks {
+	if l.settings.KeepTraps {
 		return nil
 	}
 	p := l.traps.saw(weburl.URL(r.task.job.URL), r)
-	if p == nil {
+	switch {
+	case p == nil:
+		return nil
+	case l.scope.parking.isFull(p.Host), len(l.frontier.Parks()) >= maxParks:
+		l.log.Warn("addresses of this pattern bring nothing new, but too many are parked already; they are followed", "host", p.Host, "pattern", p.Pattern)
 		return nil
 	}
 	l.log.Warn("addresses of this pattern bring nothing new; they are parked",

@@ -154,9 +154,10 @@ func parkedPatterns(f *storage.File, last uint64) (patterns, error) {
 // force any more.
 func (p patterns) of(url string) string {
 	u := weburl.URL(url)
+	shape := u.Shape()
 	for i := range p[u.Host()] {
 		pattern := &p[u.Host()][i]
-		if pattern.Matches(u) {
+		if pattern.Matches(&shape) {
 			return pattern.String()
 		}
 	}

@@ -46,30 +46,46 @@ func ParsePattern(text string) (Pattern, error) {
 // String returns the text of the Pattern.
 func (p *Pattern) String() string { return p.text }
 
-// Matches reports whether the path and query of an address have the form of the Pattern.
-func (p *Pattern) Matches(u URL) bool {
-	path, query, hasQuery := strings.Cut(u.PathQuery(), "?")
+// Shape is what a Pattern sees of an address.
+type Shape struct {
+	Segments []string // of the path, each as SegmentShape returns it
+	Query    string   // as QueryShape returns it
+	asked    bool     // there is a query
+}
+
+// Shape returns the Shape of the address.
+func (u URL) Shape() Shape {
+	path, query, _ := strings.Cut(u.PathQuery(), "?")
+	s := Shape{Segments: make([]string, 0, strings.Count(path, "/")), Query: QueryShape(query), asked: query != ""}
+	for segment := range strings.SplitSeq(path[1:], "/") {
+		s.Segments = append(s.Segments, SegmentShape(segment))
+	}
+	return s
+}
+
+// String returns the text of the narrowest Pattern that matches the Shape.
+func (s *Shape) String() string {
+	text := "/" + strings.Join(s.Segments, "/")
+	if s.Query != "" {
+		text += "?" + s.Query
+	}
+	return text
+}
+
+// Matches reports whether an address of the Shape has the form of the Pattern.
+func (p *Pattern) Matches(s *Shape) bool {
 	switch {
-	case p.anyQuery:
-		if !hasQuery || query == "" {
-			return false
-		}
-	case p.query == "" && query == "":
-	case QueryShape(query) != p.query:
+	case p.anyQuery && !s.asked, !p.anyQuery && s.Query != p.query:
+		return false
+	case p.deep && len(s.Segments) <= len(p.segments), !p.deep && len(s.Segments) != len(p.segments):
 		return false
 	}
-	rest := path[1:]
 	for i, want := range p.segments {
-		segment, after, more := strings.Cut(rest, "/")
-		if want != "*" && SegmentShape(segment) != want {
+		if want != "*" && s.Segments[i] != want {
 			return false
 		}
-		if !more {
-			return i == len(p.segments)-1 && !p.deep
-		}
-		rest = after
 	}
-	return p.deep
+	return true
 }
 
 // QueryShape returns the names of the parameters of a query, without their values, each once and in order.
@@ -159,18 +175,3 @@ func isID(s string) bool {
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-// Shape returns the text of the narrowest Pattern that the address and its like match.
-func (u URL) Shape() string {
-	path, query, _ := strings.Cut(u.PathQuery(), "?")
-	var b strings.Builder
-	for segment := range strings.SplitSeq(path[1:], "/") {
-		b.WriteByte('/')
-		b.WriteString(SegmentShape(segment))
-	}
-	if names := QueryShape(query); names != "" {
-		b.WriteByte('?')
-		b.WriteString(names)
-	}
-	return b.String()
-}
