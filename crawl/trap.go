@@ -149,7 +149,7 @@ func (f *form) combines() bool { return f.values != nil && f.values.most() <= f.
 
 // breedsItself tells whether nearly all addresses were found on pages of the
 // form.
-func (f *form) breedsItself() bool { return f.bred*10 >= f.found*9 }
+func (f *form) breedsItself() bool { return f.found > 0 && f.bred*10 >= f.found*9 }
 
 // isStale tells whether enough pages have shown that it is not worth it.
 func (f *form) isStale() bool {
