@@ -18,7 +18,7 @@ func certificateReason(err error) error {
 		switch {
 		case errors.As(err, &verify) && len(verify.UnverifiedCertificates) > 0 && selfSigned(verify.UnverifiedCertificates[0]):
 			return errors.New("certificate is self-signed")
-		case strings.Contains(authority.Error(), "insecure algorithm"):
+		case strings.Contains(beforeName(authority), "insecure algorithm"):
 			return errors.New("certificate signed with an insecure algorithm")
 		}
 		return err
@@ -41,6 +41,13 @@ func certificateReason(err error) error {
 		return errors.New(strings.TrimPrefix(invalid.Error(), "x509: "))
 	}
 	return err
+}
+
+// beforeName is the text of an error up to the name of an authority, which a
+// server may have made up.
+func beforeName(err x509.UnknownAuthorityError) string {
+	before, _, _ := strings.Cut(err.Error(), " while trying to verify ")
+	return before
 }
 
 func selfSigned(c *x509.Certificate) bool {

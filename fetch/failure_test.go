@@ -285,6 +285,7 @@ func TestTLSFailures(t *testing.T) {
 		{"self-signed", &tls.Config{Certificates: good}, TLS, "certificate is self-signed"},
 		{"of an unknown authority", &tls.Config{Certificates: issued(t, x509.SHA256WithRSA)}, TLS, "certificate signed by unknown authority"},
 		{"of an unknown authority, with all of the chain", &tls.Config{Certificates: issued(t, x509.SHA256WithRSA, "with the root")}, TLS, "certificate signed by unknown authority"},
+		{"signed with SHA-1", &tls.Config{Certificates: issued(t, x509.SHA1WithRSA, "with the root")}, TLS, "certificate signed with an insecure algorithm"},
 		{"without a certificate", &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, errors.New("none") }}, TLS, "internal error"},
 		{"TLS 1.1 at most", only(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 }), TLS, "server speaks no TLS version from 1.2 on"},
 		{"TLS 1.0 at most", only(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS10 }), TLS, "server speaks no TLS version from 1.2 on"},
@@ -384,6 +385,41 @@ func serverHello(version uint16) string {
 
 // alert is the record of a fatal alert.
 func alert(code byte) string { return "\x15\x03\x03\x00\x02\x02" + string([]byte{code}) }
+
+// A server may name an authority as it likes.
+func TestAuthorityNamesAreNoReasons(t *testing.T) {
+	certs := make([]*x509.Certificate, 2)
+	for i, isCA := range []bool{true, false} {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader) // another one, so that the signature is wrong
+		if err != nil {
+			t.Fatal(err)
+		}
+		ca := &x509.Certificate{
+			SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "insecure algorithm"}, NotAfter: time.Now().Add(time.Hour),
+			IsCA: isCA, BasicConstraintsValid: isCA,
+		}
+		cert := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "Somebody"}, NotAfter: ca.NotAfter}
+		if isCA {
+			cert = ca
+		}
+		der, err := x509.CreateCertificate(rand.Reader, cert, ca, key.Public(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if certs[i], err = x509.ParseCertificate(der); err != nil {
+			t.Fatal(err)
+		}
+	}
+	known := x509.NewCertPool()
+	known.AddCert(certs[0])
+	_, err := certs[1].Verify(x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: known})
+	if err == nil || !strings.Contains(err.Error(), "insecure algorithm") {
+		t.Fatalf("the name is not in %v", err)
+	}
+	if got := certificateReason(err); strings.HasPrefix(got.Error(), "certificate signed with") {
+		t.Errorf("got %v", got)
+	}
+}
 
 // issued is a certificate for 127.0.0.1 by an authority that nobody knows, with
 // that of the authority itself if a root is given.

@@ -433,3 +433,16 @@ func answerLookup(conn net.Conn, a dnsAnswer) error {
 	_, err = conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(reply))), reply...))
 	return err
 }
+
+func TestGuardLetsPublicAddressesBe(t *testing.T) {
+	for _, address := range []string{"8.8.8.8:80", "[2606:4700::1111]:443"} {
+		if err := guard(t.Context(), "tcp", address, nil); err != nil {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	for _, address := range []string{"10.0.0.1:80", "[fd00::1]:443", "8.8.8.8", ""} {
+		if guard(t.Context(), "tcp", address, nil) == nil {
+			t.Errorf("%s: no error", address)
+		}
+	}
+}

@@ -60,7 +60,7 @@ func pages() []Fault {
 		large("50 MB of an attribute", "cut it at the body's limit", html+"<a href=\"", "xxxxxxxxxxxxxxxx", 50<<20),
 		large("50 MB of links without end", "bound what is kept of one page", html, "<a href=/fine>", 50<<20),
 		{Name: "a million links", Must: "bound what is kept of one page", Status: 200, Truncated: true, Fresh: true, Body: html, answer: func(c *call) {
-			// Mailto, so that a crawl is not led on.
+			// Of few pages, so that a crawl is not led on.
 			c.say(ok, "Content-Type: text/html\r\nConnection: close\r\n\r\n", html)
 			block := make([]byte, 0, 64<<10)
 			for i := range 1_000_000 {
