@@ -407,6 +407,7 @@ func TestHTTPVersions(t *testing.T) {
 
 // Workers share the Fetcher and its headers, also where net/http sends again.
 func TestManyWorkers(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name    string
 		http2   bool

@@ -316,6 +316,7 @@ func (r *randomRobots) file() []byte {
 }
 
 func TestRobotsAgainstPlainReading(t *testing.T) {
+	t.Parallel()
 	seed := *robotsSeed
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
