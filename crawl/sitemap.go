@@ -100,7 +100,7 @@ func (w *worker) sitemap(url string, r *fetch.Response, res *result) {
 		rec.Error = clean("sitemap: "+report.Broken, 200)
 	case tooDeep > 0:
 		rec.Error = "sitemap: the third index in a row; what it names is passed over"
-	case report.Cut || r.Truncated:
+	case report.Cut || r.Truncated && isNamed:
 		rec.Error = "sitemap: larger than the protocol allows; the rest is passed over"
 	}
 	if report.Cut {

@@ -76,6 +76,29 @@ func (s *site) fetchedPages() (urls []string, parks []storage.Park) {
 	return urls, parks
 }
 
+// isPure checks that the totals in the file are those of its log.
+func (s *site) isPure() {
+	s.t.Helper()
+	file, err := storage.Open(s.path, true)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer file.Close()
+	f, err := frontier.Fold(file, frontier.Defaults())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var stored storage.State
+	if err := file.View(func(r *storage.Reader) (err error) { stored, err = r.State(); return err }); err != nil {
+		s.t.Fatal(err)
+	}
+	is := f.Counts()
+	is.LeastLeft = stored.Counts.LeastLeft
+	if stored.Counts != is {
+		s.t.Errorf("the file says %+v, its log %+v", stored.Counts, is)
+	}
+}
+
 // A trap is parked before it has cost thousands of requests, and nothing of the
 // site's content is lost; what is large and honest is fetched whole.
 func TestTrapsAreParked(t *testing.T) {
@@ -88,6 +111,7 @@ func TestTrapsAreParked(t *testing.T) {
 			c, sum := crawlTrap(t, sites, s.Name(), 20_000, nil)
 			urls, parks := c.fetchedPages()
 			score := s.Score(slices.Values(urls))
+			c.isPure()
 			if sum.End != Finished {
 				t.Errorf("the crawl ended by %s", sum.End)
 			}

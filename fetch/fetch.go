@@ -229,8 +229,8 @@ type Response struct {
 	// Proxy says that Class is trouble of the proxy itself, whichever host was
 	// to be asked: it cannot be reached, wants another password, or speaks what
 	// no proxy does. What it says of a host, and what may be the host's, is not:
-	// that it cannot reach it or may not, takes too long to, or hangs up. Of the
-	// 407 of a plain request nobody can tell that it is not from a host.
+	// that it cannot reach it or may not, takes too long to, or hangs up. The 407
+	// of a plain request is the proxy's until it has served one.
 	Proxy bool
 	// Class is what went wrong, empty if nothing did.
 	Class Class

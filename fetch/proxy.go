@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -47,6 +48,7 @@ type proxy struct {
 	names           *net.Resolver
 	tls             *tls.Config
 	login           *socks.Auth // of a SOCKS proxy; nil: none
+	served          atomic.Bool // a plain request, and so the password is right
 }
 
 // newProxy reads Options.Proxy. Its errors do not repeat it: it may hold a
@@ -116,9 +118,17 @@ func (p *proxy) namesHost(u *url.URL) bool {
 }
 
 // refused says that an answer is taken for the proxy's own, which wants a
-// password. It could be passed on from a host, which has no use for it.
+// password. Once it has served without, or with the one it was given, such an
+// answer is a host's, which has no use for it: else any host could stop a crawl.
 func (p *proxy) refused(u *url.URL, answer *http.Response, res *Response) bool {
-	if !p.namesHost(u) || answer.StatusCode != http.StatusProxyAuthRequired {
+	if !p.namesHost(u) {
+		return false
+	}
+	if answer.StatusCode != http.StatusProxyAuthRequired {
+		p.served.Store(true)
+		return false
+	}
+	if p.served.Load() {
 		return false
 	}
 	answer.Body.Close()

@@ -756,3 +756,34 @@ func FuzzProxy(f *testing.F) {
 		}
 	})
 }
+
+// A host that answers 407 does not pass for the proxy once that has served.
+func TestHostThatWantsAProxyPassword(t *testing.T) {
+	p := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Host == "evil.test" {
+			rw.WriteHeader(http.StatusProxyAuthRequired)
+		}
+	}))
+	defer p.Close()
+	o := Defaults()
+	o.Proxy = p.URL
+	f, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var buf Buffer
+	for _, c := range []struct {
+		url    string
+		status int
+		proxy  bool
+	}{
+		{"http://evil.test/", 0, true},
+		{"http://good.test/", 200, false},
+		{"http://evil.test/", 407, false},
+	} {
+		if r := f.Fetch(t.Context(), Request{URL: c.url}, &buf); r.Status != c.status || r.Proxy != c.proxy {
+			t.Errorf("%s: status %d, proxy %v (%s)", c.url, r.Status, r.Proxy, r.Err)
+		}
+	}
+}

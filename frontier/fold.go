@@ -184,7 +184,7 @@ func (f *Frontier) foldSkip(seq uint64, event []byte) error {
 		}
 		fp := f.hash(l.URL)
 		st, known := f.seen.get(fp)
-		if l.Reason == storage.Parked && (!known || s.Withdrawn) {
+		if l.Reason == storage.Parked {
 			f.counts.Parked++
 		}
 		now := refusedAt(l.Depth, l.NoFollow)

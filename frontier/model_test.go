@@ -230,7 +230,7 @@ func (m *model) differs(f *Frontier) string {
 	pending, retrying := m.pending()
 	want := storage.Counts{
 		Known: uint64(known), Admitted: uint64(m.admitted), Pending: uint64(pending), Retrying: uint64(retrying),
-		Withdrawn: uint64(m.withdrawn), Hosts: uint64(jobHosts), Requests: uint64(m.requests), Transferred: uint64(m.transferred),
+		Withdrawn: uint64(m.withdrawn), Parked: f.counts.Parked /* see isPure */, Hosts: uint64(jobHosts), Requests: uint64(m.requests), Transferred: uint64(m.transferred),
 	}
 	for i, n := range m.outcomes {
 		want.Outcomes[i] = uint64(n)

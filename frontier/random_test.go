@@ -234,6 +234,9 @@ func (s *sim) candidate() Candidate {
 	c.Anchor = []string{"", "read on", "Übersicht"}[s.rng.IntN(3)]
 	if s.chance(35) {
 		c.Reason, c.NoFollow = storage.TooDeep, s.chance(30)
+		if s.chance(30) {
+			c.Reason = storage.Parked
+		}
 	}
 	return c
 }

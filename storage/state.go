@@ -19,7 +19,7 @@ type Counts struct {
 	Pending     uint64           `json:"pending"`   // jobs without an outcome
 	Retrying    uint64           `json:"retrying"`  // of these, waiting for another attempt
 	Withdrawn   uint64           `json:"withdrawn"` // jobs that left the queue without an outcome
-	Parked      uint64           `json:"parked"`    // addresses that were ever parked, in the queue or before
+	Parked      uint64           `json:"parked"`    // times that an address was parked, in the queue or before; again when it is met closer to a seed
 	Hosts       uint64           `json:"hosts"`     // hosts with at least one job
 	Requests    uint64           `json:"requests"`  // requests sent, robots.txt and retries included
 	Transferred uint64           `json:"transferred"`
