@@ -94,7 +94,12 @@ func (d *digest) reset() {
 }
 
 // chunkSums are what the hashes of a Chunk are made of; 0 where there are no words.
-type chunkSums struct{ exact, words, rest, loose uint64 }
+// Up to the first word of the page's own address rest is exact, and loose is words:
+// only from there on they are reckoned.
+type chunkSums struct {
+	exact, words, rest, loose uint64
+	parted                    bool
+}
 
 // endChunk ends the open word and the chunk.
 func (d *digest) endChunk() {
@@ -102,6 +107,9 @@ func (d *digest) endChunk() {
 		d.endWord()
 	}
 	if c := &d.chunk; c.exact != 0 {
+		if !c.parted {
+			c.rest, c.loose = c.exact, c.words
+		}
 		d.chunks.add(Chunk{Exact: chunkHash(c.exact), Words: chunkHash(c.words), Rest: chunkHash(c.rest), Loose: chunkHash(c.loose)})
 		*c = chunkSums{}
 	}
@@ -130,11 +138,14 @@ func (d *digest) addWord(w uint64, digit, link bool) {
 }
 
 func (c *chunkSums) add(w uint64, digit, own bool) {
+	if own && !c.parted {
+		c.rest, c.loose, c.parted = c.exact, c.words, true
+	}
 	c.exact = (bits.RotateLeft64(c.exact, 23) ^ w) * k2
 	if !digit {
 		c.words = (bits.RotateLeft64(c.words, 23) ^ w) * k2
 	}
-	if own {
+	if own || !c.parted {
 		return
 	}
 	c.rest = (bits.RotateLeft64(c.rest, 23) ^ w) * k2
@@ -229,7 +240,7 @@ func (d *digest) addASCII(text []byte, n int, letters, digits uint64) {
 	starts := letters &^ (letters << 1)
 	ends := letters << 1 &^ letters & (1<<n - 1) // without that of a word which may go on in the next text
 	// What follows is addWord, with all that changes in registers.
-	w1, w2, chunk, count := d.before[0], d.before[1], d.chunk, d.sim.n
+	w1, w2, exact, words, count := d.before[0], d.before[1], d.chunk.exact, d.chunk.words, d.sim.n
 	for ends != 0 {
 		start, end := starts&-starts, ends&-ends
 		starts ^= start
@@ -250,11 +261,20 @@ func (d *digest) addASCII(text []byte, n int, letters, digits uint64) {
 			d.sim.addWaiting()
 		}
 		w1, w2 = w, w1
-		if !d.inLink {
-			chunk.add(w, digits&(end-start) != 0, d.isOwn(w))
+		switch {
+		case d.inLink:
+		case d.chunk.parted || d.isOwn(w):
+			d.chunk.exact, d.chunk.words = exact, words
+			d.chunk.add(w, digits&(end-start) != 0, d.isOwn(w))
+			exact, words = d.chunk.exact, d.chunk.words
+		default:
+			exact = (bits.RotateLeft64(exact, 23) ^ w) * k2
+			if digits&(end-start) == 0 {
+				words = (bits.RotateLeft64(words, 23) ^ w) * k2
+			}
 		}
 	}
-	d.before[0], d.before[1], d.chunk, d.sim.n = w1, w2, chunk, count
+	d.before[0], d.before[1], d.chunk.exact, d.chunk.words, d.sim.n = w1, w2, exact, words, count
 	if starts != 0 {
 		i := bits.TrailingZeros64(starts)
 		d.addLetters(text[i:n], digits>>i != 0)
