@@ -166,12 +166,15 @@ func (f *Frontier) restore(file *storage.File) error {
 // restoreParts reads the fingerprints beside all the rest, for they take the
 // most time and have nothing to do with each other.
 func (f *Frontier) restoreParts(file *storage.File, c *storage.Checkpoint) error {
-	seen := make(chan error, 1)
+	beside := make(chan error, 1)
 	go func() {
-		seen <- file.View(func(r *storage.Reader) error { return f.restoreSeen(r, c) })
+		beside <- file.View(func(r *storage.Reader) error { return f.restoreSeen(r, c) })
 	}()
 	err := file.View(func(r *storage.Reader) error { return f.restoreHeads(r, c) })
-	return cmp.Or(err, <-seen)
+	if err == nil {
+		err = file.View(func(r *storage.Reader) error { return f.restoreContents(r, c) })
+	}
+	return cmp.Or(err, <-beside)
 }
 
 func (f *Frontier) restoreSeen(r *storage.Reader, c *storage.Checkpoint) error {
@@ -223,17 +226,20 @@ func (f *Frontier) restoreHeads(r *storage.Reader, c *storage.Checkpoint) error 
 			return fmt.Errorf("queue %d: %w", n, err)
 		}
 	}
-	if err := heads.endOfQueue(); err != nil {
-		return err
-	}
+	return heads.endOfQueue()
+}
+
+func (f *Frontier) restoreContents(r *storage.Reader, c *storage.Checkpoint) error {
+	var pieces [][]byte
 	for n := range c.Contents {
 		b, err := r.Piece(storage.PartContents, n)
 		if err != nil {
 			return err
 		}
-		if err := f.contents.putPiece(b, c.Seq); err != nil {
-			return fmt.Errorf("contents %d: %w", n, err)
-		}
+		pieces = append(pieces, b)
+	}
+	if err := f.contents.putPieces(pieces, c.Seq); err != nil {
+		return fmt.Errorf("contents: %w", err)
 	}
 	return nil
 }

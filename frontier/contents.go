@@ -114,21 +114,65 @@ func contentBlock(list []content) []byte {
 	return b
 }
 
-// putPiece puts what contentPieces wrote.
-func (t *contents) putPiece(b []byte, last uint64) error {
-	if len(b)%contentBytes != 0 {
-		return errPiece
+// contentRun is entries of a checkpoint that are being read, by rising key.
+type contentRun [][]byte
+
+// key is that of the first entry.
+func (r contentRun) key() uint32 { return binary.LittleEndian.Uint32(r[0]) }
+
+// next takes the first entry out.
+func (r *contentRun) next() content {
+	b := (*r)[0]
+	c := content{key: binary.LittleEndian.Uint32(b)}
+	for i, v := range b[4:contentBytes] {
+		c.seq |= uint64(v) << (8 * i)
 	}
-	var seq [8]byte
-	for ; len(b) > 0; b = b[contentBytes:] {
-		copy(seq[:], b[4:contentBytes])
-		c := content{binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint64(seq[:])}
-		if c.seq == 0 || c.seq > last {
+	if (*r)[0] = b[contentBytes:]; len((*r)[0]) == 0 {
+		*r = (*r)[1:]
+	}
+	return c
+}
+
+// putPieces puts what contentPieces wrote. Entries are put shard by shard, from all
+// checkpoints, for a shard fits into the processor's cache and the table does not.
+// last is the last event that they may name.
+func (t *contents) putPieces(pieces [][]byte, last uint64) error {
+	var runs []contentRun
+	n, before := 0, uint32(0)
+	for _, b := range pieces {
+		if len(b)%contentBytes != 0 || len(b) == 0 {
 			return errPiece
 		}
-		t.put(c)
+		n += len(b) / contentBytes
+		run := contentRun{b}
+		if run.key() < before || len(runs) == 0 {
+			runs = append(runs, nil)
+		}
+		end := len(runs) - 1
+		runs[end] = append(runs[end], b)
+		before = binary.LittleEndian.Uint32(b[len(b)-contentBytes:])
+	}
+	t.reserve(n)
+	for shard := range uint32(shards) {
+		for i := range runs {
+			for len(runs[i]) > 0 && runs[i].key()>>tagBits <= shard {
+				c := runs[i].next()
+				if c.seq == 0 || c.seq > last {
+					return errPiece
+				}
+				t.put(c)
+			}
+		}
 	}
 	return nil
+}
+
+// reserve makes room for n entries in an empty table.
+func (t *contents) reserve(n int) {
+	for i := range t.shards {
+		size := n/shards*4/3 + n/shards/16
+		t.shards[i].slots = make([]uint64, max(size, smallest))
+	}
 }
 
 // foldContent takes in that a content was fetched for the first time.

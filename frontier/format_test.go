@@ -47,7 +47,7 @@ func TestPiecesAreAsDocumented(t *testing.T) {
 
 	j.contents = []content{{0xfcb0d476, 48001}, {0xe211530a, 48000}}
 	var table contents
-	if err := table.putPiece(blocks["contents"], 48001); err != nil {
+	if err := table.putPieces([][]byte{blocks["contents"]}, 48001); err != nil {
 		t.Error(err)
 	}
 	for _, c := range j.contents {
