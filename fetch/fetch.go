@@ -406,6 +406,9 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 			f.opts.Jar.store(to, answer.Header["Set-Cookie"], now)
 		}
 		err = f.readBody(answer, f.limit(req), buf, clock, res)
+		if res.Truncated || err != nil {
+			tr.cut()
+		}
 	case answer.Body != nil:
 		answer.Body.Close() // nobody knows what it would be
 	}

@@ -13,20 +13,28 @@ import (
 const maxUnasked = 64 << 10
 
 // metered is a connection below TLS that ends when more than maxUnasked comes
-// over it between two exchanges, once HTTP/2 is spoken on it. That loses an
-// honest connection now and then, of which much was on its way when a body was
-// cut; one of HTTP/1.1 is always lost then.
+// over it between two exchanges, once HTTP/2 is spoken on it, and when a body on it
+// was cut, as one of HTTP/1.1 does.
 type metered struct {
 	net.Conn
 	counts atomic.Bool
 	users  atomic.Int32 // exchanges under way
 	came   atomic.Int64 // bytes since there were none
+	cut    atomic.Bool  // a body was not read to its end
 }
 
-// enter begins an exchange on the connection. Its end takes one from users.
+// enter begins an exchange on the connection, leave ends it.
 func (m *metered) enter() {
 	m.users.Add(1)
 	m.came.Store(0)
+}
+
+// leave closes the connection behind the last exchange when a body was cut: most
+// servers go on for a while, and a hostile one for ever.
+func (m *metered) leave() {
+	if m.users.Add(-1) == 0 && m.cut.Load() {
+		m.Close()
+	}
 }
 
 func (m *metered) Read(b []byte) (int, error) {

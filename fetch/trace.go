@@ -92,8 +92,18 @@ func (t *trace) gotConn(info httptrace.GotConnInfo) {
 // mu is locked.
 func (t *trace) leave() {
 	if t.uses != nil {
-		t.uses.users.Add(-1)
+		t.uses.leave()
 		t.uses = nil
+	}
+}
+
+// cut says that the body was not read to its end: a server that goes on sending
+// it would keep the next exchange on the connection of HTTP/2 waiting.
+func (t *trace) cut() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.uses != nil {
+		t.uses.cut.Store(true)
 	}
 }
 
