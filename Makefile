@@ -64,7 +64,7 @@ polite: ## crawl 50 hosts with stops and kills, and report the gaps that their s
 	$(GO) test -count=1 -run TestPolite -v . -polite
 
 ROUNDS ?= 20
-soak-hostile: ## crawl 225 misbehaving servers and a normal site at once, again and again: all of its pages, flat memory
+soak-hostile: ## crawl all misbehaving servers and a normal site at once, again and again: all of its pages, flat memory
 	$(GO) test -count=1 -timeout 30m -run TestHostileWeb -v ./crawl -hostile.rounds $(ROUNDS)
 
 FUZZTIME ?= 60s

@@ -381,6 +381,9 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 	ctx = httptrace.WithClientTrace(ctx, &tr.hooks)
 
 	answer, err := f.transport.RoundTrip(f.request(ctx, to, req, res.Started))
+	if err != nil && tr.wasDying() && ctx.Err() == nil {
+		answer, err = f.transport.RoundTrip(f.request(ctx, to, req, res.Started))
+	}
 	if err != nil {
 		res.fail(ctx, err)
 		seen := tr.read(buf)

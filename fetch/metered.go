@@ -21,6 +21,7 @@ type metered struct {
 	users  atomic.Int32 // exchanges under way
 	came   atomic.Int64 // bytes since there were none
 	cut    atomic.Bool  // a body was not read to its end
+	closed atomic.Bool  // for that
 }
 
 // enter begins an exchange on the connection, leave ends it.
@@ -33,6 +34,7 @@ func (m *metered) enter() {
 // servers go on for a while, and a hostile one for ever.
 func (m *metered) leave() {
 	if m.users.Add(-1) == 0 && m.cut.Load() {
+		m.closed.Store(true)
 		m.Close()
 	}
 }

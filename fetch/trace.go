@@ -97,6 +97,14 @@ func (t *trace) leave() {
 	}
 }
 
+// wasDying tells whether the exchange was given a connection that was being closed
+// on this side, so that its request has not reached the server.
+func (t *trace) wasDying() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.uses != nil && t.uses.closed.Load() && t.first.IsZero()
+}
+
 // cut says that the body was not read to its end: a server that goes on sending
 // it would keep the next exchange on the connection of HTTP/2 waiting.
 func (t *trace) cut() {
