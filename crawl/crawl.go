@@ -322,7 +322,7 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 	l := &loop{
 		Crawl: c, scope: scope, jar: jar, began: time.Now(), trapsKept: time.Now(),
 		sitemapFiles: map[string]int{},
-		traps:        traps{frontier: c.frontier, parking: &scope.parking, hosts: map[string]*watched{}},
+		traps:        newTraps(c.frontier, &scope.parking),
 		rules:        ruleCache{token: token, kept: map[uint64]*rules{}},
 		tasks:        make(chan *task, n), results: make(chan *result, n), sent: make(chan sending, n),
 		commits: make(chan *storage.Batch, 1), done: make(chan error, 1),

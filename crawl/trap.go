@@ -83,6 +83,10 @@ type traps struct {
 	keptAt   int64    // turn at which what has changed was last kept
 }
 
+func newTraps(f *frontier.Frontier, p *parking) traps {
+	return traps{frontier: f, parking: p, hosts: map[string]*watched{}, from: watchFrom}
+}
+
 // What is remembered of the pages of a host, as hashes.
 const (
 	words = iota // of page.Chunk

@@ -243,7 +243,8 @@ func TestHostsAreWatchedLongEnough(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tr := traps{frontier: f, parking: &parking{frontier: f}, hosts: map[string]*watched{}, from: -1}
+		tr := newTraps(f, &parking{frontier: f})
+		tr.from = 0
 		parked := map[string]bool{}
 		for n := range 2000 {
 			for h := range maxWatched + 44 {
@@ -373,6 +374,38 @@ func TestPoorPagesOfListsAreNotParked(t *testing.T) {
 			sum := s.run(t.Context())
 			if _, parks := s.fetchedPages(); len(parks) > 0 || sum.Counts.Of(storage.Fetched) != items+items/50 {
 				t.Errorf("%d fetched, parked %v", sum.Counts.Of(storage.Fetched), parks)
+			}
+		})
+	}
+}
+
+// Small hosts are not watched: they would take the places of large ones.
+func TestSmallHostsAreNotWatched(t *testing.T) {
+	for _, c := range []struct {
+		pages int
+		want  bool
+	}{{watchFrom - 4, false}, {watchFrom + 10, true}} {
+		inBubble(t, fmt.Sprint(c.pages), func(t *testing.T) {
+			s, p := onPaper(t, "http://a.test/")
+			links := []string{}
+			for i := range c.pages {
+				links = append(links, fmt.Sprintf("/%d", i))
+				p.on(fmt.Sprintf("http://a.test/%d", i), linking())
+			}
+			p.on("http://a.test/", linking(links...))
+			s.opt.Delay = 0
+			s.finish()
+			file, err := storage.Open(s.path, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			watched := false
+			err = file.View(func(r *storage.Reader) error {
+				return r.EachSide(storage.SideTraps, func(string, []byte) error { watched = true; return nil })
+			})
+			if err != nil || watched != c.want {
+				t.Errorf("watched %v, want %v (%v)", watched, c.want, err)
 			}
 		})
 	}
