@@ -213,16 +213,12 @@ func seedHosts(r *storage.Reader) ([]string, error) {
 func parkedPatterns(r *storage.Reader, seqs []uint64) ([]parked, error) {
 	list := []parked{} // not null in JSON
 	for _, seq := range seqs {
-		edit, err := storage.DecodeEdit(r.Event(seq))
+		p, at, err := storage.DecodePark(r.Event(seq))
 		if err != nil {
-			return nil, err
-		}
-		var p storage.Park
-		if err := json.Unmarshal(edit.Settings, &p); err != nil {
-			return nil, fmt.Errorf("%w: event %d: %w", storage.ErrDamaged, seq, err)
+			return nil, fmt.Errorf("event %d: %w", seq, err)
 		}
 		list = append(list, parked{
-			Host: p.Host, Pattern: p.Pattern, Found: p.Found, Fetched: p.Fetched, New: p.New, At: stamp(edit.Time),
+			Host: p.Host, Pattern: p.Pattern, Found: p.Found, Fetched: p.Fetched, New: p.New, At: stamp(at),
 		})
 	}
 	return list, nil

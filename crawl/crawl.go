@@ -759,8 +759,7 @@ func (l *loop) settle(r *result) error {
 	if v.Outcome == storage.Failed {
 		l.log.Info("failed", "worker", v.Record.Worker, "url", j.URL, "status", v.Status, "class", v.Class.String(), "error", v.Record.Error, "attempts", j.Attempt)
 	}
-	// What two bodies were before they were cut is not known.
-	if v.Outcome == storage.Fetched && len(v.ContentHash) > 0 && !v.Record.Truncated {
+	if v.Outcome == storage.Fetched && len(v.ContentHash) > 0 {
 		var err error
 		if v.DuplicateOf, err = l.frontier.FirstWith(l.file, v.ContentHash); err != nil {
 			return err

@@ -45,13 +45,13 @@ func appendCount(dst []byte, n int64, measured bool) []byte {
 	return strconv.AppendInt(dst, n, 10)
 }
 
-// listed tells whether a sitemap or a robots.txt named the address: then there
-// is a date of change in place of an anchor.
-func (r *pageRow) listed() bool { return isListed(r.Record.Kind) }
-
-func isListed(kind uint8) bool {
-	k := page.Kind(kind)
-	return k == page.KindSitemap || k.SitemapFile()
+// anchorOf parts what is kept of the link that found an address: its anchor, or
+// the date of change in place of one when a sitemap or a robots.txt named it.
+func anchorOf(kind uint8, kept string) (anchor, lastMod string) {
+	if k := page.Kind(kind); k == page.KindSitemap || k.SitemapFile() {
+		return "", kept
+	}
+	return kept, ""
 }
 
 // pageTable gives the columns in the order that is promised to users: new ones
@@ -86,10 +86,8 @@ func pageTable() *table[pageRow] {
 			{name: "depth", number: true, plain: func(b []byte, r *pageRow) []byte { return strconv.AppendUint(b, uint64(r.Depth), 10) }},
 			{name: "found_on", text: func(r *pageRow) string { return r.FoundOn }},
 			{name: "anchor", text: func(r *pageRow) string {
-				if r.listed() {
-					return ""
-				}
-				return r.Record.Anchor
+				anchor, _ := anchorOf(r.Record.Kind, r.Record.Anchor)
+				return anchor
 			}},
 			{name: "outlinks", number: true, plain: func(b []byte, r *pageRow) []byte {
 				return appendCount(b, int64(r.Record.Outlinks), r.parsed())
@@ -135,10 +133,8 @@ func pageTable() *table[pageRow] {
 				return appendCount(b, int64(r.Record.Worker), false)
 			}},
 			{name: "sitemap_lastmod", text: func(r *pageRow) string {
-				if !r.listed() {
-					return ""
-				}
-				return r.Record.Anchor
+				_, lastMod := anchorOf(r.Record.Kind, r.Record.Anchor)
+				return lastMod
 			}},
 			{name: "ignored_links", number: true, plain: func(b []byte, r *pageRow) []byte {
 				return appendCount(b, int64(r.Record.Ignored), r.parsed())

@@ -54,10 +54,8 @@ func queueTable() *table[QueueRow] {
 			{name: "depth", number: true, plain: func(b []byte, r *QueueRow) []byte { return strconv.AppendUint(b, uint64(r.Depth), 10) }},
 			{name: "found_on", text: func(r *QueueRow) string { return r.FoundOn }},
 			{name: "anchor", text: func(r *QueueRow) string {
-				if isListed(r.Kind) {
-					return ""
-				}
-				return r.Anchor
+				anchor, _ := anchorOf(r.Kind, r.Anchor)
+				return anchor
 			}},
 			{name: "kind", plain: func(b []byte, r *QueueRow) []byte { return appendKind(b, page.Kind(r.Kind)) }},
 			{name: "found_at", plain: func(b []byte, r *QueueRow) []byte { return appendTime(b, r.FoundAt) }},

@@ -2,7 +2,6 @@ package export
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/bits"
@@ -102,12 +101,9 @@ func Skipped(w io.Writer, f *storage.File, o Options, still func(url []byte) boo
 			return true
 		}
 		row = skipRow{
-			url: string(l.URL), foundOn: h.FoundOn, anchor: string(l.Anchor), reason: l.Reason,
-			kind: page.Kind(l.Kind), depth: l.Depth, foundAt: h.Time,
+			url: string(l.URL), foundOn: h.FoundOn, reason: l.Reason, kind: page.Kind(l.Kind), depth: l.Depth, foundAt: h.Time,
 		}
-		if isListed(l.Kind) {
-			row.anchor = ""
-		}
+		row.anchor, _ = anchorOf(l.Kind, string(l.Anchor))
 		if l.Reason == storage.Parked {
 			row.pattern = parked.of(row.url)
 		}
@@ -133,13 +129,9 @@ func parkedPatterns(f *storage.File, last uint64) (patterns, error) {
 			if seq > last {
 				continue
 			}
-			edit, err := storage.DecodeEdit(r.Event(seq))
+			p, _, err := storage.DecodePark(r.Event(seq))
 			if err != nil {
-				return err
-			}
-			var p storage.Park
-			if err := json.Unmarshal(edit.Settings, &p); err != nil {
-				return fmt.Errorf("%w: event %d: %w", storage.ErrDamaged, seq, err)
+				return fmt.Errorf("event %d: %w", seq, err)
 			}
 			if pattern, err := weburl.ParsePattern(p.Pattern); err == nil {
 				all[p.Host] = append(all[p.Host], pattern)

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"unsafe"
 )
@@ -969,6 +970,21 @@ func DecodeEdit(event []byte) (*Edit, error) {
 		return nil, r.err
 	}
 	return e, nil
+}
+
+// DecodePark reads an EditPark event.
+func DecodePark(event []byte) (p Park, at int64, err error) {
+	e, err := DecodeEdit(event)
+	if err != nil {
+		return p, 0, err
+	}
+	if e.Edit != EditPark {
+		return p, 0, fmt.Errorf("%w: an edit %d that should park a pattern", ErrDamaged, e.Edit)
+	}
+	if err := json.Unmarshal(e.Settings, &p); err != nil {
+		return p, 0, fmt.Errorf("%w: a park: %w", ErrDamaged, err)
+	}
+	return p, e.Time, nil
 }
 
 // Found is a job's address as it stands in the log, and how it was found.
