@@ -760,10 +760,11 @@ func (l *loop) settle(r *result) error {
 		l.log.Info("failed", "worker", v.Record.Worker, "url", j.URL, "status", v.Status, "class", v.Class.String(), "error", v.Record.Error, "attempts", j.Attempt)
 	}
 	if v.Outcome == storage.Fetched && len(v.ContentHash) > 0 {
-		var err error
-		if v.DuplicateOf, err = l.frontier.FirstWith(l.file, v.ContentHash); err != nil {
+		first, err := l.frontier.FirstWith(l.file, v.ContentHash)
+		if err != nil {
 			return err
 		}
+		v.DuplicateOf = first.URL
 	}
 	l.judge(r)
 	if v.Outcome == storage.Fetched {

@@ -186,13 +186,20 @@ func (f *Frontier) foldContent(seq uint64, hash []byte) {
 
 func (f *Frontier) contentKey(hash []byte) uint32 { return uint32(f.hash(hash) >> 32) }
 
-// FirstWith gives the address that the content with a hash was first fetched
-// from; empty: it is new. Events that are appended count, committed or not.
-func (f *Frontier) FirstWith(file *storage.File, hash []byte) (url string, err error) {
+// First is the visit that fetched a content first. The zero value: it is new.
+type First struct {
+	URL  string
+	Seq  uint64 // of the visit's event
+	Time int64  // when it was asked for, Unix milliseconds
+}
+
+// FirstWith tells which visit fetched the content with a hash first. Events that
+// are appended count, committed or not.
+func (f *Frontier) FirstWith(file *storage.File, hash []byte) (first First, err error) {
 	var space [8]uint64
 	seqs := f.contents.find(space[:0], f.contentKey(hash))
 	if len(seqs) == 0 {
-		return "", nil
+		return First{}, nil
 	}
 	var stored []uint64
 	for _, seq := range seqs {
@@ -202,31 +209,32 @@ func (f *Frontier) FirstWith(file *storage.File, hash []byte) (url string, err e
 		}
 		if event == nil {
 			stored = append(stored, seq)
-		} else if url = urlWith(event, hash); url != "" {
-			return url, nil
+		} else if first, ok := visitWith(seq, event, hash); ok {
+			return first, nil
 		}
 	}
 	if len(stored) == 0 {
-		return "", nil
+		return First{}, nil
 	}
 	err = file.View(func(r *storage.Reader) error {
 		for _, seq := range stored {
 			if event := r.Event(seq); event != nil {
-				if url = urlWith(event, hash); url != "" {
+				var ok bool
+				if first, ok = visitWith(seq, event, hash); ok {
 					break
 				}
 			}
 		}
 		return nil
 	})
-	return url, err
+	return first, err
 }
 
-// urlWith is the address of a visit, when the hash is that of its content.
-func urlWith(event, hash []byte) string {
+// visitWith gives a visit, if the hash is that of its content.
+func visitWith(seq uint64, event, hash []byte) (First, bool) {
 	v, err := storage.DecodeVisitHead(event)
 	if err != nil || string(v.ContentHash) != string(hash) {
-		return "" // what is damaged is found elsewhere
+		return First{}, false // what is damaged is found elsewhere
 	}
-	return string(v.URL)
+	return First{URL: string(v.URL), Seq: seq, Time: v.Time}, true
 }

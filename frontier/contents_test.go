@@ -9,17 +9,24 @@ import (
 )
 
 // fetchedWith finishes a job with a content, and gives the address that had it
-// first.
+// first. What is said of that visit beside must be what the log says.
 func (r *rig) fetchedWith(j *Job, hash []byte) string {
 	r.tb.Helper()
 	v := r.answer(storage.Fetched)
 	v.ContentHash = hash
 	first, err := r.f.FirstWith(r.file, hash)
 	r.ok(err)
-	v.DuplicateOf = first
+	if was, met := r.firsts[first.URL]; first.URL != "" && (!met || first != was) {
+		r.tb.Errorf("the content was fetched first by %+v, want %+v", first, was)
+	}
+	v.DuplicateOf = first.URL
 	r.f.Release(j, r.now)
 	r.ok(r.f.Finish(j, v, nil, 0))
-	return first
+	if r.firsts == nil {
+		r.firsts = map[string]First{}
+	}
+	r.firsts[j.URL] = First{URL: j.URL, Seq: r.f.Seq(), Time: v.Time}
+	return first.URL
 }
 
 func numberedHash(n uint64) []byte {

@@ -205,10 +205,10 @@ func (s *sim) content(url string, v *storage.Visit) {
 	first, err := s.f.FirstWith(s.file, v.ContentHash)
 	s.ok(err)
 	want := s.m.contents[string(v.ContentHash)]
-	if first != want {
-		s.fail("the content of %s was fetched first from %q, want %q", url, first, want)
+	if first.URL != want {
+		s.fail("the content of %s was fetched first from %q, want %q", url, first.URL, want)
 	}
-	if v.DuplicateOf = first; first == "" {
+	if v.DuplicateOf = first.URL; want == "" {
 		s.m.contents[string(v.ContentHash)] = url
 	}
 }

@@ -24,6 +24,7 @@ type rig struct {
 	now  time.Time
 	// committed, if any, sees each batch after it is on disk.
 	committed func(*storage.Batch)
+	firsts    map[string]First // by address, what fetchedWith finished
 }
 
 // window is how many jobs are Careful after an unclean end.
