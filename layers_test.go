@@ -43,7 +43,7 @@ var owners = map[string][]string{
 	"github.com/tinylib/msgp":       {"pawl/storage"},
 	"github.com/vbauerster/mpb/v8":  {"pawl/cli"},
 	"github.com/lmittmann/tint":     {"pawl/cli"},
-	"github.com/klauspost/compress": {"pawl/fetch", "pawl/page/sitemap"},
+	"github.com/klauspost/compress": {"pawl/export/warc", "pawl/fetch", "pawl/page/sitemap", "pawl/storage"},
 	"github.com/andybalholm/brotli": {"pawl/fetch"},
 	"github.com/zeebo/xxh3":         {"pawl/crawl", "pawl/page"},
 }

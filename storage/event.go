@@ -122,8 +122,11 @@ type Visit struct {
 	// DuplicateOf is the address that the same content was first fetched from;
 	// empty: it was new.
 	DuplicateOf string
+	Unlisted    bool // it is no row of the results: the user's rules say so
 	Record      Record
 	Links       []Link // at most MaxLinks; more follow as Links events
+	// Kept stands beside the event, under its number, not in it.
+	Kept []Kept
 }
 
 // MaxLinks is the most links that one event may hold, so that reading one job
@@ -272,6 +275,9 @@ const (
 	flagSource
 	flagUnreachable
 	flagDuplicate
+
+	// What a flag says of one kind of event it does not say of another.
+	flagUnlisted = flagWithdrawn
 )
 
 // The byte of a link's kind holds these as well.
@@ -325,6 +331,9 @@ func (v *Visit) appendTo(dst []byte) []byte {
 	flags := v.Ask.flags() | v.Origin.flags()
 	if v.DuplicateOf != "" {
 		flags |= flagDuplicate
+	}
+	if v.Unlisted {
+		flags |= flagUnlisted
 	}
 	dst = append(dst, byte(KindVisit), eventVersion, flags)
 	dst = appendJob(dst, v.Job)
@@ -690,6 +699,7 @@ type VisitHead struct {
 	Status      uint16
 	ContentHash []byte // aliases the event
 	Duplicate   bool   // the same content was fetched before
+	Unlisted    bool   // it is no row of the results
 	URL         []byte // aliases the event
 	Join        string
 	Links       LinkBlock
@@ -711,7 +721,8 @@ func DecodeVisitHead(event []byte) (VisitHead, error) {
 
 func visitHead(event []byte) (reader, VisitHead) {
 	r, flags := begin(event, KindVisit)
-	h := VisitHead{Job: r.job(), Ask: r.ask(flags), Origin: r.origin(flags), Duplicate: flags&flagDuplicate != 0}
+	h := VisitHead{Job: r.job(), Ask: r.ask(flags), Origin: r.origin(flags)}
+	h.Duplicate, h.Unlisted = flags&flagDuplicate != 0, flags&flagUnlisted != 0
 	h.Attempt, h.Outcome, h.Class = r.byte(), Outcome(r.byte()), Class(r.byte())
 	h.Status = r.uint16()
 	h.ContentHash = r.bytes()
@@ -796,7 +807,7 @@ func textOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b))
 func (v *Visit) decodePage(event []byte, t *texts) (LinkBlock, error) {
 	r, h := visitHead(t.join(event, nil))
 	v.Job, v.Attempt, v.Origin, v.Ask = h.Job, h.Attempt, h.Origin, h.Ask
-	v.Outcome, v.Class, v.Status, v.Join = h.Outcome, h.Class, h.Status, h.Join
+	v.Outcome, v.Class, v.Status, v.Join, v.Unlisted = h.Outcome, h.Class, h.Status, h.Join, h.Unlisted
 	v.URL = textOf(h.URL)
 	if len(h.ContentHash) > 0 {
 		v.ContentHash = h.ContentHash

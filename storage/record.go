@@ -11,6 +11,8 @@ import (
 // Reading is done by hand, see Record.decode.
 //
 //msgp:unmarshal ignore Record
+//msgp:tuple Field
+//msgp:unmarshal ignore Field
 //go:generate go run github.com/tinylib/msgp@v1.6.5 -file record.go -o record_gen.go -io=false -tests=false
 
 // Record is what is kept of a finished job beside what its Visit holds. Fields
@@ -43,6 +45,14 @@ type Record struct {
 	HTTPVersion     string `msg:"hv,omitempty"`
 	IP              string `msg:"ip,omitempty"`
 	Worker          uint16 `msg:"w,omitempty"`
+	Fields          []Field `msg:"f,omitempty"` // what the user's selectors found
+	FieldsError     string `msg:"fe,omitempty"` // why they could not all be tried
+}
+
+// Field is what a selector of the user found on a page.
+type Field struct {
+	Name   string   `msg:"n"`
+	Values []string `msg:"v"`
 }
 
 // appendTo writes the record behind its length.
@@ -129,6 +139,10 @@ func (r *Record) decode(from *reader) {
 			r.IP, b, err = readText(b)
 		case "w":
 			r.Worker, b, err = msgp.ReadUint16Bytes(b)
+		case "f":
+			r.Fields, b, err = readFields(b)
+		case "fe":
+			r.FieldsError, b, err = readText(b)
 		default:
 			b, err = msgp.Skip(b)
 		}
@@ -142,4 +156,31 @@ func (r *Record) decode(from *reader) {
 func readText(b []byte) (s string, rest []byte, err error) {
 	text, rest, err := msgp.ReadStringZC(b)
 	return textOf(text), rest, err
+}
+
+func readFields(b []byte) (fields []Field, rest []byte, err error) {
+	n, b, err := msgp.ReadArrayHeaderBytes(b)
+	for ; n > 0 && err == nil; n-- {
+		var f Field
+		var parts, values uint32
+		if parts, b, err = msgp.ReadArrayHeaderBytes(b); err != nil {
+			break
+		}
+		if parts != 2 {
+			return nil, b, msgp.ArrayError{Wanted: 2, Got: parts}
+		}
+		if f.Name, b, err = readText(b); err != nil {
+			break
+		}
+		if values, b, err = msgp.ReadArrayHeaderBytes(b); err != nil {
+			break
+		}
+		for ; values > 0 && err == nil; values-- {
+			var v string
+			v, b, err = readText(b)
+			f.Values = append(f.Values, v)
+		}
+		fields = append(fields, f)
+	}
+	return fields, b, err
 }

@@ -630,6 +630,7 @@ type Batch struct {
 
 	buf  []byte
 	ends []int
+	kept []kept
 }
 
 // Add appends an event and returns its seq and its stored bytes, which are
@@ -641,6 +642,11 @@ func (b *Batch) Add(e Event) (seq uint64, event []byte) {
 	seq = b.First + uint64(len(b.ends))
 	b.buf = withChecksum(b.buf, start, seq)
 	b.ends = append(b.ends, len(b.buf))
+	if v, ok := e.(*Visit); ok {
+		for _, k := range v.Kept {
+			b.kept = append(b.kept, kept{k, seq})
+		}
+	}
 	return seq, b.buf[start:end:end]
 }
 
@@ -667,6 +673,8 @@ func (b *Batch) Reset(first uint64) {
 	b.buf = b.buf[:0]
 	b.ends = b.ends[:0]
 	b.State = State{}
+	clear(b.kept)
+	b.kept = b.kept[:0]
 	b.Written()
 }
 
@@ -758,6 +766,9 @@ func (b *Batch) put(tx *bolt.Tx) error {
 		if err := state.Put(kv.key, kv.value); err != nil {
 			return err
 		}
+	}
+	if err := putKept(tx, b.kept); err != nil {
+		return err
 	}
 	if err := putSide(tx, b.Side); err != nil {
 		return err
