@@ -65,6 +65,9 @@ func (f *Frontier) foldVisit(seq uint64, event []byte) error {
 		f.counts.Classes[v.Class]++
 	case storage.Fetched:
 		h.fetched++
+		if v.Unlisted {
+			f.counts.Unlisted++
+		}
 		if len(v.ContentHash) > 0 && !v.Duplicate {
 			f.foldContent(seq, v.ContentHash)
 		}

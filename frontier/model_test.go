@@ -34,6 +34,7 @@ type model struct {
 	requests     int
 	transferred  int
 	outcomes     [5]int
+	unlisted     int
 	classes      map[storage.Class]int
 	marks        map[storage.JobID]storage.Mark
 	robotsEvents int
@@ -230,7 +231,7 @@ func (m *model) differs(f *Frontier) string {
 	pending, retrying := m.pending()
 	want := storage.Counts{
 		Known: uint64(known), Admitted: uint64(m.admitted), Pending: uint64(pending), Retrying: uint64(retrying),
-		Withdrawn: uint64(m.withdrawn), Parked: f.counts.Parked /* see isPure */, Hosts: uint64(jobHosts), Requests: uint64(m.requests), Transferred: uint64(m.transferred),
+		Withdrawn: uint64(m.withdrawn), Parked: f.counts.Parked /* see isPure */, Hosts: uint64(jobHosts), Requests: uint64(m.requests), Transferred: uint64(m.transferred), Unlisted: uint64(m.unlisted),
 	}
 	for i, n := range m.outcomes {
 		want.Outcomes[i] = uint64(n)

@@ -687,6 +687,9 @@ func (s *sim) endPage(r *running, ask storage.Ask, retryAfter time.Duration) {
 	if v.Outcome == storage.Fetched && s.chance(80) {
 		s.content(j.URL, v)
 	}
+	if v.Unlisted = s.chance(20); v.Unlisted && v.Outcome == storage.Fetched {
+		s.m.unlisted++
+	}
 	given := slices.Clone(links)
 	s.ok(s.f.Finish(j, v, given, retryAfter))
 	s.log("finished: %s %v %d links", j.URL, v.Outcome, len(links))

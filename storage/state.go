@@ -24,6 +24,7 @@ type Counts struct {
 	Requests    uint64           `json:"requests"`  // requests sent, robots.txt and retries included
 	Transferred uint64           `json:"transferred"`
 	Outcomes    [outcomes]uint64 `json:"outcomes"` // by Outcome
+	Unlisted    uint64           `json:"unlisted"` // fetched pages that are no rows of the results
 	Classes     [classes]uint64  `json:"classes"`  // failed jobs by Class; [0]: a plain 4xx or 5xx
 	Settings    uint64           `json:"settings"` // seq of the last settings, 0: none
 	LastTime    int64            `json:"last"`     // time of the newest finished job or retry
