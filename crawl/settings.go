@@ -49,6 +49,12 @@ type Settings struct {
 	IgnoreNoFollow bool     `json:"ignore_nofollow,omitempty"`
 	KeepTraps      bool     `json:"keep_traps,omitempty"` // park nothing
 
+	// LinksFrom are selectors of elements (package field): only links inside one
+	// of them are taken.
+	LinksFrom []string `json:"links_from,omitempty"`
+	// Patterns say what is different for some addresses.
+	Patterns []Pattern `json:"patterns,omitempty"`
+
 	// How addresses are spelled: fixed when the crawl file is made, see Rules.
 	KeepQuery  bool     `json:"keep_query,omitempty"`
 	DropParams []string `json:"drop_params,omitempty"`
@@ -67,6 +73,12 @@ type Settings struct {
 	UserAgent    string        `json:"user_agent"`
 	Contact      string        `json:"contact,omitempty"`
 
+	Fields      []string `json:"fields,omitempty"`       // NAME[:TYPE]=SELECTOR, see package field
+	Output      string   `json:"output,omitempty"`       // absolute path; written as the crawl goes on
+	KeepLinks   bool     `json:"keep_links,omitempty"`   // all links of all pages
+	StoreBodies bool     `json:"store_bodies,omitempty"` // in the crawl file
+	WARC        string   `json:"warc,omitempty"`         // absolute path of a folder
+
 	Timeout      time.Duration `json:"timeout"`
 	MaxBody      int64         `json:"max_body"`
 	Headers      []string      `json:"headers,omitempty"` // "Name: value"
@@ -78,6 +90,28 @@ type Settings struct {
 	HTTP1        bool          `json:"http1,omitempty"`
 	AllowPrivate bool          `json:"allow_private,omitempty"`
 }
+
+// Pattern is a rule for the addresses that Match, a regular expression on the
+// canonical address, matches. Of several that match, the first that says
+// something of a matter counts; fields add up.
+type Pattern struct {
+	Match     string        `json:"match"`
+	Fields    []string      `json:"fields,omitempty"`
+	LinksFrom []string      `json:"links_from,omitempty"`
+	Delay     time.Duration `json:"delay,omitempty"`    // least gap after the start of such a request on its host; 0: not said
+	Priority  string        `json:"priority,omitempty"` // high, normal, low: within a host; empty: not said
+	Store     Store         `json:"store,omitempty"`
+	Ignore    bool          `json:"ignore,omitempty"` // such addresses are not fetched
+}
+
+// Store says what of a page becomes a part of the results.
+type Store string
+
+const (
+	StoreAll     Store = "all"  // all that is asked for
+	StoreRow     Store = "row"  // its row, but no links, body or WARC record
+	StoreNothing Store = "none" // it is visited for its links alone
+)
 
 // Defaults are the settings of a polite crawl of one host. userAgent is the
 // name with version, "pawl/1.0".

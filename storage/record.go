@@ -19,34 +19,34 @@ import (
 // that are empty take no space, and a reader skips keys it does not know, so
 // that fields can be added.
 type Record struct {
-	FoundAt         int64  `msg:"fa,omitempty"` // Unix milliseconds
-	Anchor          string `msg:"an,omitempty"`
-	Kind            uint8  `msg:"k,omitempty"` // page.Kind of the link that found it
-	Error           string `msg:"e,omitempty"`
-	ContentType     string `msg:"ct,omitempty"`
-	Charset         string `msg:"cs,omitempty"`
-	Language        string `msg:"la,omitempty"`
-	Title           string `msg:"t,omitempty"`
-	MetaDescription string `msg:"d,omitempty"`
-	H1              string `msg:"h,omitempty"`
-	MetaRobots      string `msg:"mr,omitempty"`
-	XRobotsTag      string `msg:"xr,omitempty"`
-	NoIndex         bool   `msg:"ni,omitempty"`
-	Outlinks        uint32 `msg:"ol,omitempty"`
-	Size            int64  `msg:"sz,omitempty"` // decoded bytes
-	Truncated       bool   `msg:"tr,omitempty"` // the body was cut at its limit
-	WordCount       uint32 `msg:"wc,omitempty"`
-	SimHash         uint64 `msg:"sh,omitempty"` // of the text, see page.Page
-	Ignored         uint32 `msg:"ig,omitempty"` // links that are neither http nor https
-	Malformed       uint32 `msg:"mf,omitempty"` // links that are no address
-	LastModified    string `msg:"lm,omitempty"`
-	ETag            string `msg:"et,omitempty"`
-	TTFB            uint32 `msg:"tb,omitempty"` // milliseconds
-	HTTPVersion     string `msg:"hv,omitempty"`
-	IP              string `msg:"ip,omitempty"`
-	Worker          uint16 `msg:"w,omitempty"`
-	Fields          []Field `msg:"f,omitempty"` // what the user's selectors found
-	FieldsError     string `msg:"fe,omitempty"` // why they could not all be tried
+	FoundAt         int64   `msg:"fa,omitempty"` // Unix milliseconds
+	Anchor          string  `msg:"an,omitempty"`
+	Kind            uint8   `msg:"k,omitempty"` // page.Kind of the link that found it
+	Error           string  `msg:"e,omitempty"`
+	ContentType     string  `msg:"ct,omitempty"`
+	Charset         string  `msg:"cs,omitempty"`
+	Language        string  `msg:"la,omitempty"`
+	Title           string  `msg:"t,omitempty"`
+	MetaDescription string  `msg:"d,omitempty"`
+	H1              string  `msg:"h,omitempty"`
+	MetaRobots      string  `msg:"mr,omitempty"`
+	XRobotsTag      string  `msg:"xr,omitempty"`
+	NoIndex         bool    `msg:"ni,omitempty"`
+	Outlinks        uint32  `msg:"ol,omitempty"`
+	Size            int64   `msg:"sz,omitempty"` // decoded bytes
+	Truncated       bool    `msg:"tr,omitempty"` // the body was cut at its limit
+	WordCount       uint32  `msg:"wc,omitempty"`
+	SimHash         uint64  `msg:"sh,omitempty"` // of the text, see page.Page
+	Ignored         uint32  `msg:"ig,omitempty"` // links that are neither http nor https
+	Malformed       uint32  `msg:"mf,omitempty"` // links that are no address
+	LastModified    string  `msg:"lm,omitempty"`
+	ETag            string  `msg:"et,omitempty"`
+	TTFB            uint32  `msg:"tb,omitempty"` // milliseconds
+	HTTPVersion     string  `msg:"hv,omitempty"`
+	IP              string  `msg:"ip,omitempty"`
+	Worker          uint16  `msg:"w,omitempty"`
+	Fields          []Field `msg:"f,omitempty"`  // what the user's selectors found
+	FieldsError     string  `msg:"fe,omitempty"` // why they could not all be tried
 }
 
 // Field is what a selector of the user found on a page.
