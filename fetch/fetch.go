@@ -20,6 +20,7 @@
 //   - metered.go      connections of HTTP/2 that nobody may flood
 //   - proxy.go        connections that go through a proxy
 //   - certificate.go  trouble with certificates in few words
+//   - heads.go        request and answer as text
 //   - cookies.go      what servers want to have said to them again
 //   - class.go        errors into the classes that users see
 //   - robots.go       what robots.txt allows
@@ -178,6 +179,8 @@ type Request struct {
 	MaxBody int64
 	// Referer is sent when it is not empty.
 	Referer string
+	// Heads asks for the heads of request and answer as text.
+	Heads bool
 	// WhenSent, if not nil, is called with the time as soon as the request
 	// has gone out, by a goroutine of net/http, and again when net/http sends
 	// it again. It must not block for long. A Transport that tells nothing
@@ -203,6 +206,13 @@ type Response struct {
 	// RetryAfter is how long the server asks to be left alone (RFC 9110
 	// section 10.2.3), from 0 to 24 hours; 0 when it does not ask.
 	RetryAfter time.Duration
+
+	// RequestHead and ResponseHead are the heads of request and answer, if
+	// Request.Heads asked for them and an answer came: as text of HTTP/1.1,
+	// whatever was spoken, up to the empty line. The order of the lines and
+	// the capitals of their names are net/http's, not those of the wire. What
+	// of the user's is secret (Authorization, Cookie) is left out.
+	RequestHead, ResponseHead []byte
 
 	// Body is the decoded body. It is valid until the next Fetch with the
 	// same Buffer, or its Release. After a failure it is what had come by
@@ -380,9 +390,11 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 	}
 	ctx = httptrace.WithClientTrace(ctx, &tr.hooks)
 
-	answer, err := f.transport.RoundTrip(f.request(ctx, to, req, res.Started))
+	asked := f.request(ctx, to, req, res.Started)
+	answer, err := f.transport.RoundTrip(asked)
 	if err != nil && tr.wasDying() && ctx.Err() == nil {
-		answer, err = f.transport.RoundTrip(f.request(ctx, to, req, res.Started))
+		asked = f.request(ctx, to, req, res.Started)
+		answer, err = f.transport.RoundTrip(asked)
 	}
 	if err != nil {
 		res.fail(ctx, err)
@@ -399,6 +411,9 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 	}
 	res.Status, res.Header, res.Proto = answer.StatusCode, answer.Header, answer.Proto
 	res.RetryAfter = retryAfter(answer.Header, now)
+	if req.Heads {
+		res.RequestHead, res.ResponseHead = heads(asked, answer)
+	}
 	if res.Status/100 == 3 {
 		res.Location = answer.Header.Get("Location")
 	}

@@ -28,6 +28,7 @@ type link struct {
 	url, rel, anchor span
 	kind             Kind
 	noFollow         bool
+	count            int32
 }
 
 type span struct{ start, end int32 }
@@ -122,12 +123,13 @@ func (s *linkSet) add(base *weburl.Base, k Kind, ref, rel []byte, noFollow bool)
 	}
 	i = len(s.links)
 	s.index[key] = int32(i)
-	s.links = append(s.links, link{url: url, rel: s.keepRel(rel), kind: k, noFollow: noFollow})
+	s.links = append(s.links, link{url: url, rel: s.keepRel(rel), kind: k, noFollow: noFollow, count: 1})
 	return i
 }
 
 // merge takes in another occurrence of a link.
 func (s *linkSet) merge(l *link, k Kind, rel []byte, noFollow bool) {
+	l.count++
 	if l.kind.Navigation() {
 		if k.Navigation() {
 			l.noFollow = l.noFollow && noFollow
@@ -177,6 +179,7 @@ func (s *linkSet) export(page *Page, title, h1, description, robots, language []
 	for i, l := range s.links {
 		page.Links[i] = Link{
 			URL: weburl.URL(str(l.url)), Kind: l.kind, NoFollow: l.noFollow, Rel: str(l.rel), Anchor: str(l.anchor),
+			Count: int(l.count),
 		}
 		if l.kind.hyperlink() {
 			page.Outlinks++

@@ -58,6 +58,7 @@ type Page struct {
 	Charset         string // name by the Encoding standard, in lower case: "utf-8", "windows-1251"
 
 	Canonical weburl.URL // the first valid rel=canonical; Link headers come before elements
+	Base      weburl.URL // of a base element, which links in the body are resolved against; empty: there is none
 
 	NoIndex  bool // asked for by meta elements or X-Robots-Tag; the stricter counts
 	NoFollow bool // likewise; the NoFollow of single links does not repeat it
@@ -109,6 +110,7 @@ type Link struct {
 	NoFollow bool   // rel=nofollow, ugc or sponsored, at all occurrences of a kind that is navigation
 	Rel      string // in lower case
 	Anchor   string // text of an a element, with the alt texts of its images; alt text of an img or area
+	Count    int    // how often it occurs
 }
 
 // Input is a page as it was fetched.

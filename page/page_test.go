@@ -51,6 +51,16 @@ func list(links []Link) []string {
 	return lines
 }
 
+func TestLinkCount(t *testing.T) {
+	page := parse(t, `<base href=http://x.org/z/><a href=b>B</a><img src=c><a href=./b>again</a><a href=/z/b></a><link rel=next href=b>`)
+	if got := []int{page.Links[0].Count, page.Links[1].Count}; got[0] != 4 || got[1] != 1 {
+		t.Errorf("the links occur %v times, want 4 and 1", got)
+	}
+	if page.Base != "http://x.org/z/" {
+		t.Errorf("base %q", page.Base)
+	}
+}
+
 func TestLinks(t *testing.T) {
 	for _, test := range []struct {
 		name, body string
@@ -566,7 +576,7 @@ func TestParserKeepsNothing(t *testing.T) {
 		t.Errorf("the text of a page was left in the next one: SimHash %x, %d chunks", empty.SimHash, len(empty.Chunks))
 	}
 	empty.Chunks, empty.SimHash = nil, 0
-	wantEmpty := &Page{Title: "U", Charset: "utf-8", WordCount: 1, Outlinks: 1, Links: []Link{{URL: "http://x.org/dir/d", Kind: KindA, Anchor: "D"}}}
+	wantEmpty := &Page{Title: "U", Charset: "utf-8", WordCount: 1, Outlinks: 1, Links: []Link{{URL: "http://x.org/dir/d", Kind: KindA, Anchor: "D", Count: 1}}}
 	if diff := cmp.Diff(wantEmpty, empty); diff != "" {
 		t.Errorf("a page was left in the next one (-want +got)\n%s", diff)
 	}
