@@ -32,8 +32,9 @@
 //
 // [Sites] are traps and large honest sites, for crawlers that must tell the one
 // from the other. [Sitemaps] is a site whose pages only sitemaps name, [Cookies]
-// one that opens to those who keep cookies. They too are computed, not stored,
-// work in memory and on sockets, and know their own truth.
+// one that opens to those who keep cookies, [Store] an app store with values on
+// its pages that are worth having. They too are computed, not stored, work in
+// memory and on sockets, and know their own truth.
 package fakeweb
 
 import (

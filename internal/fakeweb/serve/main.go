@@ -3,6 +3,7 @@
 //
 //	go run ./internal/fakeweb/serve -pages 300 -hosts 2
 //	go run ./internal/fakeweb/serve -site calendar
+//	go run ./internal/fakeweb/serve -site store
 //
 // It prints the addresses of the roots, one a line, and serves until it is
 // killed or, when its standard input is a pipe, until that is closed.
@@ -38,7 +39,7 @@ func serve(args []string, stdin *os.File, stdout io.Writer) error {
 	flags.Uint64Var(&o.Seed, "seed", o.Seed, "another seed makes another web")
 	latency := flags.Duration("latency", 0, "how long each answer takes")
 	faults := flags.Bool("faults", false, "have pages fail in every way there is")
-	site := flags.String("site", "", "serve this one site instead: a trap or a large honest one, as fakeweb.Sites names them, or sitemaps or cookies; of the other flags, -pages, -seed and -latency still count where they mean something")
+	site := flags.String("site", "", "serve this one site instead: a trap or a large honest one, as fakeweb.Sites names them, or sitemaps, cookies or store (then -pages is the number of apps); of the other flags, -pages, -seed and -latency still count where they mean something")
 	file := flags.String("addr-file", "", "write the addresses to this file too, when all of them are served")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -109,6 +110,13 @@ func startSite(name string, o fakeweb.Options) (roots []string, stop func(), err
 		cookies := fakeweb.DefaultCookies()
 		cookies.Seed, cookies.Pages, cookies.Tally = o.Seed, o.Pages, false
 		handler, err = fakeweb.NewCookies(cookies)
+	case "store":
+		store := fakeweb.DefaultStore()
+		store.Seed, store.Latency, store.Tally = o.Seed, o.Latency, false
+		if o.Pages != fakeweb.Defaults().Pages {
+			store.Apps = o.Pages
+		}
+		handler, err = fakeweb.NewStore(store)
 	default:
 		options := fakeweb.DefaultSites()
 		options.Seed, options.Large, options.Latency, options.Tally = o.Seed, o.Pages, o.Latency, false
