@@ -99,6 +99,7 @@ type Link struct {
 	Redirect bool   // the target of a redirect: same depth as its source
 	Listed   bool   // named by a sitemap or a robots.txt: same depth as that
 	NoFollow bool   // found by nofollow links only
+	Lane     Lane   // of the job; not kept of links that make none
 	Anchor   string // text of the link; of what a sitemap lists, its date of change
 }
 
@@ -124,7 +125,7 @@ type Visit struct {
 	DuplicateOf string
 	Unlisted    bool // it is no row of the results: the user's rules say so
 	Record      Record
-	Links       []Link // at most MaxLinks; more follow as Links events
+	Links       []Link // at most MaxLinks, of the normal lane; more follow as Links events
 	// Kept stands beside the event, under its number, not in it.
 	Kept []Kept
 }
@@ -139,7 +140,7 @@ type Links struct {
 	FoundOn string // address of the page
 	Time    int64  // when they were found
 	Origin         // of the page they were found on
-	Links   []Link
+	Links   []Link // all of one lane
 }
 
 // Source tells how far a file of seeds was read.
@@ -154,8 +155,8 @@ type Source struct {
 type Seeds struct {
 	Time   int64
 	Source *Source // nil: not from a file
-	Links  []Link
-	Known  []Link // given as seeds, but known as a job already: they only widen the scope
+	Links  []Link  // all of one lane
+	Known  []Link  // given as seeds, but known as a job already: they only widen the scope
 }
 
 // SkipLink is a link that was not admitted.
@@ -335,6 +336,9 @@ func (v *Visit) appendTo(dst []byte) []byte {
 	if v.Unlisted {
 		flags |= flagUnlisted
 	}
+	if laneFlags(v.Links) != 0 {
+		panic("storage: a visit with links that are not of the normal lane")
+	}
 	dst = append(dst, byte(KindVisit), eventVersion, flags)
 	dst = appendJob(dst, v.Job)
 	dst = v.Ask.appendTo(dst)
@@ -355,7 +359,7 @@ func (v *Visit) appendTo(dst []byte) []byte {
 }
 
 func (l *Links) appendTo(dst []byte) []byte {
-	dst = append(dst, byte(KindLinks), eventVersion, l.Origin.flags())
+	dst = append(dst, byte(KindLinks), eventVersion, l.Origin.flags()|laneFlags(l.Links))
 	dst = appendInt(dst, l.Time)
 	dst = l.Origin.appendTo(dst)
 	dst = appendString(dst, l.FoundOn)
@@ -363,7 +367,7 @@ func (l *Links) appendTo(dst []byte) []byte {
 }
 
 func (s *Seeds) appendTo(dst []byte) []byte {
-	var flags byte = flagSeed
+	flags := flagSeed | laneFlags(s.Links)
 	if s.Source != nil {
 		flags |= flagSource
 	}
@@ -463,6 +467,7 @@ type FoundLink struct {
 	NoFollow bool
 	Redirect bool // the target of a redirect
 	Listed   bool // named by a sitemap or a robots.txt
+	Lane     Lane // of all links of the block
 }
 
 // Left is the number of links not read yet.
@@ -844,7 +849,7 @@ func (b *LinkBlock) rest() []Link {
 	for b.Next() {
 		links = append(links, Link{
 			URL: string(b.Link.URL), Kind: b.Link.Kind, Redirect: b.Link.Redirect, Listed: b.Link.Listed, NoFollow: b.Link.NoFollow,
-			Anchor: string(b.Link.Anchor),
+			Lane: b.Link.Lane, Anchor: string(b.Link.Anchor),
 		})
 	}
 	return links
@@ -858,6 +863,7 @@ type LinksHead struct {
 	Source    *Source
 	Withdrawn bool
 	Job       JobID
+	Lane      Lane // of a Links or Seeds event
 	Links     LinkBlock
 }
 
@@ -869,6 +875,7 @@ func DecodeLinksHead(event []byte) (LinksHead, error) {
 	h.Links.skips = KindOf(event) == KindSkip
 	// A skipped seed was found on no page.
 	h.Links.seeds = KindOf(event) == KindSeeds || h.Links.skips && h.FoundOn == ""
+	h.Links.Link.Lane = h.Lane
 	return h, r.err
 }
 
@@ -879,6 +886,9 @@ func linksHead(event []byte) (reader, LinksHead) {
 		r.fail("an event without a block of links")
 	}
 	h := LinksHead{Time: r.int()}
+	if kind != KindSkip {
+		h.Lane = r.lane(flags)
+	}
 	if kind == KindSeeds {
 		if flags&flagSource != 0 {
 			h.Source = &Source{Path: r.string(), Size: r.int(), MTime: r.int(), Offset: r.int()}
@@ -1007,6 +1017,7 @@ type Found struct {
 	Redirect bool // found as the target of a redirect
 	Listed   bool // named by a sitemap or a robots.txt
 	NoFollow bool // found by nofollow links only
+	Lane     Lane
 	FoundAt  int64
 	Origin
 }
@@ -1037,7 +1048,7 @@ func DecodeFound(event []byte, index int) (Found, error) {
 		if i == index {
 			l := &block.Link
 			f.URL, f.Anchor, f.Kind, f.Origin = string(l.URL), string(l.Anchor), l.Kind, l.Origin
-			f.Redirect, f.Listed, f.NoFollow = l.Redirect, l.Listed, l.NoFollow
+			f.Redirect, f.Listed, f.NoFollow, f.Lane = l.Redirect, l.Listed, l.NoFollow, l.Lane
 			return f, nil
 		}
 	}

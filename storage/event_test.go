@@ -121,23 +121,26 @@ var eventKinds = []struct {
 // randomEvent gives an event as the other packages make them.
 func randomEvent(rnd *rand.Rand, e Event) Event {
 	fill(rnd, reflect.ValueOf(e).Elem())
-	links := func(ls []Link) {
+	links := func(ls []Link, lane Lane) {
 		for i := range ls {
 			ls[i].Kind &= kindMask
+			ls[i].Lane = lane
 		}
 	}
+	lane := Lane(rnd.IntN(int(lanes)))
 	switch e := e.(type) {
 	case *Visit:
-		links(e.Links)
+		links(e.Links, LaneNormal)
 		e.Kept = nil // stands beside the event
 	case *Links:
-		links(e.Links)
+		links(e.Links, lane)
 	case *Seeds:
-		links(e.Links)
-		links(e.Known)
+		links(e.Links, lane)
+		links(e.Known, LaneNormal)
 	case *Skip:
 		for i := range e.Links {
 			e.Links[i].Kind &= kindMask
+			e.Links[i].Lane = LaneNormal
 		}
 		if !e.Withdrawn {
 			e.Job = JobID{}
@@ -265,7 +268,7 @@ func checkBlock(t *testing.T, b *LinkBlock, want []Link, child func(redirect, li
 		l := &b.Link
 		got := Link{
 			URL: string(l.URL), Kind: l.Kind, Redirect: l.Redirect, Listed: l.Listed, NoFollow: l.NoFollow,
-			Anchor: string(l.Anchor),
+			Lane: l.Lane, Anchor: string(l.Anchor),
 		}
 		if got != w || l.Origin != child(w.Redirect, w.Listed) {
 			t.Fatalf("link %d: %+v %+v, want %+v %+v", i, got, l.Origin, w, child(w.Redirect, w.Listed))
@@ -280,7 +283,7 @@ func checkFound(t *testing.T, stored []byte, links []Link, want Found, child fun
 	t.Helper()
 	for i, l := range links {
 		want.URL, want.Anchor, want.Kind, want.Origin = l.URL, l.Anchor, l.Kind, child(l.Redirect, l.Listed)
-		want.Redirect, want.Listed, want.NoFollow = l.Redirect, l.Listed, l.NoFollow
+		want.Redirect, want.Listed, want.NoFollow, want.Lane = l.Redirect, l.Listed, l.NoFollow, l.Lane
 		got, err := DecodeFound(stored, i)
 		if err != nil || got != want {
 			t.Fatalf("found %d: %+v, %v, want %+v", i, got, err, want)
@@ -344,6 +347,33 @@ func TestMoreLinksThanOneEventHolds(t *testing.T) {
 	e.appendTo(nil)
 }
 
+func TestLinksOfSeveralLanesAreNoEvent(t *testing.T) {
+	link := func(lanes ...Lane) (links []Link) {
+		for _, l := range lanes {
+			links = append(links, Link{URL: "https://example.com/", Lane: l})
+		}
+		return links
+	}
+	for _, c := range []struct {
+		name  string
+		event Event
+	}{
+		{"two lanes", &Links{Links: link(LaneLow, LaneNormal)}},
+		{"two lanes of seeds", &Seeds{Links: link(LaneNormal, LaneHigh)}},
+		{"an unknown lane", &Links{Links: link(lanes)}},
+		{"a visit with another lane", &Visit{Links: link(LaneHigh)}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("it was written")
+				}
+			}()
+			c.event.appendTo(nil)
+		})
+	}
+}
+
 func TestDamagedEvents(t *testing.T) {
 	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 	huge := binary.AppendUvarint(nil, 1<<62)
@@ -363,6 +393,8 @@ func TestDamagedEvents(t *testing.T) {
 		{"a count of 2^62 links", join(links, huge)},
 		{"257 links", join(links, binary.AppendUvarint(nil, MaxLinks+1), make([]byte, 4*MaxLinks+4))},
 		{"256 links and no bytes", join(links, binary.AppendUvarint(nil, MaxLinks))},
+		{"links of an unknown lane", []byte{byte(KindLinks), eventVersion, 3 << laneShift, 0, 0, 0, 0, 0}},
+		{"seeds of an unknown lane", []byte{byte(KindSeeds), eventVersion, 3<<laneShift | flagSeed, 0, 0, 0}},
 		{"a link that shares too much", join(links, []byte{1, 5, 1, 'x', 0, 0})},
 		{"a status of 2^16", []byte{byte(KindRetry), eventVersion, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0x80, 0x80, 4, 0, 0, 0}},
 		{"a host number of 2^32", []byte{byte(KindRetry), eventVersion, 0, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0}},
@@ -504,6 +536,14 @@ func TestWordsHaveNames(t *testing.T) {
 		if got, ok := ParseClass(c.String()); !ok || got != c || (c.String() == "") != (c == NoClass) {
 			t.Errorf("class %d is called %q, which is read as %d, %v", c, c, got, ok)
 		}
+	}
+	for l := LaneNormal; l < lanes; l++ {
+		if got, ok := ParseLane(l.String()); !ok || got != l {
+			t.Errorf("lane %d is called %q, which is read as %d, %v", l, l, got, ok)
+		}
+	}
+	if l, ok := ParseLane("urgent"); ok || l != LaneNormal {
+		t.Errorf("an unknown lane is read as %v, %v", l, ok)
 	}
 	for r := NoReason + 1; r < reasons; r++ {
 		if r.String() == "" {

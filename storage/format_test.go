@@ -27,6 +27,10 @@ var formatExamples = []struct {
 		FoundOn: "https://example.com/b", Time: 1795000000120, Origin: Origin{Depth: 1},
 		Links: []Link{{URL: "https://example.com/d", Kind: 4, Anchor: "D"}},
 	}).appendTo(nil)},
+	{"lane", (&Links{
+		FoundOn: "https://example.com/b", Time: 1795000000120, Origin: Origin{Depth: 1},
+		Links: []Link{{URL: "https://example.com/e", Kind: 4, Lane: LaneHigh}},
+	}).appendTo(nil)},
 	{"seeds", (&Seeds{
 		Time:   1795000000000,
 		Source: &Source{Path: "/s.txt", Size: 300, MTime: 1794990000000000000, Offset: 150},
