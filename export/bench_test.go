@@ -54,7 +54,7 @@ func BenchmarkAppendRow(b *testing.B) {
 	row := pageRow{seq: 123456, Visit: samplePage(7)}
 	for _, format := range []Format{CSV, JSONL} {
 		b.Run(format.String(), func(b *testing.B) {
-			e, err := pageTable().encoder(Options{Format: format})
+			e, err := pageTable(nil).encoder(Options{Format: format})
 			if err != nil {
 				b.Fatal(err)
 			}

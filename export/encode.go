@@ -2,6 +2,8 @@ package export
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -14,7 +16,8 @@ const (
 	special                  // makes CSV quote the cell, is escaped in JSON
 )
 
-// encoder writes the rows of a table in one format.
+// encoder makes the lines of a table in a format of text: CSV, TSV or JSON
+// Lines.
 type encoder[R any] struct {
 	columns []column[R]
 	format  Format
@@ -22,19 +25,17 @@ type encoder[R any] struct {
 	guard   bool
 	keys    []string // JSON: what stands before the value of each column
 	classes [256]byte
+	joined  []byte // scratch space of lists
 }
 
 // encoder checks the options: nothing has been written when it fails.
 func (t *table[R]) encoder(o Options) (*encoder[R], error) {
-	if o.Format >= formats {
-		return nil, fmt.Errorf("unknown %v", o.Format)
-	}
-	if !(o.Rest >= 0 && o.Rest <= maxRest) { // nor is it NaN
-		return nil, fmt.Errorf("a rest of %v, must be from 0 to %d", o.Rest, maxRest)
-	}
-	columns, err := t.choose(o.Columns)
+	columns, err := t.check(o)
 	if err != nil {
 		return nil, err
+	}
+	if !o.Format.Appends() {
+		return nil, fmt.Errorf("%v is no format of lines", o.Format)
 	}
 	e := &encoder[R]{columns: columns, format: o.Format, comma: ',', guard: !o.Raw}
 	for c := utf8.RuneSelf; c < len(e.classes); c++ {
@@ -89,10 +90,27 @@ func (e *encoder[R]) appendRow(dst []byte, row *R) []byte {
 			dst = append(dst, e.comma)
 		}
 		c := &e.columns[i]
-		if c.text != nil {
+		switch c.kind {
+		case textCell:
 			dst = e.appendCell(dst, c.text(row))
-		} else {
+		case plainCell:
 			dst = c.plain(dst, row)
+		case intCell:
+			if n, known := c.integer(row); known {
+				dst = strconv.AppendInt(dst, n, 10)
+			}
+		case floatCell:
+			if x, known := c.float(row); known {
+				dst = appendFloat(dst, x)
+			}
+		case boolCell:
+			if is, known := c.boolean(row); known {
+				dst = strconv.AppendBool(dst, is)
+			}
+		case timeCell:
+			dst = appendTime(dst, c.time(row))
+		case listCell:
+			dst = e.appendJoined(dst, c.list(row), c.items)
 		}
 	}
 	if len(dst) == start {
@@ -105,28 +123,105 @@ func (e *encoder[R]) appendObject(dst []byte, row *R) []byte {
 	for i := range e.columns {
 		c := &e.columns[i]
 		dst = append(dst, e.keys[i]...)
-		if c.text != nil {
+		start := len(dst)
+		switch c.kind {
+		case textCell:
 			if s := c.text(row); s != "" {
 				dst = e.appendString(dst, s)
-			} else {
-				dst = append(dst, "null"...)
 			}
-			continue
-		}
-		start := len(dst)
-		if !c.number {
+		case plainCell:
 			dst = append(dst, '"')
+			if dst = c.plain(dst, row); len(dst) > start+1 {
+				dst = append(dst, '"')
+			} else {
+				dst = dst[:start]
+			}
+		case intCell:
+			if n, known := c.integer(row); known {
+				dst = strconv.AppendInt(dst, n, 10)
+			}
+		case floatCell:
+			if x, known := c.float(row); known {
+				dst = appendFloat(dst, x)
+			}
+		case boolCell:
+			if is, known := c.boolean(row); known {
+				dst = strconv.AppendBool(dst, is)
+			}
+		case timeCell:
+			if ms := c.time(row); ms != 0 {
+				dst = append(dst, '"')
+				dst = append(appendTime(dst, ms), '"')
+			}
+		case listCell:
+			dst = e.appendArray(dst, c.list(row), c.items)
 		}
-		value := len(dst)
-		dst = c.plain(dst, row)
-		switch {
-		case len(dst) == value:
-			dst = append(dst[:start], "null"...)
-		case !c.number:
-			dst = append(dst, '"')
+		if len(dst) == start {
+			dst = append(dst, "null"...)
 		}
 	}
 	return append(dst, "}\n"...)
+}
+
+// appendJoined appends the items of a list as one cell of CSV or TSV.
+func (e *encoder[R]) appendJoined(dst []byte, items []string, of FieldType) []byte {
+	joined := e.joined[:0]
+	for i, item := range items {
+		if i > 0 {
+			joined = append(joined, '|')
+		}
+		if of == FieldText {
+			joined = append(joined, item...)
+		} else {
+			joined = appendNumber(joined, item, of)
+		}
+	}
+	e.joined = joined
+	if of != FieldText {
+		return append(dst, joined...)
+	}
+	return e.appendCell(dst, string(joined))
+}
+
+// appendArray appends the items of a list as an array of JSON, nothing when
+// there are none.
+func (e *encoder[R]) appendArray(dst []byte, items []string, of FieldType) []byte {
+	if len(items) == 0 {
+		return dst
+	}
+	separator := byte('[')
+	for _, item := range items {
+		dst = append(dst, separator)
+		separator = ','
+		start := len(dst)
+		if of == FieldText {
+			dst = e.appendString(dst, item)
+		} else if dst = appendNumber(dst, item, of); len(dst) == start {
+			dst = append(dst, "null"...)
+		}
+	}
+	return append(dst, ']')
+}
+
+// appendNumber appends an item of a list of numbers, nothing when it is none.
+func appendNumber(dst []byte, item string, of FieldType) []byte {
+	if of == FieldInt {
+		if n, known := parseInt(item); known {
+			return strconv.AppendInt(dst, n, 10)
+		}
+	} else if x, known := parseFloat(item); known {
+		return appendFloat(dst, x)
+	}
+	return dst
+}
+
+// appendFloat appends a number that is finite, in the shortest form that gives
+// it back, which is one of JSON's.
+func appendFloat(dst []byte, x float64) []byte {
+	if size := math.Abs(x); size != 0 && (size < 1e-6 || size >= 1e21) {
+		return strconv.AppendFloat(dst, x, 'e', -1, 64)
+	}
+	return strconv.AppendFloat(dst, x, 'f', -1, 64)
 }
 
 // found gives the classes of all bytes of s together.

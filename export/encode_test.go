@@ -16,7 +16,7 @@ func cellTable() *table[cell] {
 	return &table[cell]{
 		defaults: 3,
 		columns: []column[cell]{
-			{name: "before", plain: func(b []byte, _ *cell) []byte { return append(b, '1') }, number: true},
+			{name: "before", integer: func(*cell) (int64, bool) { return 1, true }},
 			{name: "cell", text: func(c *cell) string { return c.s }},
 			{name: "after", text: func(*cell) string { return "after" }},
 		},

@@ -31,7 +31,7 @@ package export
 
 import (
 	"fmt"
-	"io"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -42,13 +42,15 @@ import (
 type Format uint8
 
 const (
-	CSV   Format = iota // RFC 4180
-	TSV                 // as CSV, with tabs for commas
-	JSONL               // JSON Lines
+	CSV     Format = iota // RFC 4180
+	TSV                   // as CSV, with tabs for commas
+	JSONL                 // JSON Lines
+	Parquet               // Apache Parquet
+	SQLite                // a SQLite database
 	formats
 )
 
-var formatNames = [formats]string{"csv", "tsv", "jsonl"}
+var formatNames = [formats]string{"csv", "tsv", "jsonl", "parquet", "sqlite"}
 
 // String is the name of the format as ParseFormat reads it.
 func (f Format) String() string {
@@ -68,11 +70,35 @@ func ParseFormat(name string) (Format, error) {
 	return 0, fmt.Errorf("unknown format %q; there are %s", name, strings.Join(formatNames[:], ", "))
 }
 
+// FormatOf gives the format that the ending of a file's name stands for, in any
+// case; ok is false when it stands for none.
+func FormatOf(name string) (f Format, ok bool) {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".csv":
+		return CSV, true
+	case ".tsv", ".tab":
+		return TSV, true
+	case ".jsonl", ".ndjson", ".json":
+		return JSONL, true
+	case ".parquet":
+		return Parquet, true
+	case ".sqlite", ".sqlite3", ".db":
+		return SQLite, true
+	}
+	return 0, false
+}
+
+// Appends tells whether rows can be added at the end of a file of the format.
+func (f Format) Appends() bool { return f <= JSONL }
+
 // Options say how an export looks.
 type Options struct {
 	Format  Format
 	Columns []string // names in the order wanted; none: the default columns
-	Raw     bool     // leave cells that a spreadsheet would run as a formula as they are
+	Raw     bool     // CSV and TSV: leave cells that a spreadsheet would run as a formula as they are
+	Fields  []Field  // of pages and errors: a column for each, behind the default ones
+	Where   string   // which rows, see the filter language; empty: all
+	TempDir string   // SQLite: the folder where the database is made; empty: os.TempDir
 	// Rest is for an export beside a running crawl: after each transaction it
 	// pauses for so many times as long as that took, at most a second, so that
 	// with 9 it takes a tenth of one processor. 0: it never pauses. It is 1000
@@ -156,27 +182,5 @@ func known(kind storage.Kind) error {
 	if kind == 0 {
 		return fmt.Errorf("%w: an event of an unknown kind or version", storage.ErrDamaged)
 	}
-	return nil
-}
-
-// sink is the writer of an export and the rows that wait for it.
-type sink struct {
-	w       io.Writer
-	buf     []byte
-	waiting int // rows in buf
-	rows    int // rows written
-}
-
-func (s *sink) full() bool { return len(s.buf) >= sliceBytes }
-
-func (s *sink) flush() error {
-	if len(s.buf) == 0 {
-		return nil
-	}
-	if _, err := s.w.Write(s.buf); err != nil {
-		return err
-	}
-	s.rows += s.waiting
-	s.buf, s.waiting = s.buf[:0], 0
 	return nil
 }

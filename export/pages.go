@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"io"
-	"strconv"
+	"slices"
 	"strings"
 
 	"pawl/page"
@@ -36,14 +36,8 @@ func (r *pageRow) indexable() bool {
 	return r.Outcome == storage.Fetched && !r.Record.NoIndex && (r.Canonical == "" || r.Canonical == r.URL)
 }
 
-// appendCount appends a number that is not known when it is 0 and was not
-// measured.
-func appendCount(dst []byte, n int64, measured bool) []byte {
-	if n == 0 && !measured {
-		return dst
-	}
-	return strconv.AppendInt(dst, n, 10)
-}
+// count gives a number that is not known when it is 0 and was not measured.
+func count(n int64, measured bool) (int64, bool) { return n, n != 0 || measured }
 
 // anchorOf parts what is kept of the link that found an address: its anchor, or
 // the date of change in place of one when a sitemap or a robots.txt named it.
@@ -55,16 +49,17 @@ func anchorOf(kind uint8, kept string) (anchor, lastMod string) {
 }
 
 // pageTable gives the columns in the order that is promised to users: new ones
-// go to the end of the default ones.
-func pageTable() *table[pageRow] {
-	return &table[pageRow]{
+// go to the end of the default ones, before those of the fields.
+func pageTable(fields []Field) *table[pageRow] {
+	t := &table[pageRow]{
+		name:     "pages",
 		defaults: 37,
 		later:    []string{"inlinks", "unique_inlinks", "discovery_path"},
 		columns: []column[pageRow]{
-			{name: "seq", number: true, plain: func(b []byte, r *pageRow) []byte { return strconv.AppendUint(b, r.seq, 10) }},
-			{name: "url", text: func(r *pageRow) string { return r.URL }},
+			{name: "seq", key: true, integer: func(r *pageRow) (int64, bool) { return int64(r.seq), true }},
+			{name: "url", indexed: true, text: func(r *pageRow) string { return r.URL }},
 			{name: "outcome", plain: func(b []byte, r *pageRow) []byte { return append(b, r.Outcome.String()...) }},
-			{name: "status", number: true, plain: func(b []byte, r *pageRow) []byte { return appendCount(b, int64(r.Status), false) }},
+			{name: "status", integer: func(r *pageRow) (int64, bool) { return count(int64(r.Status), false) }},
 			{name: "error_class", plain: func(b []byte, r *pageRow) []byte { return append(b, r.Class.String()...) }},
 			{name: "error", text: func(r *pageRow) string { return r.Record.Error }},
 			{name: "content_type", text: func(r *pageRow) string { return r.Record.ContentType }},
@@ -83,20 +78,20 @@ func pageTable() *table[pageRow] {
 				return append(b, "Non-Indexable"...)
 			}},
 			{name: "redirect_url", text: func(r *pageRow) string { return r.Redirect }},
-			{name: "depth", number: true, plain: func(b []byte, r *pageRow) []byte { return strconv.AppendUint(b, uint64(r.Depth), 10) }},
+			{name: "depth", integer: func(r *pageRow) (int64, bool) { return int64(r.Depth), true }},
 			{name: "found_on", text: func(r *pageRow) string { return r.FoundOn }},
 			{name: "anchor", text: func(r *pageRow) string {
 				anchor, _ := anchorOf(r.Record.Kind, r.Record.Anchor)
 				return anchor
 			}},
-			{name: "outlinks", number: true, plain: func(b []byte, r *pageRow) []byte {
-				return appendCount(b, int64(r.Record.Outlinks), r.parsed())
+			{name: "outlinks", integer: func(r *pageRow) (int64, bool) {
+				return count(int64(r.Record.Outlinks), r.parsed())
 			}},
-			{name: "size", number: true, plain: func(b []byte, r *pageRow) []byte {
-				return appendCount(b, r.Record.Size, r.answered())
+			{name: "size", integer: func(r *pageRow) (int64, bool) {
+				return count(r.Record.Size, r.answered())
 			}},
-			{name: "transferred", number: true, plain: func(b []byte, r *pageRow) []byte {
-				return appendCount(b, r.Transferred, r.answered())
+			{name: "transferred", integer: func(r *pageRow) (int64, bool) {
+				return count(r.Transferred, r.answered())
 			}},
 			{name: "truncated", plain: func(b []byte, r *pageRow) []byte {
 				if r.Record.Truncated {
@@ -105,22 +100,22 @@ func pageTable() *table[pageRow] {
 				return b
 			}},
 			{name: "content_hash", plain: func(b []byte, r *pageRow) []byte { return hex.AppendEncode(b, r.ContentHash) }},
-			{name: "word_count", number: true, plain: func(b []byte, r *pageRow) []byte {
-				return appendCount(b, int64(r.Record.WordCount), r.parsed())
+			{name: "word_count", integer: func(r *pageRow) (int64, bool) {
+				return count(int64(r.Record.WordCount), r.parsed())
 			}},
 			{name: "last_modified", text: func(r *pageRow) string { return r.Record.LastModified }},
 			{name: "etag", text: func(r *pageRow) string { return r.Record.ETag }},
-			{name: "ttfb_ms", number: true, plain: func(b []byte, r *pageRow) []byte {
-				return appendCount(b, int64(r.Record.TTFB), r.answered())
+			{name: "ttfb_ms", integer: func(r *pageRow) (int64, bool) {
+				return count(int64(r.Record.TTFB), r.answered())
 			}},
-			{name: "total_ms", number: true, plain: func(b []byte, r *pageRow) []byte {
-				return appendCount(b, int64(r.Took), r.Asked)
+			{name: "total_ms", integer: func(r *pageRow) (int64, bool) {
+				return count(int64(r.Took), r.Asked)
 			}},
 			{name: "http_version", text: func(r *pageRow) string { return r.Record.HTTPVersion }},
 			{name: "ip", text: func(r *pageRow) string { return r.Record.IP }},
-			{name: "attempts", number: true, plain: func(b []byte, r *pageRow) []byte { return strconv.AppendUint(b, uint64(r.Attempt), 10) }},
-			{name: "found_at", plain: func(b []byte, r *pageRow) []byte { return appendTime(b, r.Record.FoundAt) }},
-			{name: "fetched_at", plain: func(b []byte, r *pageRow) []byte { return appendTime(b, r.Time) }},
+			{name: "attempts", integer: func(r *pageRow) (int64, bool) { return int64(r.Attempt), true }},
+			{name: "found_at", time: func(r *pageRow) int64 { return r.Record.FoundAt }},
+			{name: "fetched_at", time: func(r *pageRow) int64 { return r.Time }},
 			{name: "duplicate_of", text: func(r *pageRow) string { return r.DuplicateOf }},
 			{name: "simhash", plain: func(b []byte, r *pageRow) []byte {
 				if r.Record.SimHash == 0 {
@@ -129,36 +124,38 @@ func pageTable() *table[pageRow] {
 				return hex.AppendEncode(b, binary.BigEndian.AppendUint64(nil, r.Record.SimHash))
 			}},
 			// From here on only on request.
-			{name: "worker", number: true, plain: func(b []byte, r *pageRow) []byte {
-				return appendCount(b, int64(r.Record.Worker), false)
+			{name: "worker", integer: func(r *pageRow) (int64, bool) {
+				return count(int64(r.Record.Worker), false)
 			}},
 			{name: "sitemap_lastmod", text: func(r *pageRow) string {
 				_, lastMod := anchorOf(r.Record.Kind, r.Record.Anchor)
 				return lastMod
 			}},
-			{name: "ignored_links", number: true, plain: func(b []byte, r *pageRow) []byte {
-				return appendCount(b, int64(r.Record.Ignored), r.parsed())
+			{name: "ignored_links", integer: func(r *pageRow) (int64, bool) {
+				return count(int64(r.Record.Ignored), r.parsed())
 			}},
-			{name: "malformed_links", number: true, plain: func(b []byte, r *pageRow) []byte {
-				return appendCount(b, int64(r.Record.Malformed), r.parsed())
+			{name: "malformed_links", integer: func(r *pageRow) (int64, bool) {
+				return count(int64(r.Record.Malformed), r.parsed())
 			}},
 		},
 	}
+	t.columns = slices.Insert(t.columns, t.defaults, fieldColumns(fields, func(r *pageRow) *storage.Record { return &r.Record })...)
+	t.defaults += len(fields)
+	return t
 }
 
 // PageColumns gives the names of the columns of [Pages] and [Errors] in their
 // order, which never changes. On request by [Options].Columns only, and not
 // among them: worker, sitemap_lastmod, ignored_links, malformed_links.
 func PageColumns() []string {
-	t := pageTable()
+	t := pageTable(nil)
 	return t.names()[:t.defaults]
 }
 
 // CheckPages tells whether [Pages] and [Errors] would accept the options,
 // before anything is opened for writing. An unknown column is a *ColumnError.
 func CheckPages(o Options) error {
-	_, err := pageTable().encoder(o)
-	return err
+	return pageTable(o.Fields).accepts(o)
 }
 
 // Pages writes a row for each job that has an outcome, in the order in which
@@ -196,7 +193,11 @@ func Errors(w io.Writer, f *storage.File, o Options) (rows int, err error) {
 
 // pages writes the rows with the outcome, or all for 0.
 func pages(w io.Writer, f *storage.File, o Options, only storage.Outcome) (int, error) {
-	e, err := pageTable().encoder(o)
+	t := pageTable(o.Fields)
+	if only == storage.Failed {
+		t.name = "errors"
+	}
+	out, err := t.rows(w, o)
 	if err != nil {
 		return 0, err
 	}
@@ -204,8 +205,7 @@ func pages(w io.Writer, f *storage.File, o Options, only storage.Outcome) (int, 
 	if err != nil {
 		return 0, err
 	}
-	out := sink{w: w, buf: e.appendHeader(nil)}
-	if err := out.flush(); err != nil {
+	if err := out.begin(); err != nil {
 		return 0, err
 	}
 	var row pageRow
@@ -223,9 +223,7 @@ func pages(w io.Writer, f *storage.File, o Options, only storage.Outcome) (int, 
 			return true, nil
 		}
 		row = pageRow{seq: seq, Visit: v}
-		out.buf = e.appendRow(out.buf, &row)
-		out.waiting++
-		return !out.full(), nil
+		return out.row(&row)
 	}, out.flush)
-	return out.rows, err
+	return out.end(err)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"strconv"
 
 	"pawl/page"
 	"pawl/storage"
@@ -46,22 +45,23 @@ type QueueRow struct {
 
 func queueTable() *table[QueueRow] {
 	return &table[QueueRow]{
+		name:     "queue",
 		defaults: 13,
 		columns: []column[QueueRow]{
-			{name: "url", text: func(r *QueueRow) string { return r.URL }},
+			{name: "url", indexed: true, text: func(r *QueueRow) string { return r.URL }},
 			{name: "state", plain: func(b []byte, r *QueueRow) []byte { return append(b, r.State.String()...) }},
 			{name: "host", text: func(r *QueueRow) string { return r.Host }},
-			{name: "depth", number: true, plain: func(b []byte, r *QueueRow) []byte { return strconv.AppendUint(b, uint64(r.Depth), 10) }},
+			{name: "depth", integer: func(r *QueueRow) (int64, bool) { return int64(r.Depth), true }},
 			{name: "found_on", text: func(r *QueueRow) string { return r.FoundOn }},
 			{name: "anchor", text: func(r *QueueRow) string {
 				anchor, _ := anchorOf(r.Kind, r.Anchor)
 				return anchor
 			}},
 			{name: "kind", plain: func(b []byte, r *QueueRow) []byte { return appendKind(b, page.Kind(r.Kind)) }},
-			{name: "found_at", plain: func(b []byte, r *QueueRow) []byte { return appendTime(b, r.FoundAt) }},
-			{name: "attempts", number: true, plain: func(b []byte, r *QueueRow) []byte { return strconv.AppendUint(b, uint64(r.Attempts), 10) }},
-			{name: "due", plain: func(b []byte, r *QueueRow) []byte { return appendTime(b, r.Due) }},
-			{name: "status", number: true, plain: func(b []byte, r *QueueRow) []byte { return appendCount(b, int64(r.Status), false) }},
+			{name: "found_at", time: func(r *QueueRow) int64 { return r.FoundAt }},
+			{name: "attempts", integer: func(r *QueueRow) (int64, bool) { return int64(r.Attempts), true }},
+			{name: "due", time: func(r *QueueRow) int64 { return r.Due }},
+			{name: "status", integer: func(r *QueueRow) (int64, bool) { return count(int64(r.Status), false) }},
 			{name: "error_class", plain: func(b []byte, r *QueueRow) []byte { return append(b, r.Class.String()...) }},
 			{name: "error", text: func(r *QueueRow) string { return r.Error }},
 		},
@@ -73,8 +73,7 @@ func QueueColumns() []string { return queueTable().names() }
 
 // CheckQueue tells whether [Queue] would accept the options.
 func CheckQueue(o Options) error {
-	_, err := queueTable().encoder(o)
-	return err
+	return queueTable().accepts(o)
 }
 
 // Queue writes the jobs that have no outcome yet, in the order in which rows
@@ -82,25 +81,26 @@ func CheckQueue(o Options) error {
 // were written whole. A slow w makes rows wait: it must not have a transaction
 // of the crawl file open while it yields.
 func Queue(w io.Writer, o Options, rows iter.Seq2[QueueRow, error]) (int, error) {
-	e, err := queueTable().encoder(o)
+	out, err := queueTable().rows(w, o)
 	if err != nil {
 		return 0, err
 	}
-	out := sink{w: w, buf: e.appendHeader(nil)}
+	if err := out.begin(); err != nil {
+		return 0, err
+	}
 	var row QueueRow
 	for next, err := range rows {
 		if err != nil {
-			return out.rows, err
+			return out.end(err)
 		}
 		row = next
-		out.buf = e.appendRow(out.buf, &row)
-		out.waiting++
-		if out.full() {
-			if err := out.flush(); err != nil {
-				return out.rows, err
-			}
+		room, err := out.row(&row)
+		if err == nil && !room {
+			err = out.flush()
+		}
+		if err != nil {
+			return out.end(err)
 		}
 	}
-	err = out.flush()
-	return out.rows, err
+	return out.end(nil)
 }

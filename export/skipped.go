@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
-	"strconv"
 
 	"pawl/page"
 	"pawl/storage"
@@ -26,15 +25,16 @@ type skipRow struct {
 
 func skipTable() *table[skipRow] {
 	return &table[skipRow]{
+		name:     "skipped",
 		defaults: 8,
 		columns: []column[skipRow]{
-			{name: "url", text: func(r *skipRow) string { return r.url }},
+			{name: "url", indexed: true, text: func(r *skipRow) string { return r.url }},
 			{name: "reason", plain: func(b []byte, r *skipRow) []byte { return append(b, r.reason.String()...) }},
-			{name: "depth", number: true, plain: func(b []byte, r *skipRow) []byte { return strconv.AppendUint(b, uint64(r.depth), 10) }},
+			{name: "depth", integer: func(r *skipRow) (int64, bool) { return int64(r.depth), true }},
 			{name: "found_on", text: func(r *skipRow) string { return r.foundOn }},
 			{name: "anchor", text: func(r *skipRow) string { return r.anchor }},
 			{name: "kind", plain: func(b []byte, r *skipRow) []byte { return appendKind(b, r.kind) }},
-			{name: "found_at", plain: func(b []byte, r *skipRow) []byte { return appendTime(b, r.foundAt) }},
+			{name: "found_at", time: func(r *skipRow) int64 { return r.foundAt }},
 			{name: "pattern", text: func(r *skipRow) string { return r.pattern }},
 		},
 	}
@@ -53,8 +53,7 @@ func SkippedColumns() []string { return skipTable().names() }
 
 // CheckSkipped tells whether [Skipped] would accept the options.
 func CheckSkipped(o Options) error {
-	_, err := skipTable().encoder(o)
-	return err
+	return skipTable().accepts(o)
 }
 
 // Skipped writes a row for each address that was refused and is still not
@@ -73,7 +72,7 @@ func CheckSkipped(o Options) error {
 // each address of the crawl, and some forty for each that was skipped more than
 // once.
 func Skipped(w io.Writer, f *storage.File, o Options, still func(url []byte) bool) (rows int, err error) {
-	e, err := skipTable().encoder(o)
+	out, err := skipTable().rows(w, o)
 	if err != nil {
 		return 0, err
 	}
@@ -85,33 +84,29 @@ func Skipped(w io.Writer, f *storage.File, o Options, still func(url []byte) boo
 	if err != nil {
 		return 0, err
 	}
-	out := sink{w: w, buf: e.appendHeader(nil)}
-	if err := out.flush(); err != nil {
-		return 0, err
-	}
-	held := heldRows{out: &out, still: still}
 	parked, err := parkedPatterns(f, last)
 	if err != nil {
 		return 0, err
 	}
-	var row skipRow
+	if err := out.begin(); err != nil {
+		return 0, err
+	}
+	held := heldRows{out: out, still: still}
 	err = eachSkip(f, last, o.Rest, func(skip uint64, h *storage.LinksHead) bool {
 		l := &h.Links.Link
 		if counts, ok := again.last[again.fingerprint(l.URL)]; ok && counts != skip {
 			return true
 		}
-		row = skipRow{
+		row := skipRow{
 			url: string(l.URL), foundOn: h.FoundOn, reason: l.Reason, kind: page.Kind(l.Kind), depth: l.Depth, foundAt: h.Time,
 		}
 		row.anchor, _ = anchorOf(l.Kind, string(l.Anchor))
 		if l.Reason == storage.Parked {
 			row.pattern = parked.of(row.url)
 		}
-		out.buf = e.appendRow(out.buf, &row)
-		held.hold(row.url)
-		return !out.full()
+		return held.hold(row)
 	}, held.flush)
-	return out.rows, err
+	return out.end(err)
 }
 
 // patterns are those that were parked, by host, the first first.
@@ -238,35 +233,33 @@ func (r *repeats) meet(fp uint64) bool {
 // asked for without the danger that who answers waits for a commit, and the
 // commit for the transaction.
 type heldRows struct {
-	out   *sink
+	out   *rows[skipRow]
 	still func(url []byte) bool
-	urls  []byte
-	rows  []struct{ url, row int } // where the url ends in urls, and the row in out.buf
+	rows  []skipRow
+	bytes int // of their texts
+	url   []byte
 }
 
-// hold notes the row that was just appended.
-func (h *heldRows) hold(url string) {
-	if h.still == nil {
-		h.out.waiting++
-		return
-	}
-	h.urls = append(h.urls, url...)
-	h.rows = append(h.rows, struct{ url, row int }{len(h.urls), len(h.out.buf)})
+// hold keeps a row and tells whether there is room for more.
+func (h *heldRows) hold(row skipRow) (room bool) {
+	h.rows = append(h.rows, row)
+	h.bytes += len(row.url) + len(row.foundOn) + len(row.anchor) + len(row.pattern)
+	return h.bytes < sliceBytes
 }
 
 func (h *heldRows) flush() error {
-	url, row := 0, 0
-	kept := h.out.buf[:0]
-	if h.still == nil {
-		kept = h.out.buf
-	}
-	for _, r := range h.rows {
-		if h.still(h.urls[url:r.url]) {
-			kept = append(kept, h.out.buf[row:r.row]...)
-			h.out.waiting++
+	for i := range h.rows {
+		row := &h.rows[i]
+		if h.still != nil {
+			h.url = append(h.url[:0], row.url...)
+			if !h.still(h.url) {
+				continue
+			}
 		}
-		url, row = r.url, r.row
+		if _, err := h.out.row(row); err != nil {
+			return err
+		}
 	}
-	h.out.buf, h.urls, h.rows = kept, h.urls[:0], h.rows[:0]
+	h.rows, h.bytes = h.rows[:0], 0
 	return h.out.flush()
 }

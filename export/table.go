@@ -5,25 +5,91 @@ import (
 	"strings"
 )
 
-// column is one column of a table whose rows are R. It has either text or
-// plain.
+// kind is what the cells of a column hold.
+type kind uint8
+
+const (
+	textCell  kind = iota // text from elsewhere
+	plainCell             // words and digits of our own
+	intCell
+	floatCell
+	boolCell
+	timeCell
+	listCell
+)
+
+// column is one column of a table whose rows are R. Exactly one of its
+// functions is set, which makes it the definition for every format and for the
+// filter. What a function gives has to stay valid until the row is done with
+// only: who keeps it makes a copy.
 type column[R any] struct {
 	name string
-	// text gives a cell with content that comes from elsewhere.
+	// text gives a cell with content that comes from elsewhere; empty is an
+	// empty cell.
 	text func(*R) string
-	// plain appends a cell of digits and words of our own, which no format has
+	// plain appends a cell of words and digits of our own, which no format has
 	// to quote or escape; it appends nothing when the cell is empty.
 	plain func([]byte, *R) []byte
-	// number tells that plain appends a number of JSON.
-	number bool
+	// integer, float and boolean give a cell and tell whether it is known: if
+	// not, it is empty.
+	integer func(*R) (n int64, known bool)
+	float   func(*R) (x float64, known bool)
+	boolean func(*R) (is, known bool)
+	// time gives Unix milliseconds, 0 for an empty cell.
+	time func(*R) int64
+	// list gives the items of a cell as text, of the type items. None is an
+	// empty cell; an item that is not of the type is an empty item.
+	list  func(*R) []string
+	items FieldType
+
+	// What SQLite should know.
+	key     bool // each row has another value, and none is empty: an integer
+	indexed bool // rows are looked for by it
+
+	kind kind // which function is set; table.complete sees to it
+}
+
+// kindOf tells which function is set, and whether it is exactly one.
+func (c *column[R]) kindOf() (kind, bool) {
+	var k kind
+	n := 0
+	for i, set := range [...]bool{
+		textCell: c.text != nil, plainCell: c.plain != nil, intCell: c.integer != nil, floatCell: c.float != nil,
+		boolCell: c.boolean != nil, timeCell: c.time != nil, listCell: c.list != nil,
+	} {
+		if set {
+			k = kind(i)
+			n++
+		}
+	}
+	return k, n == 1
 }
 
 // table is what can be exported: its columns, of which the first so many are
-// the default ones.
+// the default ones. It is made anew for each export.
 type table[R any] struct {
+	name     string // of the table in a SQLite file
 	columns  []column[R]
 	defaults int
 	later    []string // names that are promised, but not to be had yet
+}
+
+// complete fills in what follows from the definitions, and refuses a name that
+// two columns have.
+func (t *table[R]) complete() error {
+	taken := make(map[string]bool, len(t.columns))
+	for i := range t.columns {
+		c := &t.columns[i]
+		if taken[c.name] {
+			return &ColumnError{Name: c.name, Known: t.names(), Reason: "is there twice."}
+		}
+		taken[c.name] = true
+		var one bool
+		if c.kind, one = c.kindOf(); !one {
+			panic("export: column " + c.name + " must have one function")
+		}
+	}
+	return nil
 }
 
 func (t *table[R]) names() []string {
