@@ -194,7 +194,7 @@ func firstCluster(seen seenApp) []string {
 }
 
 func TestStoreTellsTheTruthOfFirstClusters(t *testing.T) {
-	s := mustStore(t, 1000)
+	s := mustStore(t, 400)
 	server := httptest.NewServer(s)
 	defer server.Close()
 	rt := &http.Transport{DisableCompression: true}
@@ -207,11 +207,11 @@ func TestStoreTellsTheTruthOfFirstClusters(t *testing.T) {
 		limit int
 		want  int // apps
 	}{
-		{"from app 1", s, "http://" + StoreHost, "/app/1", 0, 700},
-		{"from app 1 over a socket", rt, server.URL, "/app/1", 300, 300},
+		{"from app 1", s, "http://" + StoreHost, "/app/1", 0, 280},
+		{"from app 1 over a socket", rt, server.URL, "/app/1", 100, 100},
 		{"from another app", s, "http://" + StoreHost, "/app/77", 100, 100},
-		{"from an app that no first cluster links", s, "http://" + StoreHost, "/app/801", 0, 701},
-		{"from an app without clusters", s, "http://" + StoreHost, "/app/500", 0, 1},
+		{"from an app that no first cluster links", s, "http://" + StoreHost, "/app/321", 0, 281},
+		{"from an app without clusters", s, "http://" + StoreHost, "/app/250", 0, 1},
 		{"one app", s, "http://" + StoreHost, "/app/2", 1, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -238,13 +238,13 @@ func TestStoreTellsTheTruthOfFirstClusters(t *testing.T) {
 }
 
 func TestStoreTellsTheTruthOfAllLinks(t *testing.T) {
-	s := mustStore(t, 1000)
+	s := mustStore(t, 400)
 	truth := map[string]StoreApp{}
 	for a := range s.All() {
 		truth[a.Path] = a
 	}
-	if len(truth) != 900 {
-		t.Errorf("%d apps, want 900", len(truth))
+	if len(truth) != 360 {
+		t.Errorf("%d apps, want 360", len(truth))
 	}
 	pages := 0
 	everything := func(seen seenApp) []string { return seen.links }
@@ -287,7 +287,7 @@ func checkApp(t *testing.T, seen seenApp, want StoreApp) {
 // TestStoreHasAllThatIsHard fails when a store lacks one of the difficulties for
 // which it was made.
 func TestStoreHasAllThatIsHard(t *testing.T) {
-	s := mustStore(t, 1000)
+	s := mustStore(t, 400)
 	listed := map[string]int{} // in what else than first clusters apps are linked
 	var formulas, unrated, some, zero, large, bare, long, base int
 	names := map[string]int{}
@@ -330,7 +330,7 @@ func TestStoreHasAllThatIsHard(t *testing.T) {
 		"apps with no rating of a kind": zero, "numbers beyond 32 bits": large,
 		"apps without clusters": bare, "long names": long, "pages with a base": base,
 	} {
-		if n < 5 {
+		if n < 4 {
 			t.Errorf("%d %s", n, what)
 		}
 	}
@@ -343,7 +343,7 @@ func TestStoreHasAllThatIsHard(t *testing.T) {
 			only++
 		}
 	}
-	if only < 500 {
+	if only < 210 {
 		t.Errorf("%d apps are linked in first clusters alone", only)
 	}
 	decoys := map[string]bool{}
