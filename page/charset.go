@@ -16,6 +16,15 @@ const (
 	lateSniffLength = 64 << 10
 )
 
+// Text returns the text of a page in UTF-8, and the name of the encoding that it was in by the Encoding standard, in lower
+// case. It is read as by a Parser, so both name the same encoding for the same page. The text is body itself, or a part of
+// it, if that is in UTF-8 already: it is not to be changed, and may hold what is not valid UTF-8. Text may be called
+// concurrently.
+func Text(contentType string, body []byte) (text []byte, charset string) {
+	text, charset, _ = decode(body, contentType)
+	return text, charset
+}
+
 // decode returns the text of a page in UTF-8, which is body itself if it is UTF-8 already, and the name of the encoding
 // that it was in. That is told by the first of
 //
