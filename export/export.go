@@ -140,11 +140,12 @@ const (
 // the transaction end after its event. Between two transactions walk rests, see
 // [Options]. What of the file is not in memory is read ahead.
 func walk(f *storage.File, last uint64, rest float64, read func(seq uint64, event []byte) (bool, error), flush func() error) error {
-	return f.Sequentially(func() error { return walkSlices(f, last, rest, read, flush) })
+	return f.Sequentially(func() error { return walkFrom(f, 1, last, rest, read, flush) })
 }
 
-func walkSlices(f *storage.File, last uint64, rest float64, read func(seq uint64, event []byte) (bool, error), flush func() error) error {
-	for from := uint64(1); from <= last; {
+// walkFrom is walk from an event on, without anything read ahead.
+func walkFrom(f *storage.File, from, last uint64, rest float64, read func(seq uint64, event []byte) (bool, error), flush func() error) error {
+	for from <= last {
 		began := time.Now()
 		more := false
 		err := f.View(func(r *storage.Reader) error {

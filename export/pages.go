@@ -208,22 +208,38 @@ func pages(w io.Writer, f *storage.File, o Options, only storage.Outcome) (int, 
 	if err := out.begin(); err != nil {
 		return 0, err
 	}
-	var row pageRow
-	var decoder storage.PageDecoder
+	var reader pageReader
 	err = walk(f, last, o.Rest, func(seq uint64, event []byte) (bool, error) {
-		kind := storage.KindOf(event)
-		if kind != storage.KindVisit {
-			return true, known(kind)
+		row, err := reader.read(seq, event, only)
+		if row == nil {
+			return true, err
 		}
-		v, err := decoder.Decode(event)
-		if err != nil {
-			return false, err
-		}
-		if only != 0 && v.Outcome != only {
-			return true, nil
-		}
-		row = pageRow{seq: seq, Visit: v}
-		return out.row(&row)
+		return out.row(row)
 	}, out.flush)
 	return out.end(err)
+}
+
+// pageReader makes rows of events.
+type pageReader struct {
+	decoder storage.PageDecoder
+	row     pageRow
+}
+
+// read gives the row that an event makes, valid until the next call; nil when it
+// makes none. only is the outcome that is asked for, 0 for all: then what the
+// user's rules keep out of the results is no row.
+func (p *pageReader) read(seq uint64, event []byte, only storage.Outcome) (*pageRow, error) {
+	kind := storage.KindOf(event)
+	if kind != storage.KindVisit {
+		return nil, known(kind)
+	}
+	v, err := p.decoder.Decode(event)
+	if err != nil {
+		return nil, err
+	}
+	if only != 0 && v.Outcome != only || only == 0 && v.Unlisted {
+		return nil, nil
+	}
+	p.row = pageRow{seq: seq, Visit: v}
+	return &p.row, nil
 }
