@@ -60,6 +60,10 @@ func Run(ctx context.Context, args []string, sys System) (code int) {
 		text += "; " + hint
 	}
 	fmt.Fprintf(sys.Stderr, "pawl: %s\n", text)
+	var wrong lineError
+	if errors.As(err, &wrong) {
+		fmt.Fprint(sys.Stderr, wrong.line.show())
+	}
 	return code
 }
 
@@ -173,7 +177,7 @@ type call struct {
 
 func commands() []*command {
 	return []*command{
-		crawlCommand(), resumeCommand(), exportCommand(), statusCommand(), queueCommand(), verifyCommand(), versionCommand(),
+		crawlCommand(), checkCommand(), resumeCommand(), exportCommand(), statusCommand(), queueCommand(), verifyCommand(), versionCommand(),
 	}
 }
 

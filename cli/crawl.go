@@ -21,7 +21,7 @@ func crawlCommand() *command {
 	options := settingOptions()
 	options = insertOption(options, option{name: "sitemap", arg: "URL", group: groupSeeds, usage: "a sitemap, feed or list whose addresses are seeds; repeatable", repeat: true})
 	options = insertOption(options, option{name: "cookies", arg: "FILE", group: groupFetch, usage: "take cookies from a cookies.txt (Netscape format); the crawl file keeps them"})
-	options = append(options, fileOption())
+	options = append(options, fileOption(), configOption())
 	options = append(options, talkOptions()...)
 	return &command{
 		name: "crawl", args: "[URL...]", summary: "start a crawl, or go on with the one in the file",
@@ -69,6 +69,9 @@ type crawling struct {
 }
 
 func runCrawl(ctx context.Context, c *call) error {
+	if err := c.readRecipe(); err != nil {
+		return err
+	}
 	t, err := newTalk(c)
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ type option struct {
 	usage  string
 	group  string
 	repeat bool // may be given several times; otherwise the last one wins
+	inFile bool // only a file of settings can say it
 }
 
 // flag is the option as it is best written.
@@ -59,11 +60,12 @@ func errNeedsValue(o *option) error {
 // given is what the user said, by the names of options.
 type given map[string]said
 
-// said is the values of an option and where they come from: a flag, or a
-// variable of the environment.
+// said is the values of an option and where they come from: a flag, a variable
+// of the environment, or a line of a file of settings.
 type said struct {
 	texts []string
 	where string
+	line  fileLine
 }
 
 func (s said) last() string { return s.texts[len(s.texts)-1] }
@@ -109,7 +111,13 @@ func (g given) isOn(name string) (bool, error) {
 }
 
 // wrong is the error of a value that cannot be used.
-func (s said) wrong(err error) error { return usagef("%s: %w", s.where, err) }
+func (s said) wrong(err error) error {
+	err = usagef("%s: %w", s.where, err)
+	if s.line.number > 0 {
+		err = lineError{err, s.line}
+	}
+	return err
+}
 
 // oneOf checks that a text is among the words.
 func (g given) oneOf(name, otherwise string, words ...string) (string, error) {

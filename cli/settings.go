@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"pawl/crawl"
+	"pawl/export"
+	"pawl/page/field"
 )
 
 // setting is an option whose value the crawl file remembers.
@@ -30,6 +33,7 @@ const (
 	groupLimits     = "Limits"
 	groupPoliteness = "Politeness"
 	groupFetch      = "Fetch"
+	groupResults    = "Results"
 	groupExport     = "Export"
 	groupQueue      = "Queue"
 	groupFile       = "File"
@@ -54,6 +58,8 @@ func crawlSettings() []setting {
 			func(s *crawl.Settings) *[]string { return &s.Include }, nil),
 		list("exclude", "", groupScope, "RE", "fetch no addresses that match; repeatable",
 			func(s *crawl.Settings) *[]string { return &s.Exclude }, nil),
+		list("links-from", "", groupScope, "SELECTOR", "take only links inside the elements that a CSS selector or xpath:EXPR matches; repeatable",
+			func(s *crawl.Settings) *[]string { return &s.LinksFrom }, nil),
 		toggle("assets", groupScope, "fetch images, styles, scripts and media too",
 			func(s *crawl.Settings) *bool { return &s.Assets }),
 		toggle("forms", groupScope, "also follow the addresses of forms that ask by GET",
@@ -120,6 +126,38 @@ func crawlSettings() []setting {
 			func(s *crawl.Settings) *bool { return &s.Insecure }),
 		toggle("allow-private", groupFetch, "also ask hosts with private and other special addresses that are no seeds",
 			func(s *crawl.Settings) *bool { return &s.AllowPrivate }),
+		list("field", "", groupResults, "NAME=SELECTOR", "take a value from each page into a column: NAME=h1, stars[]:int=.bar, link=a@href, price=jsonld:Product.offers.price; repeatable",
+			func(s *crawl.Settings) *[]string { return &s.Fields }, nil),
+		{
+			option: option{name: "output", short: "o", arg: "FILE", group: groupResults, usage: "write pages to a csv, tsv or jsonl file as the crawl goes on (none)"},
+			read:   readOutput,
+			reset:  func(s, usual *crawl.Settings) { s.Output = usual.Output },
+			show:   func(s *crawl.Settings) string { return orNone(s.Output) },
+			key:    func(s *crawl.Settings) string { return s.Output },
+		},
+		toggle("links", groupResults, "keep every link, for pawl export links and the column inlinks",
+			func(s *crawl.Settings) *bool { return &s.KeepLinks }),
+		toggle("store-bodies", groupResults, "keep the bodies of pages in the crawl file",
+			func(s *crawl.Settings) *bool { return &s.StoreBodies }),
+		{
+			option: option{name: "warc", arg: "DIR", group: groupResults, usage: "write requests and responses into WARC files in a folder (none)"},
+			read:   readWARC,
+			reset:  func(s, usual *crawl.Settings) { s.WARC = usual.WARC },
+			show:   func(s *crawl.Settings) string { return orNone(s.WARC) },
+			key:    func(s *crawl.Settings) string { return s.WARC },
+		},
+		{
+			option: option{name: "rules", inFile: true},
+			read:   readRules,
+			reset:  func(s, usual *crawl.Settings) { s.Patterns = usual.Patterns },
+			show: func(s *crawl.Settings) string {
+				if len(s.Patterns) == 0 {
+					return "none"
+				}
+				return counted(uint64(len(s.Patterns)), "rule", "rules")
+			},
+			key: func(s *crawl.Settings) string { return strings.Join(spellRules(s.Patterns), "\n") },
+		},
 	}
 }
 
@@ -315,6 +353,74 @@ func readSeedsFile(s *crawl.Settings, v []string) error {
 	return nil
 }
 
+// readOutput remembers the file by its absolute path; - is none.
+func readOutput(s *crawl.Settings, v []string) (err error) {
+	if v[0] == "-" {
+		s.Output = ""
+		return nil
+	}
+	s.Output, err = filepath.Abs(v[0])
+	return err
+}
+
+func readWARC(s *crawl.Settings, v []string) (err error) {
+	if info, err := os.Stat(v[0]); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is not a folder", v[0])
+	}
+	s.WARC, err = filepath.Abs(v[0])
+	return err
+}
+
+// readRules reads what spellRules has written.
+func readRules(s *crawl.Settings, v []string) error {
+	rules := make([]crawl.Pattern, len(v))
+	for i, text := range v {
+		if err := json.Unmarshal([]byte(text), &rules[i]); err != nil {
+			return err
+		}
+	}
+	s.Patterns = rules
+	return nil
+}
+
+// spellRules spells each rule in one line.
+func spellRules(rules []crawl.Pattern) []string {
+	list := make([]string, len(rules))
+	for i := range rules {
+		text, err := json.Marshal(&rules[i])
+		if err != nil {
+			panic("cli: a rule cannot be spelled: " + err.Error()) // it holds nothing but texts and numbers
+		}
+		list[i] = string(text)
+	}
+	return list
+}
+
+// checkFields refuses fields by the name of a column that pages have.
+func checkFields(s *crawl.Settings) error {
+	check := func(specs []string) error {
+		for _, spec := range specs {
+			f, err := field.Parse(spec)
+			if err != nil {
+				return err
+			}
+			if export.IsPageColumn(f.Name) {
+				return fmt.Errorf("--field %q: pages have a column %s already; choose another name", spec, f.Name)
+			}
+		}
+		return nil
+	}
+	if err := check(s.Fields); err != nil {
+		return err
+	}
+	for i := range s.Patterns {
+		if err := check(s.Patterns[i].Fields); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func readDepth(s *crawl.Settings, v []string) (err error) {
 	s.MaxDepth, err = parseCount(v[0])
 	return err
@@ -366,10 +472,17 @@ func overlay(s *crawl.Settings, said given) error {
 			return v.wrong(err)
 		}
 	}
-	if err := s.Validate(); err != nil {
+	if err := validate(s); err != nil {
 		return usagef("%w", err)
 	}
 	return nil
+}
+
+func validate(s *crawl.Settings) error {
+	if err := s.Validate(); err != nil {
+		return err
+	}
+	return checkFields(s)
 }
 
 // changes tells how the settings differ, for people.
@@ -407,7 +520,9 @@ func remembered(s crawl.Settings) crawl.Settings {
 func settingOptions() []option {
 	var list []option
 	for _, s := range crawlSettings() {
-		list = append(list, s.option)
+		if !s.inFile {
+			list = append(list, s.option)
+		}
 	}
 	return list
 }
@@ -425,7 +540,7 @@ func (c *call) file() (path, again string) {
 		return defaultFile, ""
 	}
 	path = said.last()
-	if path != defaultFile && strings.HasPrefix(said.where, "--") {
+	if path != defaultFile && (strings.HasPrefix(said.where, "--") || said.line.number > 0) {
 		again = " --db " + quoted(path)
 	}
 	return path, again

@@ -246,7 +246,9 @@ func TestEverySettingCanBeSaid(t *testing.T) {
 		"workers": {"3", "3"}, "per-host": {"2", "2"}, "delay": {"0", "0s"}, "ignore-robots": {"yes", "on"}, "user-agent": {"me/1", "me/1"},
 		"contact": {"me@example.com", "me@example.com"}, "timeout": {"1m", "1m"}, "max-body": {"0", "none"}, "header": {"Cookie: secret", "Cookie"},
 		"sitemaps": {"off", "off"}, "forms": {"on", "on"}, "traps": {"follow", "follow"}, "keep-query": {"on", "on"}, "drop-param": {"ref", "ref"}, "sort-query": {"on", "on"},
-		"user": {"me:secret", "***"}, "proxy": {"http://me:secret@proxy:8080", "http://***@proxy:8080"}, "retries": {"0", "0"}, "max-redirects": {"0", "0"}, "http1": {"on", "on"}, "insecure": {"1", "on"}, "allow-private": {"t", "on"},
+		"user": {"me:secret", "***"}, "proxy": {"http://me:secret@proxy:8080", "http://***@proxy:8080"}, "links-from": {"#list", "#list"}, "field": {"name=h1", "name=h1"}, "output": {"/x/pages.csv", "/x/pages.csv"}, "links": {"on", "on"}, "store-bodies": {"on", "on"}, "warc": {"/x/warc", "/x/warc"},
+		"rules":   {`{"match":"x"}`, "1 rule"},
+		"retries": {"0", "0"}, "max-redirects": {"0", "0"}, "http1": {"on", "on"}, "insecure": {"1", "on"}, "allow-private": {"t", "on"},
 	}
 	usual := crawl.Defaults("pawl/1")
 	for _, st := range crawlSettings() {
@@ -288,6 +290,14 @@ func TestSettingsThatCannotBe(t *testing.T) {
 		{"header", "nothing"},
 		{"user", "me"},
 		{"contact", "me"},
+		{"field", "h1"},
+		{"field", "title=h1"},
+		{"field", "inlinks=h1"},
+		{"output", "pages"},
+		{"output", "pages.parquet"},
+		{"rules", `{"match":"("}`},
+		{"rules", `{"match":"x","priority":"most"}`},
+		{"rules", `{"match":"x","fields":["url=h1"]}`},
 		{"assets", "perhaps"},
 		{"timeout", "5"},
 		{"seeds", "/does/not/exist"},
@@ -313,12 +323,12 @@ func TestGatherPrefersFlags(t *testing.T) {
 	}
 	got := gather(values, func(name string) string { return env[name] })
 	want := given{
-		"db":      {[]string{"y"}, "--db"},
-		"delay":   {[]string{"1s"}, "PAWL_DELAY"},
-		"header":  {[]string{"A: 1", "B: 2, 3"}, "PAWL_HEADER"},
-		"include": {[]string{"x", "y"}, "--include"},
+		"db":      {texts: []string{"y"}, where: "--db"},
+		"delay":   {texts: []string{"1s"}, where: "PAWL_DELAY"},
+		"header":  {texts: []string{"A: 1", "B: 2, 3"}, where: "PAWL_HEADER"},
+		"include": {texts: []string{"x", "y"}, where: "--include"},
 	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(said{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(said{}, fileLine{})); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/mail"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +13,8 @@ import (
 
 	"pawl/fetch"
 	"pawl/frontier"
+	"pawl/page/field"
+	"pawl/storage"
 	"pawl/weburl"
 )
 
@@ -135,7 +138,12 @@ const (
 	maxWorkers   = 10_000
 	maxRetries   = 100
 	maxRedirects = 200
+	maxFields    = 1000
+	maxPatterns  = 10_000
 )
+
+// maxDelay is the longest gap between two requests to a host.
+const maxDelay = 24 * time.Hour
 
 // Validate tells what is wrong with the settings, in the words of the flags
 // that set them.
@@ -150,8 +158,8 @@ func (s *Settings) Validate() error {
 		res  []string
 	}{{"--include", s.Include}, {"--exclude", s.Exclude}} {
 		for _, re := range list.res {
-			if _, err := regexp.Compile(re); err != nil {
-				return fmt.Errorf("%s %q is not a regular expression: %s", list.flag, re, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+			if err := checkRE(re); err != nil {
+				return fmt.Errorf("%s %w", list.flag, err)
 			}
 		}
 	}
@@ -175,7 +183,7 @@ func (s *Settings) Validate() error {
 	switch {
 	case s.Delay < 0 && s.Delay != Adaptive:
 		return errors.New("--delay must not be negative")
-	case s.Delay > 24*time.Hour:
+	case s.Delay > maxDelay:
 		return errors.New("--delay must not be longer than 24h")
 	case s.MaxDuration < 0:
 		return errors.New("--max-duration must not be negative")
@@ -196,6 +204,9 @@ func (s *Settings) Validate() error {
 	if _, err := s.Rules(); err != nil {
 		return fmt.Errorf("--drop-param: %w", err)
 	}
+	if err := s.validateResults(); err != nil {
+		return err
+	}
 	if s.Contact != "" && !isContact(s.Contact) {
 		return fmt.Errorf("--contact must be a web or mail address, not %q", s.Contact)
 	}
@@ -214,6 +225,136 @@ func (s *Settings) Validate() error {
 	}
 	f.Close()
 	return nil
+}
+
+func checkRE(re string) error {
+	if _, err := regexp.Compile(re); err != nil {
+		return fmt.Errorf("%q is not a regular expression: %s", re, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+	return nil
+}
+
+// validateResults checks what is to be taken from pages, and where it goes.
+func (s *Settings) validateResults() error {
+	names := fieldNames{}
+	if err := names.add(s.Fields); err != nil {
+		return fmt.Errorf("--field %w", err)
+	}
+	if err := checkSelectors(s.LinksFrom); err != nil {
+		return fmt.Errorf("--links-from %w", err)
+	}
+	if len(s.Patterns) > maxPatterns {
+		return fmt.Errorf("there may be %d rules, not %d", maxPatterns, len(s.Patterns))
+	}
+	for i := range s.Patterns {
+		if err := s.Patterns[i].validate(names); err != nil {
+			return fmt.Errorf("rule %d: %w", i+1, err)
+		}
+	}
+	if len(names) > maxFields {
+		return fmt.Errorf("there may be %d fields, not %d", maxFields, len(names))
+	}
+	if s.Output != "" {
+		if !filepath.IsAbs(s.Output) {
+			return fmt.Errorf("--output %q is not an absolute path", s.Output)
+		}
+		if err := checkOutput(s.Output); err != nil {
+			return fmt.Errorf("--output %w", err)
+		}
+	}
+	if s.WARC != "" && !filepath.IsAbs(s.WARC) {
+		return fmt.Errorf("--warc %q is not an absolute path", s.WARC)
+	}
+	return nil
+}
+
+// checkOutput tells whether rows can be appended to a file of that name. A
+// device has no ending.
+func checkOutput(path string) error {
+	switch ext := strings.ToLower(filepath.Ext(path)); {
+	case ext == ".csv", ext == ".tsv", ext == ".jsonl", strings.HasPrefix(path, "/dev/"):
+		return nil
+	case ext == ".parquet", ext == ".sqlite", ext == ".db":
+		return fmt.Errorf("%q cannot be written while a crawl goes on, only .csv, .tsv and .jsonl can; export it afterwards: pawl export -o FILE", path)
+	default:
+		return fmt.Errorf("%q must end in .csv, .tsv or .jsonl", path)
+	}
+}
+
+// validate checks a pattern, with the fields of those before it and of the
+// whole crawl in names.
+func (p *Pattern) validate(names fieldNames) error {
+	if p.Match == "" {
+		return errors.New("match is missing: a regular expression on addresses")
+	}
+	if err := checkRE(p.Match); err != nil {
+		return fmt.Errorf("match %w", err)
+	}
+	if err := names.add(p.Fields); err != nil {
+		return fmt.Errorf("field %w", err)
+	}
+	if err := checkSelectors(p.LinksFrom); err != nil {
+		return fmt.Errorf("links-from %w", err)
+	}
+	switch {
+	case p.Delay < 0:
+		return errors.New("delay must not be negative")
+	case p.Delay > maxDelay:
+		return errors.New("delay must not be longer than 24h")
+	}
+	if _, ok := storage.ParseLane(p.Priority); !ok && p.Priority != "" {
+		return fmt.Errorf("priority is high, normal or low, not %q", p.Priority)
+	}
+	switch p.Store {
+	case "", StoreAll, StoreRow, StoreNothing:
+		return nil
+	}
+	return fmt.Errorf("store is all, row or none, not %q", string(p.Store))
+}
+
+func checkSelectors(list []string) error {
+	for _, text := range list {
+		if _, err := field.ParseSelector(text); err != nil {
+			return fmt.Errorf("%q: %w", text, err)
+		}
+	}
+	return nil
+}
+
+// fieldNames are the fields of a crawl by their names. Several rules may name
+// the same one, and then it is one column.
+type fieldNames map[string]field.Field
+
+// add adds the fields of one rule, of which no two may have the same name.
+func (f fieldNames) add(specs []string) error {
+	var own map[string]bool
+	for _, spec := range specs {
+		is, err := field.Parse(spec)
+		if err != nil {
+			return fmt.Errorf("%q: %w", spec, err)
+		}
+		if own[is.Name] {
+			return fmt.Errorf("%q: there is a field %s already", spec, is.Name)
+		}
+		if own == nil {
+			own = make(map[string]bool, len(specs))
+		}
+		own[is.Name] = true
+		if was, ok := f[is.Name]; ok && (was.Type != is.Type || was.List != is.List) {
+			return fmt.Errorf("%q: elsewhere %s is %s, and a column is of one type", spec, is.Name, fieldKind(was))
+		}
+		f[is.Name] = is
+	}
+	return nil
+}
+
+// fieldKind is the type of a field as it is written: NAME[]:int.
+func fieldKind(f field.Field) string {
+	kind := f.Name
+	if f.List {
+		kind += "[]"
+	}
+	return kind + ":" + f.Type.String()
 }
 
 // Rules are the rules of canonical spelling that the settings ask for.
