@@ -54,6 +54,11 @@ type Options struct {
 	Input     Input
 	Log       *slog.Logger      // nil: nothing is logged
 	Transport http.RoundTripper // nil: the network
+	Outputs   []Output          // are told of what is committed
+	// Archive keeps all exchanges; nil: there is none. What is kept of it in the
+	// crawl file stands there under ArchiveKey.
+	Archive    Archive
+	ArchiveKey string
 }
 
 // Crawl is one crawl of one file. Make it with New and run it once.
@@ -65,6 +70,9 @@ type Crawl struct {
 	input       Input
 	log         *slog.Logger
 	transport   http.RoundTripper
+	outputs     []Output
+	archive     Archive
+	archiveKey  string
 	speller     *weburl.Speller
 	hash        func([]byte) uint64
 	source      storage.Source
@@ -127,7 +135,10 @@ func New(file *storage.File, o Options) (*Crawl, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: rules of spelling: %w", storage.ErrTooNew, err)
 	}
-	c := &Crawl{file: file, settings: o.Settings, input: o.Input, log: o.Log, transport: o.Transport, speller: speller}
+	c := &Crawl{
+		file: file, settings: o.Settings, input: o.Input, log: o.Log, transport: o.Transport, speller: speller,
+		outputs: o.Outputs, archive: o.Archive, archiveKey: o.ArchiveKey,
+	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
@@ -244,6 +255,10 @@ const (
 	// From here on it is said what a host asks for.
 	longWait  = 10 * time.Second
 	longDelay = 2 * time.Second
+	// What is kept of pages stays in memory until it is committed: from so many
+	// bytes on a commit is due at once, and from more nothing is handed out.
+	commitWeight = 4 << 20
+	mostWeight   = 16 << 20
 	// worthTelling is from how many events on it takes a while to read them.
 	worthTelling = 500_000
 	// maxLarge is how many sitemaps are in memory at a time.
@@ -259,11 +274,14 @@ const (
 // needs for that.
 type loop struct {
 	*Crawl
-	scope *scope
-	jar   *fetch.Jar
-	traps traps
-	proxy proxyTrouble
-	rules ruleCache
+	scope  *scope
+	treat  *treatments
+	outs   *outputs
+	packer *storage.Packer
+	jar    *fetch.Jar
+	traps  traps
+	proxy  proxyTrouble
+	rules  ruleCache
 
 	sitemapFiles map[string]int  // asked for in this run, by host
 	began        time.Time       // when the run began, by the clock that only goes forward
@@ -273,9 +291,12 @@ type loop struct {
 	tasks   chan *task
 	results chan *result
 	sent    chan sending
-	commits chan *storage.Batch
+	commits chan commitment
 	done    chan error // a commit is through
 
+	exchanges  []Exchange          // to be archived with the next commit
+	weight     int                 // of what is kept of pages, since the last commit
+	positions  []storage.SideValue // of the outputs, to be kept
 	committing bool
 	onDisk     uint64    // the last event that is committed
 	sealed     uint64    // the last event of the commit under way
@@ -289,6 +310,7 @@ type loop struct {
 	trapsKept  time.Time // when what is counted of traps was last kept
 	wholeAt    time.Time // when stdin was read to its end
 	stopping   bool
+	sinkErr    error // of writing what was left at the end
 	end        End
 	summary    Summary
 }
@@ -313,19 +335,27 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 		return Summary{}, err
 	}
 	defer fetcher.Close()
-	scope, err := newScope(&c.settings, c.frontier)
+	treat, err := newTreatments(&c.settings)
+	if err != nil {
+		return Summary{}, err
+	}
+	scope, err := newScope(&c.settings, c.frontier, treat)
+	if err != nil {
+		return Summary{}, err
+	}
+	packer, err := storage.NewPacker()
 	if err != nil {
 		return Summary{}, err
 	}
 	token := fetch.ProductToken(c.settings.UserAgent)
 	n := c.settings.Workers
 	l := &loop{
-		Crawl: c, scope: scope, jar: jar, began: time.Now(), trapsKept: time.Now(),
+		Crawl: c, scope: scope, treat: treat, packer: packer, jar: jar, began: time.Now(), trapsKept: time.Now(),
 		sitemapFiles: map[string]int{},
 		traps:        newTraps(c.frontier, &scope.parking),
 		rules:        ruleCache{token: token, kept: map[uint64]*rules{}},
 		tasks:        make(chan *task, n), results: make(chan *result, n), sent: make(chan sending, n),
-		commits: make(chan *storage.Batch, 1), done: make(chan error, 1),
+		commits: make(chan commitment, 1), done: make(chan error, 1),
 	}
 	l.start = l.began.Round(0)
 	if err := l.traps.restore(c.file); err != nil {
@@ -340,16 +370,21 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 		w := &worker{
 			number: i + 1, settings: &c.settings, fetcher: fetcher, speller: c.speller, hash: c.hash, token: token,
 			log: c.log.With("worker", i+1), sent: l.sent, large: large, parsers: parsers,
+			treat: treat, packer: packer, archives: c.archive != nil,
 		}
 		workers.Go(func() { w.run(l.ctx, l.tasks, l.results) })
 	}
 	var committer sync.WaitGroup
 	committer.Go(func() {
 		for b := range l.commits {
-			l.done <- c.file.Commit(b)
+			l.done <- c.commit(b)
 		}
 	})
+	l.outs = startOutputs(c.outputs)
 	err = l.run(ctx, abort)
+	if err != nil {
+		_, _ = l.outs.end() // the first trouble is told
+	}
 	// After an error results may still come; nobody needs them.
 	abort()
 	close(l.tasks)
@@ -367,6 +402,24 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 	l.summary.Took = time.Since(l.began)
 	l.summary.Counts = c.frontier.Counts()
 	return l.summary, err
+}
+
+// commitment is what a commit is made of.
+type commitment struct {
+	batch     *storage.Batch
+	exchanges []Exchange
+}
+
+// commit archives exchanges and then commits their visits together with how far
+// the archive has come.
+func (c *Crawl) commit(m commitment) error {
+	if len(m.exchanges) > 0 {
+		if err := c.archive.Add(m.exchanges); err != nil {
+			return &SinkError{c.archiveKey, err}
+		}
+		m.batch.Side = append(m.batch.Side, storage.SideValue{Side: storage.SidePositions, Key: c.archiveKey, Value: c.archive.Position()})
+	}
+	return c.file.Commit(m.batch)
 }
 
 // now is the time by a clock that does not jump when the machine's is set.
@@ -446,7 +499,11 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 		deadline = t.C
 	}
 	cancelled := ctx.Done()
+	var sinkErr error
 	stop := func(end End) {
+		if l.stopping {
+			return
+		}
 		l.stopping, l.end = true, end
 		cancelled, deadline = nil, nil
 		if end == Stopped && !l.wholeAt.IsZero() && time.Since(l.wholeAt) < brokenPipe {
@@ -495,6 +552,9 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 			if err := l.committed(err); err != nil {
 				return err
 			}
+		case err := <-l.outs.failed:
+			sinkErr = err
+			stop(Stopped)
 		case b := <-input:
 			if err := l.seed(b); err != nil {
 				return err
@@ -530,7 +590,10 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 		l.end = Finished // also when it was being stopped
 	}
 	l.summary.End, l.summary.Unread = l.end, l.frontier.Unread()
-	return l.finish()
+	if err := l.finish(); err != nil {
+		return err
+	}
+	return errors.Join(sinkErr, l.sinkErr)
 }
 
 // sleep is how long the loop may wait for news before there is something to do
@@ -574,7 +637,7 @@ func (l *loop) mayHandOut() bool {
 		return false
 	}
 	c := l.frontier.Counts()
-	if n := l.settings.MaxPages; n > 0 && int(c.Of(storage.Fetched))+l.pages >= n {
+	if n := l.settings.MaxPages; n > 0 && int(c.Rows())+l.pages >= n {
 		return false
 	}
 	if n := l.settings.MaxBytes; n > 0 && int64(c.Transferred) >= n {
@@ -585,7 +648,7 @@ func (l *loop) mayHandOut() bool {
 
 // room tells whether another job may be handed out now, if there is one.
 func (l *loop) room() bool {
-	return l.busy+len(l.careful)+len(l.marked) < l.settings.Workers && l.frontier.Waiting() < 2*commitEvents && l.mayHandOut()
+	return l.busy+len(l.careful)+len(l.marked) < l.settings.Workers && l.frontier.Waiting() < 2*commitEvents && l.weight < mostWeight && l.mayHandOut()
 }
 
 // handOut gives jobs to idle workers.
@@ -759,13 +822,15 @@ func (l *loop) settle(r *result) error {
 	if v.Outcome == storage.Failed {
 		l.log.Info("failed", "worker", v.Record.Worker, "url", j.URL, "status", v.Status, "class", v.Class.String(), "error", v.Record.Error, "attempts", j.Attempt)
 	}
+	var first frontier.First
+	var err error
 	if v.Outcome == storage.Fetched && len(v.ContentHash) > 0 {
-		first, err := l.frontier.FirstWith(l.file, v.ContentHash)
-		if err != nil {
+		if first, err = l.frontier.FirstWith(l.file, v.ContentHash); err != nil {
 			return err
 		}
 		v.DuplicateOf = first.URL
 	}
+	l.keep(r, &first)
 	l.judge(r)
 	if v.Outcome == storage.Fetched {
 		if err := l.watch(r, l.now()); err != nil {
@@ -773,6 +838,41 @@ func (l *loop) settle(r *result) error {
 		}
 	}
 	return l.frontier.Finish(j, v, r.links, r.retryAfter)
+}
+
+// admit fills in why a link is not admitted, or in which lane it is.
+func (l *loop) admit(c *frontier.Candidate, f finding) {
+	c.Reason = l.scope.judge(f)
+	l.countSitemap(c)
+	if c.Reason == storage.NoReason {
+		c.Lane = l.treat.of(c.URL).lane
+	}
+}
+
+// keep fills in what is kept of a visit beside its row, and what is archived.
+// first had the same content.
+func (l *loop) keep(r *result, first *frontier.First) {
+	v := r.visit
+	v.Unlisted = l.treat.of(r.task.job.URL).store == StoreNothing
+	if r.keptLinks.Value != nil {
+		v.Kept = append(v.Kept, r.keptLinks)
+	}
+	if r.body != nil {
+		kept := r.packed
+		if first.URL != "" {
+			kept = l.packer.Body(&storage.Body{Request: r.body.Request, Response: r.body.Response, First: first.Seq})
+		}
+		v.Kept = append(v.Kept, kept)
+	}
+	for i := range v.Kept {
+		l.weight += len(v.Kept[i].Value)
+	}
+	if e := r.exchange; e != nil {
+		e.Seq = l.frontier.Seq() + 1 // the next event
+		e.DuplicateOf, e.DuplicateTime = first.URL, time.UnixMilli(first.Time)
+		l.exchanges = append(l.exchanges, *e)
+		l.weight += len(e.Body) + len(e.Request) + len(e.Response)
+	}
 }
 
 // judge fills in the reasons of the result's links that are not known yet, and
@@ -786,11 +886,10 @@ func (l *loop) judge(r *result) {
 	r.links = l.frontier.Unknown(r.links)
 	for i := range r.links {
 		c := &r.links[i]
-		c.Reason = l.scope.judge(finding{
+		l.admit(c, finding{
 			url: weburl.URL(c.URL), on: r.task.job.URL, origin: o.Child(c.Redirect, c.Listed), kind: page.Kind(c.Kind), listed: c.Listed,
 			noFollow: c.NoFollow,
 		})
-		l.countSitemap(c)
 	}
 	passes := len(r.links) == 0 || r.links[0].Reason == storage.NoReason
 	if target != "" && passes && !l.frontier.IsRoot(target) {
@@ -873,6 +972,7 @@ func (l *loop) seed(b seedBatch) error {
 	for i := range b.links {
 		c := &b.links[i]
 		c.Reason = l.scope.judge(finding{url: weburl.URL(c.URL), origin: storage.Origin{Seed: true}, kind: page.Kind(c.Kind)})
+		c.Lane = l.treat.of(c.URL).lane
 		if _, isAdmitted := l.frontier.Knows(c.FP); isAdmitted && page.Kind(c.Kind).SitemapFile() && l.summary.Before.Known > 0 {
 			l.log.Info("this sitemap is a job already; if it was fetched as a page, it is not read again", "url", c.URL)
 		}
@@ -976,10 +1076,10 @@ func (l *loop) reviewEvent(event []byte) (n int, err error) {
 			},
 			FP: fp,
 		}
-		c.Reason = l.scope.judge(finding{
+		l.admit(&c, finding{
 			url: u, on: head.FoundOn, origin: k.Origin, kind: page.Kind(k.Kind), listed: k.Listed, noFollow: k.NoFollow,
 		})
-		if l.countSitemap(&c); c.Reason == storage.NoReason {
+		if c.Reason == storage.NoReason {
 			c.Anchor = string(k.Anchor)
 			passed = append(passed, c)
 		}
@@ -1016,7 +1116,7 @@ func (l *loop) commit() error {
 		l.careful = []*task{l.alone}
 	case l.oldest.IsZero():
 		return nil
-	case l.frontier.Waiting() >= commitEvents, l.idle():
+	case l.frontier.Waiting() >= commitEvents, l.weight >= commitWeight, l.idle():
 	case l.now().Sub(l.oldest) < l.linger():
 		return nil
 	}
@@ -1041,7 +1141,14 @@ func (l *loop) sealAnd(keepTraps bool) {
 		b.Side = l.traps.changed(b.Side)
 		l.trapsKept = time.Now()
 	}
-	l.commits <- b
+	select {
+	case l.positions = <-l.outs.synced:
+	default:
+	}
+	b.Side = append(b.Side, l.positions...)
+	l.positions = nil
+	l.commits <- commitment{b, l.exchanges}
+	l.exchanges, l.weight = nil, 0
 }
 
 // committed ends a commit: what it brought may be handed out, and the jobs
@@ -1052,6 +1159,7 @@ func (l *loop) committed(err error) error {
 		return err
 	}
 	l.onDisk = l.sealed
+	l.outs.tell(l.onDisk)
 	l.frontier.Committed()
 	for _, t := range l.marked {
 		if l.stopping {
@@ -1110,7 +1218,7 @@ func (l *loop) over(feeding bool) (bool, error) {
 	case feeding && l.input.Stdin == nil:
 		// The rest of the seeds file is read all the same: it is not lost.
 		return false, nil
-	case n > 0 && int(c.Of(storage.Fetched)) >= n:
+	case n > 0 && int(c.Rows()) >= n:
 		l.end = MaxPages
 		return true, nil
 	case bytes > 0 && int64(c.Transferred) >= bytes:
@@ -1129,9 +1237,19 @@ func (l *loop) over(feeding bool) (bool, error) {
 	return false, errors.New("crawl: jobs are pending, but no host will ever be ready; please report this")
 }
 
-// finish marks the run as cleanly ended.
+// finish marks the run as cleanly ended, when all that came of it is written.
 func (l *loop) finish() error {
+	if l.frontier.Waiting() > 0 {
+		l.seal()
+		if err := l.committed(<-l.done); err != nil {
+			return err
+		}
+	}
+	l.outs.tell(l.onDisk)
+	var positions []storage.SideValue
+	positions, l.sinkErr = l.outs.end()
 	l.frontier.Stop()
+	l.positions = positions
 	l.sealAnd(true)
 	if err := l.committed(<-l.done); err != nil {
 		return err

@@ -25,6 +25,7 @@ const (
 // that owns the frontier.
 type scope struct {
 	settings         *Settings
+	treat            *treatments
 	include, exclude []*regexp.Regexp
 	frontier         *frontier.Frontier
 	parking          parking
@@ -32,8 +33,8 @@ type scope struct {
 	counted          int
 }
 
-func newScope(s *Settings, f *frontier.Frontier) (*scope, error) {
-	sc := &scope{settings: s, frontier: f, domains: map[string]bool{}, parking: parking{frontier: f}}
+func newScope(s *Settings, f *frontier.Frontier, t *treatments) (*scope, error) {
+	sc := &scope{settings: s, treat: t, frontier: f, domains: map[string]bool{}, parking: parking{frontier: f}}
 	for _, list := range []struct {
 		from []string
 		to   *[]*regexp.Regexp
@@ -93,7 +94,7 @@ func (s *scope) judge(f finding) storage.Reason {
 	if len(s.include) > 0 && (!o.Seed || f.kind == page.KindSitemap) && !f.kind.SitemapFile() && !matches(s.include, u) {
 		return storage.NotIncluded
 	}
-	if matches(s.exclude, u) {
+	if matches(s.exclude, u) || s.treat.of(string(u)).ignore {
 		return storage.Excluded
 	}
 	// What the site itself lists is no trap.

@@ -137,8 +137,7 @@ func (l *loop) listSitemaps(r *result) error {
 	on := r.task.job.URL
 	for i := range links {
 		c := &links[i]
-		c.Reason = l.scope.judge(finding{url: weburl.URL(c.URL), on: on, kind: page.KindSitemapFile, listed: true})
-		l.countSitemap(c)
+		l.admit(c, finding{url: weburl.URL(c.URL), on: on, kind: page.KindSitemapFile, listed: true})
 	}
 	return l.frontier.AddListed(on, links, l.now())
 }

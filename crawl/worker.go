@@ -1,8 +1,10 @@
 package crawl
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"html"
 	"log/slog"
 	"runtime/debug"
 	"strings"
@@ -16,6 +18,7 @@ import (
 	"pawl/fetch"
 	"pawl/frontier"
 	"pawl/page"
+	"pawl/page/field"
 	"pawl/storage"
 	"pawl/weburl"
 )
@@ -68,6 +71,11 @@ type result struct {
 	large      bool          // a sitemap that is to be asked for again, with more room
 	later      time.Duration // but not before
 	aborted    bool
+
+	keptLinks storage.Kept  // all links, if they are to be kept
+	body      *storage.Body // nil: it is not to be stored; valid but for its Content
+	packed    storage.Kept  // the same
+	exchange  *Exchange     // nil: it is not to be archived
 }
 
 // worker turns tasks into results, one at a time. It sees neither queue nor
@@ -79,6 +87,10 @@ type worker struct {
 	speller  *weburl.Speller
 	hash     func([]byte) uint64
 	token    string
+	treat    *treatments
+	packer   *storage.Packer
+	archives bool // exchanges are to be archived
+	inspects bool // all links are of interest, whatever the settings say
 	log      *slog.Logger
 	sent     chan<- sending
 	large    chan struct{} // of as many places as sitemaps may be in memory
@@ -135,7 +147,10 @@ func crashed(t *task, began, now time.Time, why string) *result {
 }
 
 func (w *worker) fetch(ctx context.Context, t *task, url string, maxBody int64) fetch.Response {
-	req := fetch.Request{URL: url, Trusted: t.trusted, Auth: t.tell, MaxBody: maxBody}
+	req := fetch.Request{
+		URL: url, Trusted: t.trusted, Auth: t.tell, MaxBody: maxBody,
+		Heads: (w.settings.StoreBodies || w.archives) && !t.job.Robots,
+	}
 	if t.job.TellSent {
 		req.WhenSent = func(at time.Time) {
 			select {
@@ -212,6 +227,7 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 			defer func() { w.buffer.Release(); <-w.large }()
 		}
 	}
+	treat := w.treat.of(j.URL)
 	r := w.fetch(ctx, t, url, limit)
 	if r.Class == fetch.Aborted {
 		return &result{task: t, sent: r.Sent, aborted: true}
@@ -235,11 +251,19 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 		res.large = true
 	case v.Outcome == storage.Redirected:
 		w.redirect(url, &r, res)
+		w.keepLinks(res, func() []storage.PageLink { return linksFound(res.links) })
 	case v.Outcome == storage.Fetched && w.isSitemap(j, r.Body):
 		w.sitemap(url, &r, res)
+		w.keepLinks(res, func() []storage.PageLink { return linksFound(res.links) })
 	case r.Status != 0 && (v.Class == storage.NoClass || v.Class == storage.Throttled) &&
 		page.IsHTML(r.Header.Get("Content-Type"), r.Body):
-		w.parse(url, &r, res)
+		w.parse(url, &r, res, treat)
+	}
+	if treat.take != nil && v.Outcome == storage.Fetched && !res.isPage {
+		w.take(&r, res, treat)
+	}
+	if r.Status != 0 && treat.store == StoreAll {
+		w.keepExchange(url, &r, res)
 	}
 	if w.log.Enabled(ctx, slog.LevelDebug) { // for the arguments alone cost memory
 		w.log.Debug("asked", "url", url, "status", r.Status, "class", r.Class, "took", r.Total.Round(time.Millisecond), "bytes", r.Transferred)
@@ -333,7 +357,84 @@ func escaped(location string) string {
 	return b.String()
 }
 
-func (w *worker) parse(url string, r *fetch.Response, res *result) {
+// take takes the fields from an answer, and gives the parts of the page that
+// links are to be taken from.
+func (w *worker) take(r *fetch.Response, res *result, treat *treatment) [][]byte {
+	taken := treat.take.Take(field.Input{
+		ContentType: r.Header.Get("Content-Type"), Header: r.Header, Body: r.Body, HTML: res.isPage,
+	})
+	rec := &res.visit.Record
+	for _, v := range taken.Values {
+		rec.Fields = append(rec.Fields, storage.Field{Name: v.Name, Values: v.Values})
+	}
+	if taken.Err != nil {
+		rec.FieldsError = clean(taken.Err.Error(), 200)
+		w.log.Warn("not all fields could be looked for", "url", res.task.job.URL, "error", rec.FieldsError)
+	}
+	return taken.Parts
+}
+
+// keepExchange has an exchange kept in the crawl file, and archived, as far as
+// that is asked for. The body is the worker's, so it is packed or copied.
+func (w *worker) keepExchange(url string, r *fetch.Response, res *result) {
+	if w.settings.StoreBodies {
+		res.body = &storage.Body{Request: r.RequestHead, Response: r.ResponseHead, Content: r.Body}
+		res.packed = w.packer.Body(res.body)
+		res.body.Content = nil
+	}
+	if w.archives {
+		res.exchange = &Exchange{
+			URL: url, Time: began(r), IP: r.IP, Proto: r.Proto, Request: r.RequestHead, Response: r.ResponseHead,
+			Body: bytes.Clone(r.Body), Truncated: r.Truncated,
+		}
+	}
+}
+
+// keepLinks has all links of a page kept, if that is asked for.
+func (w *worker) keepLinks(res *result, all func() []storage.PageLink) {
+	if !w.inspects && (!w.settings.KeepLinks || w.treat.of(res.task.job.URL).store != StoreAll) {
+		return
+	}
+	if links := all(); len(links) > 0 {
+		res.keptLinks = w.packer.Links(res.task.job.URL, links)
+	}
+}
+
+// linksFound are links as they are kept, when they are all there are.
+func linksFound(found []frontier.Candidate) []storage.PageLink {
+	links := make([]storage.PageLink, len(found))
+	for i := range found {
+		c := &found[i]
+		anchor := c.Anchor
+		if c.Kind == uint8(page.KindSitemap) || page.Kind(c.Kind).SitemapFile() {
+			anchor = "" // a date of change
+		}
+		links[i] = storage.PageLink{URL: c.URL, Kind: c.Kind, Count: 1, Anchor: anchor}
+	}
+	return links
+}
+
+// linksIn are the links that stand in parts of a page.
+func (w *worker) linksIn(parts [][]byte, parser *page.Parser, whole *page.Page, url string) []page.Link {
+	if len(parts) == 0 {
+		return nil
+	}
+	var b bytes.Buffer
+	if whole.Base != "" {
+		b.WriteString(`<base href="` + html.EscapeString(string(whole.Base)) + `">`)
+	}
+	for _, part := range parts {
+		b.Write(part)
+		b.WriteByte('\n')
+	}
+	p, err := parser.Parse(page.Input{URL: url, ContentType: "text/html; charset=utf-8", Body: b.Bytes()})
+	if err != nil {
+		return nil
+	}
+	return p.Links
+}
+
+func (w *worker) parse(url string, r *fetch.Response, res *result, treat *treatment) {
 	parser, ok := w.parsers.Get().(*page.Parser)
 	if !ok {
 		parser = page.New(w.speller, w.token)
@@ -343,9 +444,6 @@ func (w *worker) parse(url string, r *fetch.Response, res *result) {
 		LinkHeaders: r.Header.Values("Link"), XRobots: r.Header.Values("X-Robots-Tag"),
 		ContentLanguage: r.Header.Get("Content-Language"),
 	})
-	// After a panic it does not come back: what that left behind is not to be
-	// trusted.
-	w.parsers.Put(parser)
 	if err != nil {
 		return // the address was fetched, so it parses
 	}
@@ -362,15 +460,25 @@ func (w *worker) parse(url string, r *fetch.Response, res *result) {
 	rec.Ignored, rec.Malformed = uint32(p.Ignored), uint32(p.Malformed)
 	rec.SimHash = p.SimHash
 	j := &res.task.job
+	w.keepLinks(res, func() []storage.PageLink { return linksOf(p) })
 	if v.Outcome != storage.Fetched || page.Kind(j.Kind).SitemapFile() && (!j.Found.Seed || j.Listed) {
+		w.parsers.Put(parser)
 		// Links of error pages are not followed, nor of what a server shows in place
 		// of a sitemap that it has not.
 		return
 	}
 	res.isPage, res.chunks, res.images = true, p.Chunks, images(p)
-	res.links = make([]frontier.Candidate, 0, len(p.Links))
-	for i := range p.Links {
-		l := &p.Links[i]
+	links := p.Links
+	if treat.take != nil {
+		parts := w.take(r, res, treat)
+		if treat.fromParts {
+			links = w.linksIn(parts, parser, p, url)
+		}
+	}
+	w.parsers.Put(parser)
+	res.links = make([]frontier.Candidate, 0, len(links))
+	for i := range links {
+		l := &links[i]
 		if !w.settings.followed(l.Kind) {
 			continue
 		}
@@ -382,6 +490,18 @@ func (w *worker) parse(url string, r *fetch.Response, res *result) {
 			FP: w.hash(w.address),
 		})
 	}
+}
+
+// linksOf are all links of a page as they are kept.
+func linksOf(p *page.Page) []storage.PageLink {
+	links := make([]storage.PageLink, len(p.Links))
+	for i := range p.Links {
+		l := &p.Links[i]
+		links[i] = storage.PageLink{
+			URL: string(l.URL), Kind: uint8(l.Kind), NoFollow: l.NoFollow || p.NoFollow, Count: uint32(l.Count), Anchor: l.Anchor, Rel: l.Rel,
+		}
+	}
+	return links
 }
 
 func class(c fetch.Class) storage.Class {

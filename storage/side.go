@@ -7,12 +7,13 @@ import bolt "go.etcd.io/bbolt"
 type Side uint8
 
 const (
-	SideCookies Side = iota // cookies, by site
-	SideTraps               // what is counted to find traps, by host
+	SideCookies   Side = iota // cookies, by site
+	SideTraps                 // what is counted to find traps, by host
+	SidePositions             // how far files outside of the crawl file are written, by file
 	sides
 )
 
-var sideBuckets = [sides][]byte{[]byte("cookies"), []byte("traps")}
+var sideBuckets = [sides][]byte{[]byte("cookies"), []byte("traps"), []byte("positions")}
 
 // SideValue is a value to be kept, which only the package that made it can
 // read. An empty one deletes what was kept.

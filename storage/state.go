@@ -34,6 +34,9 @@ type Counts struct {
 // Of is the number of jobs with the outcome.
 func (c *Counts) Of(o Outcome) uint64 { return c.Outcomes[o] }
 
+// Rows is the number of fetched pages that are rows of the results.
+func (c *Counts) Rows() uint64 { return c.Outcomes[Fetched] - c.Unlisted }
+
 // Done is the number of jobs that have an outcome.
 func (c *Counts) Done() uint64 {
 	var n uint64

@@ -1,0 +1,197 @@
+package crawl
+
+import (
+	"time"
+
+	"pawl/storage"
+)
+
+// Sink is told of what is committed while a crawl runs. Its methods are called
+// by one goroutine, beside the crawl; a slow Sink falls behind, but holds nothing
+// up until the end of the run, which waits for it.
+type Sink interface {
+	// Write takes in the events of the log up to last, all of which are
+	// committed. It is called again and again with higher numbers, and in each
+	// run once at the end with the last. What it wrote in earlier runs is for it
+	// to know.
+	Write(last uint64) error
+	// Sync makes what was written durable and gives what is to be kept in the
+	// crawl file under the sink's key; nil: nothing. Should the process die, the
+	// next run has the last one that was kept, or an earlier one.
+	Sync() (position []byte, err error)
+}
+
+// Output is a Sink and the key of what is kept of it.
+type Output struct {
+	Key  string
+	Sink Sink
+}
+
+// Position is what was last kept of a sink, nil if nothing was.
+func Position(file *storage.File, key string) (position []byte, err error) {
+	err = file.View(func(r *storage.Reader) error {
+		return r.EachSide(storage.SidePositions, func(k string, value []byte) error {
+			if k == key {
+				position = append([]byte{}, value...)
+			}
+			return nil
+		})
+	})
+	return position, err
+}
+
+// Exchange is a request and its answer, to be archived. It is made of every
+// answer that ends its job, whatever its status; not of a robots.txt.
+type Exchange struct {
+	Seq       uint64 // of its visit
+	URL       string
+	Time      time.Time // when it was sent
+	IP        string
+	Proto     string // "HTTP/1.1", "HTTP/2.0"
+	Request   []byte // heads, as text of HTTP/1.1
+	Response  []byte
+	Body      []byte // decoded
+	Truncated bool   // the body was cut at its limit
+
+	// DuplicateOf is where the same content was fetched first, and when; empty:
+	// it is new.
+	DuplicateOf   string
+	DuplicateTime time.Time
+}
+
+// Archive keeps exchanges outside of the crawl file, exactly those whose visits
+// are committed: Add is called before the commit, and what Position gives then is
+// committed with it, so that at the next start the archive can drop what came
+// after. Its methods are called by one goroutine.
+type Archive interface {
+	// Add makes exchanges durable.
+	Add([]Exchange) error
+	// Position is what is to be kept in the crawl file.
+	Position() []byte
+}
+
+// SinkError is trouble with a Sink or an Archive. The crawl has been stopped; what
+// is committed is in the crawl file.
+type SinkError struct {
+	Key string
+	Err error
+}
+
+func (e *SinkError) Error() string { return e.Key + ": " + e.Err.Error() }
+
+// Unwrap gives the error of the Sink or Archive.
+func (e *SinkError) Unwrap() error { return e.Err }
+
+// syncEvery is how often what sinks wrote is made durable while a crawl runs.
+const syncEvery = 5 * time.Second
+
+// outputs runs the sinks of a crawl.
+type outputs struct {
+	list   []Output
+	news   chan uint64              // the last event that is committed; of one place
+	synced chan []storage.SideValue // positions to be kept
+	failed chan error               // the first trouble, once
+	over   chan struct{}
+	ended  bool
+}
+
+func startOutputs(list []Output) *outputs {
+	o := &outputs{
+		list: list, news: make(chan uint64, 1), synced: make(chan []storage.SideValue, 1),
+		failed: make(chan error, 1), over: make(chan struct{}),
+	}
+	if len(list) > 0 {
+		go o.run()
+	} else {
+		close(o.over)
+	}
+	return o
+}
+
+// tell says how far the log is committed. It never waits.
+func (o *outputs) tell(last uint64) {
+	if len(o.list) == 0 {
+		return
+	}
+	select {
+	case <-o.news:
+	default:
+	}
+	o.news <- last
+}
+
+// end writes what is left and waits for it. It gives the positions to be kept.
+// Further calls give nothing.
+func (o *outputs) end() (positions []storage.SideValue, err error) {
+	if o.ended {
+		return nil, nil
+	}
+	o.ended = true
+	close(o.news)
+	<-o.over
+	select {
+	case positions = <-o.synced:
+	default:
+	}
+	select {
+	case err = <-o.failed:
+	default:
+	}
+	return positions, err
+}
+
+func (o *outputs) run() {
+	defer close(o.over)
+	at := time.Now()
+	for last := range o.news {
+		if err := o.write(last); err != nil {
+			o.fail(err)
+			return
+		}
+		if time.Since(at) < syncEvery {
+			continue
+		}
+		if err := o.sync(); err != nil {
+			o.fail(err)
+			return
+		}
+		at = time.Now()
+	}
+	if err := o.sync(); err != nil {
+		o.fail(err)
+	}
+}
+
+func (o *outputs) fail(err error) {
+	o.failed <- err
+	for range o.news { // nobody waits for it
+	}
+}
+
+func (o *outputs) write(last uint64) error {
+	for _, out := range o.list {
+		if err := out.Sink.Write(last); err != nil {
+			return &SinkError{out.Key, err}
+		}
+	}
+	return nil
+}
+
+func (o *outputs) sync() error {
+	var positions []storage.SideValue
+	for _, out := range o.list {
+		position, err := out.Sink.Sync()
+		if err != nil {
+			return &SinkError{out.Key, err}
+		}
+		if position != nil {
+			positions = append(positions, storage.SideValue{Side: storage.SidePositions, Key: out.Key, Value: position})
+		}
+	}
+	select {
+	case <-o.synced: // not kept yet, and old now
+	default:
+	}
+	o.synced <- positions
+	return nil
+}

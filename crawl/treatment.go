@@ -1,0 +1,175 @@
+package crawl
+
+import (
+	"encoding/binary"
+	"fmt"
+	"regexp"
+	"sync"
+	"time"
+
+	"pawl/page/field"
+	"pawl/storage"
+)
+
+// treatment is what the settings say of an address: what is to be taken from
+// the page, and how it is asked for.
+type treatment struct {
+	patterns []int      // those that match, by their place in the settings
+	take     *field.Set // nil: nothing
+	// fromParts: only links in the parts that take finds are followed.
+	fromParts bool
+	delay     time.Duration
+	lane      storage.Lane
+	store     Store
+	ignore    bool
+}
+
+// treatments finds the treatment of addresses. It may be used concurrently.
+type treatments struct {
+	settings *Settings
+	patterns []*regexp.Regexp
+	usual    *treatment // of addresses that no pattern matches
+
+	mu    sync.Mutex
+	known map[string]*treatment // by the patterns that match
+}
+
+// maxTreatments bounds how many combinations of patterns are remembered.
+const maxTreatments = 10_000
+
+func newTreatments(s *Settings) (*treatments, error) {
+	t := &treatments{settings: s, known: map[string]*treatment{}}
+	for i := range s.Patterns {
+		re, err := regexp.Compile(s.Patterns[i].Match)
+		if err != nil {
+			return nil, err
+		}
+		t.patterns = append(t.patterns, re)
+	}
+	var err error
+	t.usual, err = t.make(nil)
+	if err == nil {
+		_, err = t.make(all(len(t.patterns))) // so that all are known to be good
+	}
+	return t, err
+}
+
+func all(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i
+	}
+	return list
+}
+
+// of gives the treatment of a canonical address.
+func (t *treatments) of(url string) *treatment {
+	if len(t.patterns) == 0 {
+		return t.usual
+	}
+	var space [8]int
+	match := space[:0]
+	for i, re := range t.patterns {
+		if re.MatchString(url) {
+			match = append(match, i)
+		}
+	}
+	if len(match) == 0 {
+		return t.usual
+	}
+	var key []byte
+	for _, i := range match {
+		key = binary.AppendUvarint(key, uint64(i))
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if known := t.known[string(key)]; known != nil {
+		return known
+	}
+	made, err := t.make(match)
+	if err != nil {
+		panic("crawl: a treatment that was good is not: " + err.Error())
+	}
+	if len(t.known) < maxTreatments {
+		t.known[string(key)] = made
+	}
+	return made
+}
+
+// make makes the treatment of what the patterns match.
+func (t *treatments) make(match []int) (*treatment, error) {
+	made := &treatment{patterns: append([]int(nil), match...), store: StoreAll}
+	specs, linksFrom := t.settings.Fields, []string(nil)
+	hasLane, hasStore := false, false
+	for _, i := range match {
+		p := &t.settings.Patterns[i]
+		specs = append(specs[:len(specs):len(specs)], p.Fields...)
+		if len(linksFrom) == 0 {
+			linksFrom = p.LinksFrom
+		}
+		if made.delay == 0 {
+			made.delay = p.Delay
+		}
+		if p.Priority != "" && !hasLane {
+			lane, ok := storage.ParseLane(p.Priority)
+			if !ok {
+				return nil, fmt.Errorf("priority is high, normal or low, not %q", p.Priority)
+			}
+			made.lane, hasLane = lane, true
+		}
+		if p.Store != "" && !hasStore {
+			made.store, hasStore = p.Store, true
+		}
+		made.ignore = made.ignore || p.Ignore
+	}
+	if len(linksFrom) == 0 {
+		linksFrom = t.settings.LinksFrom
+	}
+	if len(specs) == 0 && len(linksFrom) == 0 {
+		return made, nil
+	}
+	var fields []field.Field
+	taken := map[string]bool{}
+	for _, spec := range specs {
+		f, err := field.Parse(spec)
+		if err != nil {
+			return nil, err
+		}
+		if !taken[f.Name] { // the first rule that names it
+			fields = append(fields, f)
+		}
+		taken[f.Name] = true
+	}
+	var from []field.Selector
+	for _, text := range linksFrom {
+		selector, err := field.ParseSelector(text)
+		if err != nil {
+			return nil, err
+		}
+		from = append(from, selector)
+	}
+	made.take, made.fromParts = field.NewSet(fields, from), len(from) > 0
+	return made, nil
+}
+
+// AllFields are all the fields that the settings name, in their order: those of all
+// pages first. Of a name that occurs again the first counts.
+func (s *Settings) AllFields() ([]field.Field, error) {
+	specs := s.Fields
+	for i := range s.Patterns {
+		specs = append(specs[:len(specs):len(specs)], s.Patterns[i].Fields...)
+	}
+	var fields []field.Field
+	taken := map[string]bool{}
+	for _, spec := range specs {
+		f, err := field.Parse(spec)
+		if err != nil {
+			return nil, err
+		}
+		if !taken[f.Name] {
+			fields = append(fields, f)
+		}
+		taken[f.Name] = true
+	}
+	return fields, nil
+}
