@@ -35,13 +35,15 @@ func (f *Frontier) Finish(j *Job, v *storage.Visit, links []Candidate, retryAfte
 	v.Record.FoundAt, v.Record.Anchor, v.Record.Kind = j.FoundAt, j.Anchor, j.Kind
 	giveUp := f.hosts.at(j.ID.Host).judge(&v.Ask, retryAfter, &f.options)
 	fresh, refused := f.sift(links, &v.Origin)
-	head := min(len(fresh), storage.MaxLinks)
-	v.Links = fresh[:head]
+	v.Links = nil
+	if len(fresh) > 0 && fresh[0].Lane == storage.LaneNormal {
+		v.Links = oneEvent(fresh)
+	}
 	if err := f.append(v); err != nil {
 		return err
 	}
 	at := v.Time + int64(v.Took)
-	if err := f.appendLinks(v.URL, at, v.Origin, fresh[head:]); err != nil {
+	if err := f.appendLinks(v.URL, at, v.Origin, fresh[len(v.Links):]); err != nil {
 		return err
 	}
 	if err := f.appendSkips(v.URL, at, v.Origin, refused); err != nil {
@@ -82,14 +84,16 @@ type sifted struct {
 	order   []int
 }
 
-// sift parts links into those to admit, sorted by origin so that each origin's
-// stand together, and those to record as skipped. parent is nil for seeds. Both
+// sift parts links into those to admit, sorted by lane, of which the normal one
+// is the first, and by origin so that each origin's stand together, and those to
+// record as skipped. parent is nil for seeds. Both
 // are valid until the next call. The events that admit the first must be
 // appended next, in this order; the fold then need not hash them again.
 func (f *Frontier) sift(links []Candidate, parent *storage.Origin) ([]storage.Link, []storage.SkipLink) {
 	s := &f.sifted
 	s.fresh, s.refused, s.origins, s.groups = s.fresh[:0], s.refused[:0], s.origins[:0], s.groups[:0]
 	s.fps = s.fps[:0]
+	mixed := false
 	for i := range links {
 		c := &links[i]
 		st, known := f.seen.get(c.FP)
@@ -101,6 +105,7 @@ func (f *Frontier) sift(links []Candidate, parent *storage.Origin) ([]storage.Li
 			f.seen.put(c.FP, admitted)
 			s.groups = append(s.groups, s.group(weburl.URL(c.URL).Origin()))
 			s.fresh = append(s.fresh, c.Link)
+			mixed = mixed || c.Lane != s.fresh[0].Lane
 			s.fps = append(s.fps, c.FP)
 			continue
 		}
@@ -113,7 +118,7 @@ func (f *Frontier) sift(links []Candidate, parent *storage.Origin) ([]storage.Li
 			s.refused = append(s.refused, storage.SkipLink{Link: c.Link, Reason: c.Reason})
 		}
 	}
-	if len(s.origins) < 2 {
+	if len(s.origins) < 2 && !mixed {
 		f.sieved = s.fps
 		return s.fresh, s.refused
 	}
@@ -121,7 +126,12 @@ func (f *Frontier) sift(links []Candidate, parent *storage.Origin) ([]storage.Li
 	for i := range s.fresh {
 		s.order = append(s.order, i)
 	}
-	slices.SortStableFunc(s.order, func(a, b int) int { return cmp.Compare(s.groups[a], s.groups[b]) })
+	slices.SortStableFunc(s.order, func(a, b int) int {
+		if mixed && s.fresh[a].Lane != s.fresh[b].Lane {
+			return cmp.Compare(s.fresh[a].Lane, s.fresh[b].Lane)
+		}
+		return cmp.Compare(s.groups[a], s.groups[b])
+	})
 	for _, k := range s.order {
 		s.sorted = append(s.sorted, s.fresh[k])
 		s.sortFPs = append(s.sortFPs, s.fps[k])
@@ -141,8 +151,19 @@ func (s *sifted) group(origin string) int {
 	return len(s.origins) - 1
 }
 
+// oneEvent is as many of the first links as one event may hold: they are of one
+// lane.
+func oneEvent(links []storage.Link) []storage.Link {
+	n := 0
+	for n < min(len(links), storage.MaxLinks) && links[n].Lane == links[0].Lane {
+		n++
+	}
+	return links[:n]
+}
+
 func (f *Frontier) appendLinks(foundOn string, at int64, parent storage.Origin, links []storage.Link) error {
-	for part := range slices.Chunk(links, storage.MaxLinks) {
+	for part := oneEvent(links); len(part) > 0; part = oneEvent(links) {
+		links = links[len(part):]
 		if err := f.append(&storage.Links{FoundOn: foundOn, Time: at, Origin: parent, Links: part}); err != nil {
 			return err
 		}
@@ -275,8 +296,11 @@ func (f *Frontier) AddSeeds(links []Candidate, source *storage.Source, at time.T
 	if len(fresh) == 0 && len(known) == 0 && source == nil {
 		return 0, f.appendSeedSkips(refused, at)
 	}
-	for len(fresh) > storage.MaxLinks || len(known) > storage.MaxLinks {
-		n, k := min(len(fresh), storage.MaxLinks), min(len(known), storage.MaxLinks)
+	for {
+		n, k := len(oneEvent(fresh)), min(len(known), storage.MaxLinks)
+		if n == len(fresh) && k == len(known) {
+			break
+		}
 		if err := f.append(&storage.Seeds{Time: seeds.Time, Links: fresh[:n], Known: known[:k]}); err != nil {
 			return added, err
 		}

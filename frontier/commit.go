@@ -66,8 +66,8 @@ func (f *Frontier) Committed() {
 	for _, p := range f.sealed {
 		h := f.hosts.at(p.host)
 		_, queued := h.queue.peek()
-		h.queue.push(p.place, p.count)
-		if !queued {
+		h.queue.push(p.place, p.lane, p.count)
+		if !queued || h.queue.hasLanes() {
 			f.wake(h) // else its turn is as it was
 		}
 	}

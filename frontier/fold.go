@@ -145,6 +145,7 @@ func (f *Frontier) admit(seq uint64, links *storage.LinkBlock, seeds bool, near 
 		}
 		run = push{
 			host:  near.id,
+			lane:  links.Link.Lane,
 			place: place{seq: seq, index: uint16(i), https: url.Scheme() == "https"},
 			count: 1,
 		}
@@ -163,7 +164,7 @@ func (f *Frontier) push(p push) {
 	h.left += uint32(p.count)
 	f.journal.pushed(p)
 	if f.loading {
-		h.queue.push(p.place, p.count)
+		h.queue.push(p.place, p.lane, p.count)
 		return
 	}
 	f.staged = append(f.staged, p)

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"pawl/storage"
 )
 
 // The pieces of checkpoints that docs/format.md shows are what the code writes
@@ -62,6 +64,7 @@ func TestPiecesAreAsDocumented(t *testing.T) {
 	pushes := []push{
 		{host: 7, place: place{seq: 48000, https: true}, count: 8},
 		{host: 12, place: place{seq: 48000, index: 8}, count: 1},
+		{host: 7, lane: storage.LaneHigh, place: place{seq: 48001, https: true}, count: 5},
 	}
 	for _, p := range pushes {
 		j.pushed(p)

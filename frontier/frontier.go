@@ -161,6 +161,7 @@ const (
 // event is on disk.
 type push struct {
 	host  uint32
+	lane  storage.Lane
 	place place
 	count int
 }

@@ -266,6 +266,7 @@ type queueHead struct {
 	read   uint32 // jobs in the groups so far
 	base   uint32
 	total  uint32
+	laned  bool // jobs are of several lanes
 }
 
 func (d *headReader) time() int64 { return d.int() * int64(time.Millisecond) }
@@ -450,7 +451,8 @@ func (d *headReader) groups(groups []push) error {
 			return fmt.Errorf("host %d has more than %d jobs", p.host, q.total)
 		}
 		if q.read > q.base {
-			q.groups = append(q.groups, newGroup(p.place, ord, p.count))
+			q.groups = append(q.groups, newGroup(p.place, p.lane, ord, p.count))
+			q.laned = q.laned || p.lane != storage.LaneNormal
 		}
 	}
 	return nil
@@ -472,6 +474,9 @@ func (d *headReader) endOfQueue() error {
 		left := q.total - q.base + retrying[h.id]
 		if h.queue.open != nil {
 			h.queue.open.groups = q.groups
+			if q.laned {
+				h.queue.open.lanes = &lanes{}
+			}
 			left -= h.queue.doneAhead()
 		}
 		if left != h.left {

@@ -33,12 +33,15 @@ func (j *journal) sawAddress(fp uint64) {
 	j.weight += linkWeight
 }
 
+// pieceLaneShift is above the largest count with its scheme.
+const pieceLaneShift = 10
+
 // groupBytes is more than a group ever takes, with the checksum of a piece.
 const groupBytes = 32
 
 // pushed notes a group of jobs: how much higher its seq is than that of the
 // group before in the piece, then host, index, and count with the scheme in the
-// lowest bit, each an unsigned varint.
+// lowest bit and the lane above, each an unsigned varint.
 func (j *journal) pushed(p push) {
 	if !j.on {
 		return
@@ -52,7 +55,7 @@ func (j *journal) pushed(p push) {
 	b := binary.AppendUvarint(j.queue[n], p.place.seq-j.last)
 	b = binary.AppendUvarint(b, uint64(p.host))
 	b = binary.AppendUvarint(b, uint64(p.place.index))
-	count := uint64(p.count) << 1
+	count := uint64(p.count)<<1 | uint64(p.lane)<<pieceLaneShift
 	if p.place.https {
 		count |= 1
 	}
@@ -263,8 +266,13 @@ func readGroups(b []byte, do func([]push) error) error {
 			seq += d.uint()
 			p.host = uint32(d.upTo(1<<32 - 1))
 			p.place.seq, p.place.index = seq, uint16(d.upTo(storage.MaxLinks))
-			count := d.upTo(2*storage.MaxLinks + 1)
+			count := d.upTo(uint64(storage.LaneLow)<<pieceLaneShift | 2*storage.MaxLinks + 1)
+			p.lane = storage.Lane(count >> pieceLaneShift)
+			count &= 1<<pieceLaneShift - 1
 			p.place.https, p.count = count&1 != 0, int(count>>1)
+			if p.count > storage.MaxLinks {
+				d.fail()
+			}
 		}
 		if d.failed {
 			return errPiece

@@ -141,7 +141,7 @@ func (m *model) find(parent *storage.Origin, foundOn string, at int64, links []C
 			m.pages[c.URL] = page{
 				found: storage.Found{
 					URL: c.URL, FoundOn: foundOn, Anchor: c.Anchor, Kind: c.Kind, Redirect: c.Redirect, Listed: c.Listed,
-					NoFollow: c.NoFollow, FoundAt: at, Origin: o,
+					NoFollow: c.NoFollow, Lane: c.Lane, FoundAt: at, Origin: o,
 				},
 				call: m.calls, rank: rank, life: old.life + 1,
 			}

@@ -5,11 +5,14 @@ import (
 	"math/bits"
 	"slices"
 	"sort"
+
+	"pawl/storage"
 )
 
 // queue is the jobs of one host in the order in which they were found. Their
 // addresses stay in the log; a group says where a run of them stands. A job is
-// known by its ordinal: the n-th that was ever pushed.
+// known by its ordinal: the n-th that was ever pushed. They are handed out by
+// lane, and in this order within a lane.
 type queue struct {
 	open  *backlog // nil: every job is finished
 	total uint32   // folded; jobs ever pushed
@@ -18,32 +21,53 @@ type queue struct {
 
 // backlog is what a queue holds while it has unfinished jobs.
 type backlog struct {
-	groups []group  // folded from head on
+	groups []group  // folded; from the first that is not finished altogether
 	done   []uint64 // folded; bit i: job base&^63+i is finished
-	head   uint32   // the groups before are finished altogether
-	next   uint32   // how far jobs were handed out; at least base
+	next   uint32   // how far jobs were handed out; at least base. With lanes it says nothing
 	found  uint32   // the group that was found last
+	lanes  *lanes   // nil: all jobs are of the normal lane
 }
+
+// lanes is how far the jobs of each lane were handed out.
+type lanes struct {
+	at   [storage.LaneLow + 1]cursor
+	turn storage.Lane // of the job that peek gave last
+}
+
+// cursor is how far the jobs of a lane were handed out. It goes over each group
+// once, whatever the other lanes do.
+type cursor struct {
+	group uint32 // the groups before hold no job of the lane that is to be handed out
+	next  uint32 // neither does it itself below this ordinal
+}
+
+// laneOrder is the order in which lanes are handed out.
+var laneOrder = [...]storage.Lane{storage.LaneHigh, storage.LaneNormal, storage.LaneLow}
 
 // group is a run of jobs whose addresses stand side by side in one event.
 type group struct {
 	seq   uint64
 	ord   uint32 // ordinal of the first
 	first uint16 // its place among the event's links
-	count uint16 // with httpsBit
+	count uint16 // with httpsBit and the lane
 }
 
-const httpsBit = 1 << 15
+const (
+	httpsBit  = 1 << 15
+	laneShift = 13
+	sizeMask  = 1<<laneShift - 1
+)
 
-func newGroup(at place, ord uint32, count int) group {
-	g := group{seq: at.seq, ord: ord, first: at.index, count: uint16(count)}
+func newGroup(at place, lane storage.Lane, ord uint32, count int) group {
+	g := group{seq: at.seq, ord: ord, first: at.index, count: uint16(count) | uint16(lane)<<laneShift}
 	if at.https {
 		g.count |= httpsBit
 	}
 	return g
 }
 
-func (g *group) size() uint32 { return uint32(g.count &^ httpsBit) }
+func (g *group) size() uint32       { return uint32(g.count & sizeMask) }
+func (g *group) lane() storage.Lane { return storage.Lane(g.count &^ httpsBit >> laneShift) }
 
 // place is where a job's address stands in the log.
 type place struct {
@@ -53,11 +77,16 @@ type place struct {
 }
 
 // push appends count jobs.
-func (q *queue) push(at place, count int) {
+func (q *queue) push(at place, lane storage.Lane, count int) {
 	if q.open == nil {
 		q.open = &backlog{next: q.base}
 	}
-	q.open.groups = append(q.open.groups, newGroup(at, q.total, count))
+	b := q.open
+	if lane != storage.LaneNormal && b.lanes == nil {
+		b.lanes = &lanes{}
+		b.lanes.at[storage.LaneNormal].next = b.next
+	}
+	b.groups = append(b.groups, newGroup(at, lane, q.total, count))
 	q.total += uint32(count)
 }
 
@@ -66,7 +95,7 @@ func (q *queue) groups() []group {
 	if q.open == nil {
 		return nil
 	}
-	return q.open.groups[q.open.head:]
+	return q.open.groups
 }
 
 // find gives the place of an unfinished job.
@@ -75,7 +104,7 @@ func (q *queue) find(ord uint32) (place, error) {
 	// Mostly it is the next one after the last that was found.
 	i := -1
 	if q.open != nil {
-		i = int(q.open.found) - int(q.open.head)
+		i = int(q.open.found)
 	}
 	if i >= 0 && i < len(live) && live[i].ord+live[i].size() == ord {
 		i++
@@ -86,7 +115,7 @@ func (q *queue) find(ord uint32) (place, error) {
 	if i < 0 || ord-live[i].ord >= live[i].size() {
 		return place{}, fmt.Errorf("job %d is not in its host's queue", ord)
 	}
-	q.open.found = uint32(i) + q.open.head
+	q.open.found = uint32(i)
 	g := &live[i]
 	return place{seq: g.seq, index: g.first + uint16(ord-g.ord), https: g.count&httpsBit != 0}, nil
 }
@@ -139,8 +168,8 @@ func (q *queue) finish(ord uint32) error {
 		return fmt.Errorf("job %d is finished already or was never queued", ord)
 	}
 	b := q.open
-	start := q.base &^ 63
-	i := ord - start
+	was := q.base
+	i := ord - was&^63
 	for int(i/64) >= len(b.done) {
 		b.done = append(b.done, 0)
 	}
@@ -156,17 +185,30 @@ func (q *queue) finish(ord uint32) error {
 		return nil
 	}
 	b.next = max(b.next, q.base)
-	b.forget(q.base)
+	b.forget(was, q.base)
 	return nil
 }
 
-// forget drops groups that are finished altogether.
-func (b *backlog) forget(base uint32) {
-	for b.groups[b.head].ord+b.groups[b.head].size() <= base {
-		b.head++
+// forget drops groups that are finished altogether, when base rises.
+func (b *backlog) forget(was, base uint32) {
+	n := uint32(0)
+	for b.groups[n].ord+b.groups[n].size() <= base {
+		n++
 	}
-	if b.head > 32 && int(b.head) > len(b.groups)/2 {
-		b.groups, b.head, b.found = slices.Clone(b.groups[b.head:]), 0, 0
+	if n == 0 {
+		return
+	}
+	b.groups = b.groups[n:]
+	b.found -= min(b.found, n)
+	if b.lanes != nil {
+		for i := range b.lanes.at {
+			b.lanes.at[i].group -= min(b.lanes.at[i].group, n)
+		}
+	}
+	// What was dropped still takes memory until the groups are copied: once in
+	// about as many jobs as there are groups.
+	if few := max(6, bits.Len(uint(len(b.groups)))-1); was>>few != base>>few {
+		b.groups = slices.Clone(b.groups)
 	}
 }
 
@@ -176,11 +218,45 @@ func (q *queue) peek() (ord uint32, ok bool) {
 	if b == nil {
 		return q.total, false
 	}
+	if b.lanes != nil {
+		return q.peekLanes()
+	}
 	for b.next < q.total && q.isDone(b.next) {
 		b.next++
 	}
 	return b.next, b.next < q.total
 }
 
+func (q *queue) peekLanes() (ord uint32, ok bool) {
+	b := q.open
+	for _, lane := range laneOrder {
+		c := &b.lanes.at[lane]
+		for ; int(c.group) < len(b.groups); c.group++ {
+			g := &b.groups[c.group]
+			if g.lane() != lane {
+				continue
+			}
+			c.next = max(c.next, g.ord)
+			for end := g.ord + g.size(); c.next < end; c.next++ {
+				if !q.isDone(c.next) {
+					b.lanes.turn = lane
+					return c.next, true
+				}
+			}
+		}
+	}
+	return q.total, false
+}
+
 // take tells that the job that peek gave is handed out.
-func (q *queue) take() { q.open.next++ }
+func (q *queue) take() {
+	b := q.open
+	if b.lanes != nil {
+		b.lanes.at[b.lanes.turn].next++
+		return
+	}
+	b.next++
+}
+
+// hasLanes tells whether there are jobs of another lane than the normal one.
+func (q *queue) hasLanes() bool { return q.open != nil && q.open.lanes != nil }

@@ -53,6 +53,7 @@ type sim struct {
 	floor    int64            // no host is asked before its gap since then
 	fresh    map[string]bool  // origins whose robots.txt has served no job yet
 	drain    bool
+	laned    int // percent of links that are not of the normal lane
 	ids      map[storage.JobID]string
 	urls     map[storage.JobID]string // of those that were ever handed out
 	outcomes map[string]int           // how often each address and life was finished
@@ -85,6 +86,7 @@ func (s *sim) chance(percent int) bool { return s.rng.IntN(100) < percent }
 
 func simulate(t *testing.T, seed uint64, steps int) {
 	s := &sim{rng: rand.New(rand.NewPCG(seed, 1)), m: newModel(), outcomes: map[string]int{}, ids: map[storage.JobID]string{}, urls: map[storage.JobID]string{}}
+	s.laned = []int{0, 5, 60}[s.rng.IntN(3)]
 	s.rig = newRig(t, s.options())
 	s.durable = s.m.clone()
 	s.begin(false)
@@ -232,6 +234,9 @@ func (s *sim) candidate() Candidate {
 	c := s.candidates(s.url())[0]
 	c.Kind = uint8(s.rng.IntN(20))
 	c.Anchor = []string{"", "read on", "Übersicht"}[s.rng.IntN(3)]
+	if s.chance(s.laned) {
+		c.Lane = []storage.Lane{storage.LaneHigh, storage.LaneLow}[s.rng.IntN(2)]
+	}
 	if s.chance(35) {
 		c.Reason, c.NoFollow = storage.TooDeep, s.chance(30)
 		if s.chance(30) {
@@ -333,6 +338,8 @@ func (s *sim) hand() {
 	s.out = append(s.out, &running{job: j, handed: s.now})
 }
 
+var lanesInOrder = []storage.Lane{storage.LaneHigh, storage.LaneNormal, storage.LaneLow}
+
 func life(url string, p *page) string { return fmt.Sprintf("%s#%d.%d", url, p.call, p.life) }
 
 func (s *sim) checkPageJob(j *Job) {
@@ -366,6 +373,13 @@ func (s *sim) checkPageJob(j *Job) {
 				continue
 			}
 			if dq, ok := s.durable.pages[url]; !ok || dq.call != q.call {
+				continue
+			}
+			before, after := slices.Index(lanesInOrder, q.found.Lane), slices.Index(lanesInOrder, p.found.Lane)
+			if before != after {
+				if before < after {
+					s.fail("%s of the %v lane comes before %s of the %v lane", j.URL, p.found.Lane, url, q.found.Lane)
+				}
 				continue
 			}
 			if q.call < p.call || q.call == p.call && weburl.URL(url).Origin() == o && q.rank < p.rank {
@@ -810,6 +824,9 @@ func (s *sim) review() {
 				if l := head.Links.Link; s.chance(30) {
 					c := s.candidates(string(l.URL))[0]
 					c.Kind, c.Anchor, c.Redirect, c.Listed = l.Kind, string(l.Anchor), l.Redirect, l.Listed
+					if s.chance(s.laned) {
+						c.Lane = storage.LaneLow
+					}
 					links = append(links, c)
 				}
 			}
