@@ -11,10 +11,13 @@ import (
 	"pawl/storage"
 )
 
-// pageRow is a row of the tables pages and errors.
+// pageRow is a row of the tables that are made of visits: pages, errors,
+// duplicates and fields.
 type pageRow struct {
 	seq uint64
 	*storage.Visit
+	number uint32 // how many visits stand before it in the log
+	beside        // what does not stand in the visit
 }
 
 // answered tells whether there was an HTTP answer to measure.
@@ -54,7 +57,7 @@ func pageTable(fields []Field) *table[pageRow] {
 	t := &table[pageRow]{
 		name:     "pages",
 		defaults: 37,
-		later:    []string{"inlinks", "unique_inlinks", "discovery_path"},
+		later:    []string{"text", "markdown"},
 		columns: []column[pageRow]{
 			{name: "seq", key: true, integer: func(r *pageRow) (int64, bool) { return int64(r.seq), true }},
 			{name: "url", indexed: true, text: func(r *pageRow) string { return r.URL }},
@@ -137,6 +140,10 @@ func pageTable(fields []Field) *table[pageRow] {
 			{name: "malformed_links", integer: func(r *pageRow) (int64, bool) {
 				return count(int64(r.Record.Malformed), r.parsed())
 			}},
+			{name: "fields_error", text: func(r *pageRow) string { return r.Record.FieldsError }},
+			{name: "inlinks", integer: func(r *pageRow) (int64, bool) { return r.inlinks.of(r.number) }},
+			{name: "unique_inlinks", integer: func(r *pageRow) (int64, bool) { return r.inlinks.uniqueOf(r.number) }},
+			{name: "discovery_path", plain: func(b []byte, r *pageRow) []byte { return r.paths.append(b, r.number) }},
 		},
 	}
 	t.columns = slices.Insert(t.columns, t.defaults, fieldColumns(fields, func(r *pageRow) *storage.Record { return &r.Record })...)
@@ -146,10 +153,22 @@ func pageTable(fields []Field) *table[pageRow] {
 
 // PageColumns gives the names of the columns of [Pages] and [Errors] in their
 // order, which never changes. On request by [Options].Columns only, and not
-// among them: worker, sitemap_lastmod, ignored_links, malformed_links.
+// among them: worker, sitemap_lastmod, ignored_links, malformed_links,
+// fields_error, and those that [NeedsWholeCrawl] tells of.
 func PageColumns() []string {
 	t := pageTable(nil)
 	return t.names()[:t.defaults]
+}
+
+// NeedsWholeCrawl tells whether the cells of a column of [Pages] need more than
+// the visit of their row: they change as the crawl goes on, or are found by
+// reading elsewhere. So they are not to be had in what follows a crawl.
+func NeedsWholeCrawl(column string) bool {
+	switch column {
+	case "inlinks", "unique_inlinks", "discovery_path", "text", "markdown":
+		return true
+	}
+	return false
 }
 
 // CheckPages tells whether [Pages] and [Errors] would accept the options,
@@ -181,22 +200,53 @@ func CheckPages(o Options) error {
 // that the sitemap gives which an address was found in first; ignored_links
 // counts what is neither http nor https (mailto:, javascript:), malformed_links
 // what is no address.
+//
+// inlinks and unique_inlinks count the links that lead to an address, and the
+// pages that have one, over all pages of the crawl: links that a reader can take
+// (of kind a, area, frame, iframe and refresh, as outlinks counts), however
+// often they stand on a page, links of a page to itself and of error pages
+// included. They need a crawl that kept its links, otherwise the error is
+// [ErrNoLinks].
+//
+// discovery_path is the way from a seed to an address, a letter for each step,
+// those of Heritrix: L a link, R a redirect, E a part of a page, M an entry of a
+// sitemap or a sitemap, S a form, and P in front for what a robots.txt named. It
+// is empty for a seed. Of more than 50 letters the last 50 stand behind the
+// number of those before them and a plus sign, as 12+LLL….
+//
+// For the counts 24 bytes a row are in memory, for the paths 24 as well.
+//
+// inlinks and unique_inlinks count the links that lead to an address, and the
+// pages that have one, over all pages of the crawl: links that a reader can take
+// (of kind a, area, frame, iframe and refresh, as outlinks counts), however
+// often they stand on a page, links of a page to itself and of error pages
+// included. They need a crawl that kept its links, otherwise the error is
+// [ErrNoLinks].
+//
+// discovery_path is the way from a seed to an address, a letter for each step,
+// those of Heritrix: L a link, R a redirect, E a part of a page, M an entry of a
+// sitemap or a sitemap, S a form, and P in front for what a robots.txt named. It
+// is empty for a seed. Of more than 50 letters the last 50 stand behind the
+// number of those before them and a plus sign, as 12+LLL….
+//
+// For the counts 24 bytes a row are in memory, for the paths as many.
 func Pages(w io.Writer, f *storage.File, o Options) (rows int, err error) {
-	return pages(w, f, o, 0)
+	return writePages(w, f, o, pageTable(o.Fields), 0, nil)
 }
 
 // Errors writes the rows of [Pages] whose outcome is failed: an answer from 400
-// on, or none. What robots.txt blocked is no error and not among them.
+// on, or none. What robots.txt blocked is no error and not among them; what the
+// user's rules keep out of the results is.
 func Errors(w io.Writer, f *storage.File, o Options) (rows int, err error) {
-	return pages(w, f, o, storage.Failed)
+	t := pageTable(o.Fields)
+	t.name = "errors"
+	return writePages(w, f, o, t, storage.Failed, nil)
 }
 
-// pages writes the rows with the outcome, or all for 0.
-func pages(w io.Writer, f *storage.File, o Options, only storage.Outcome) (int, error) {
-	t := pageTable(o.Fields)
-	if only == storage.Failed {
-		t.name = "errors"
-	}
+// writePages writes the visits with the outcome, 0 for all that are rows of the
+// results, as rows of the table; of these only those that takes takes, unless it
+// is nil.
+func writePages(w io.Writer, f *storage.File, o Options, t *table[pageRow], only storage.Outcome, takes func(*pageRow) bool) (int, error) {
 	out, err := t.rows(w, o)
 	if err != nil {
 		return 0, err
@@ -205,13 +255,16 @@ func pages(w io.Writer, f *storage.File, o Options, only storage.Outcome) (int, 
 	if err != nil {
 		return 0, err
 	}
+	var reader pageReader
+	if reader.row.beside, err = besideOf(f, last, o); err != nil {
+		return 0, err
+	}
 	if err := out.begin(); err != nil {
 		return 0, err
 	}
-	var reader pageReader
 	err = walk(f, last, o.Rest, func(seq uint64, event []byte) (bool, error) {
 		row, err := reader.read(seq, event, only)
-		if row == nil {
+		if row == nil || takes != nil && !takes(row) {
 			return true, err
 		}
 		return out.row(row)
@@ -223,6 +276,7 @@ func pages(w io.Writer, f *storage.File, o Options, only storage.Outcome) (int, 
 type pageReader struct {
 	decoder storage.PageDecoder
 	row     pageRow
+	visits  uint32
 }
 
 // read gives the row that an event makes, valid until the next call; nil when it
@@ -237,9 +291,36 @@ func (p *pageReader) read(seq uint64, event []byte, only storage.Outcome) (*page
 	if err != nil {
 		return nil, err
 	}
+	number := p.visits
+	p.visits++
 	if only != 0 && v.Outcome != only || only == 0 && v.Unlisted {
 		return nil, nil
 	}
-	p.row = pageRow{seq: seq, Visit: v}
+	p.row.seq, p.row.Visit, p.row.number = seq, v, number
 	return &p.row, nil
+}
+
+// beside is what cells show that does not stand in the visit of their row.
+type beside struct {
+	inlinks *inlinks // nil: not asked for
+	paths   *paths
+}
+
+// besideOf finds what the columns of the options need.
+func besideOf(f *storage.File, last uint64, o Options) (b beside, err error) {
+	if o.names("inlinks") || o.names("unique_inlinks") {
+		if b.inlinks, err = countInlinks(f, last, o.Rest); err != nil {
+			return b, err
+		}
+	}
+	if o.names("discovery_path") {
+		b.paths, err = pathsOf(f, last, o.Rest)
+	}
+	return b, err
+}
+
+// names tells whether the options ask for a column that is none of the default
+// ones. A filter may speak of what only looks like its name: that costs time.
+func (o *Options) names(column string) bool {
+	return slices.Contains(o.Columns, column) || strings.Contains(o.Where, column)
 }
