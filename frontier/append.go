@@ -33,7 +33,7 @@ func (f *Frontier) Finish(j *Job, v *storage.Visit, links []Candidate, retryAfte
 	f.settle(j)
 	v.Job, v.URL, v.FoundOn, v.Origin, v.Attempt = j.ID, j.URL, j.FoundOn, j.Origin, j.Attempt
 	v.Record.FoundAt, v.Record.Anchor, v.Record.Kind = j.FoundAt, j.Anchor, j.Kind
-	giveUp := f.hosts.at(j.ID.Host).judge(&v.Ask, retryAfter, &f.options)
+	giveUp := f.judge(j, &v.Ask, retryAfter)
 	fresh, refused := f.sift(links, &v.Origin)
 	v.Links = nil
 	if len(fresh) > 0 && fresh[0].Lane == storage.LaneNormal {
@@ -209,6 +209,18 @@ func (f *Frontier) afterAnswer(j *Job, giveUp bool, class storage.Class, at int6
 	return nil
 }
 
+// judge decides what the answer to a job means for its host, and has it rest as
+// long as the job asks for.
+func (f *Frontier) judge(j *Job, a *storage.Ask, retryAfter time.Duration) (giveUp bool) {
+	giveUp = f.hosts.at(j.asked).judge(a, retryAfter, &f.options)
+	if a.Asked && j.rest > 0 {
+		// Time is in whole milliseconds: round up, so as never to be early.
+		rest := min((j.rest+2*int64(time.Millisecond)-1)/int64(time.Millisecond), maxHold.Milliseconds())
+		a.Hold = max(a.Hold, a.Time+rest)
+	}
+	return giveUp
+}
+
 // settle ends the job's being out.
 func (f *Frontier) settle(j *Job) {
 	if !j.Robots {
@@ -223,7 +235,7 @@ func (f *Frontier) settle(j *Job) {
 func (f *Frontier) Retry(j *Job, r *storage.Retry, retryAfter time.Duration) error {
 	f.settle(j)
 	r.Job = j.ID
-	giveUp := f.hosts.at(j.ID.Host).judge(&r.Ask, retryAfter, &f.options)
+	giveUp := f.judge(j, &r.Ask, retryAfter)
 	if err := f.append(r); err != nil {
 		return err
 	}
@@ -232,10 +244,10 @@ func (f *Frontier) Retry(j *Job, r *storage.Retry, retryAfter time.Duration) err
 
 // Abandon appends that a job's request went out and was broken off. The job
 // stays pending; its host is not asked again before the gap has passed, also
-// after a restart. It fills Ask.Penalty.
+// after a restart. It fills Ask.Hold and Ask.Penalty.
 func (f *Frontier) Abandon(j *Job, a storage.Ask) error {
 	h := f.hosts.at(j.asked)
-	h.judge(&a, 0, &f.options)
+	f.judge(j, &a, 0)
 	return f.append(&storage.Host{Origin: h.originURL(false), Ask: a, Class: storage.Aborted})
 }
 
@@ -248,7 +260,7 @@ func (f *Frontier) Robots(j *Job, e *storage.Host, retryAfter time.Duration) err
 	if j.Asked != j.Host {
 		e.At = j.Asked
 	}
-	giveUp := f.hosts.at(j.asked).judge(&e.Ask, retryAfter, &f.options)
+	giveUp := f.judge(j, &e.Ask, retryAfter)
 	if err := f.append(e); err != nil {
 		return err
 	}

@@ -94,6 +94,7 @@ type Job struct {
 	asked uint32 // number of the host that is asked
 	start uint32 // with TellSent: names this handing out
 	slot  int64  // of the host, that this handing out took
+	rest  int64  // how long the host is to rest after the start, nanoseconds
 }
 
 // Frontier: see the package comment.
@@ -123,7 +124,8 @@ type Frontier struct {
 
 	// Of this run.
 	ready    hostHeap
-	starts   uint32 // the last start
+	starts   uint32           // the last start
+	rests    map[uint32]int64 // by number of the host: not to be asked before
 	out      map[storage.JobID]*storage.Mark
 	suspects map[storage.JobID]storage.Mark
 	careful  int
@@ -231,6 +233,7 @@ func newFrontier(file *storage.File, o Options) (*Frontier, error) {
 		retries:  map[storage.JobID]*retry{},
 		roots:    map[string]root{},
 		sources:  map[string]storage.Source{},
+		rests:    map[uint32]int64{},
 		out:      map[storage.JobID]*storage.Mark{},
 		suspects: map[storage.JobID]storage.Mark{},
 		loading:  true,
@@ -338,6 +341,9 @@ func (f *Frontier) ClockMoved(by time.Duration, now time.Time) error {
 		if h.slot != 0 {
 			h.slot += d
 		}
+	}
+	for id := range f.rests {
+		f.rests[id] += d
 	}
 	var err error
 	if back := -by.Milliseconds(); back > 0 {

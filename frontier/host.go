@@ -38,6 +38,7 @@ type host struct {
 	gaveUp    storage.Class // folded; see also trouble
 	alive     bool          // folded; it has answered at least once
 	pardoned  bool          // that it was given up was over when this run began
+	rests     bool          // Frontier.rests says how long
 }
 
 // origin is what is known of the robots.txt of one scheme of a host.
@@ -256,8 +257,12 @@ func (h *host) gap(o *Options) time.Duration {
 
 // gate is when politeness lets the next request go out. The gap is that of
 // now: what was learned since the last request counts as well.
-func (h *host) gate(o *Options) int64 {
-	return max(max(h.sent, h.slot)+int64(h.gap(o)), h.hold())
+func (f *Frontier) gate(h *host) int64 {
+	at := max(max(h.sent, h.slot)+int64(h.gap(&f.options)), h.hold())
+	if h.rests {
+		at = max(at, f.rests[h.id])
+	}
+	return at
 }
 
 // waitsTooLong tells whether a stored wait ends more than maxHold from now, as

@@ -19,7 +19,7 @@ func (f *Frontier) wake(h *host) {
 // when is the earliest time at which the host has something to hand out.
 func (f *Frontier) when(h *host) int64 {
 	at := never
-	gate := h.gate(&f.options)
+	gate := f.gate(h)
 	ord, queued := h.queue.peek()
 	if h.lost() != storage.NoClass {
 		// Its jobs need no request.
@@ -101,7 +101,7 @@ func (f *Frontier) Next(now time.Time, r *storage.Reader) (j Job, ok bool, err e
 // pick chooses the host's next job. It gives none when the robots.txt of the
 // host must be asked for first and that belongs to a later time.
 func (f *Frontier) pick(h *host, at int64, r *storage.Reader, j *Job) (bool, error) {
-	gate := h.gate(&f.options)
+	gate := f.gate(h)
 	errands := h.errands()
 	for i := range errands {
 		if max(gate, f.due(&errands[i])) <= at || h.lost() != storage.NoClass {
@@ -226,11 +226,46 @@ func (f *Frontier) handOut(h *host, at int64, j *Job) {
 		return
 	}
 	h.slot, j.slot = at, at
+	if h.rests && f.rests[h.id] <= at {
+		h.rests = false
+		delete(f.rests, h.id)
+	}
 	if f.options.PerHost > 1 && h.gap(&f.options) > 0 {
 		// The next one may start while this one still runs: its gap counts
 		// from when this one is really sent.
-		f.starts = max(f.starts+1, 1)
-		h.starting, j.start, j.TellSent = f.starts, f.starts, true
+		f.tellSent(h, j)
+	}
+}
+
+// tellSent has the host wait until the job is really sent.
+func (f *Frontier) tellSent(h *host, j *Job) {
+	f.starts = max(f.starts+1, 1)
+	h.starting, j.start, j.TellSent = f.starts, f.starts, true
+}
+
+// Delay has the host of a job, which Next has just handed out, rest for at least
+// the gap after the job's request, also after a restart: the next request goes
+// out after that or after the host's own gap, whichever is longer. The job has
+// TellSent from then on. A job that makes no request brings no rest. More than a
+// day is taken as a day.
+func (f *Frontier) Delay(j *Job, gap time.Duration) {
+	if gap <= 0 || j.GaveUp != storage.NoClass || j.Condemned {
+		return
+	}
+	j.rest = int64(min(gap, maxHold))
+	if !j.TellSent {
+		h := f.hosts.at(j.asked)
+		f.tellSent(h, j)
+		f.wake(h)
+	}
+}
+
+// begun notes that the request of a job went out.
+func (f *Frontier) begun(h *host, j *Job, at int64) {
+	h.sent = max(h.sent, at)
+	if j.rest > 0 {
+		h.rests = true
+		f.rests[h.id] = max(f.rests[h.id], at+j.rest)
 	}
 }
 
@@ -240,7 +275,7 @@ func (f *Frontier) Sent(j *Job, at time.Time) {
 	if j.start == h.starting {
 		h.starting = 0
 	}
-	h.sent = max(h.sent, at.UnixNano())
+	f.begun(h, j, at.UnixNano())
 	f.wake(h)
 }
 
@@ -256,7 +291,7 @@ func (f *Frontier) Arrival(j *Job, sent time.Time, answered time.Duration) time.
 	if sent.IsZero() {
 		return sent
 	}
-	gap := f.hosts.at(j.asked).gap(&f.options)
+	gap := max(f.hosts.at(j.asked).gap(&f.options), time.Duration(j.rest))
 	return sent.Add(min(answered, maxTransit, gap/transitPart))
 }
 
@@ -272,7 +307,7 @@ func (f *Frontier) Release(j *Job, sent time.Time) {
 	}
 	switch {
 	case !sent.IsZero():
-		h.sent = max(h.sent, sent.UnixNano())
+		f.begun(h, j, sent.UnixNano())
 	case isLatest || h.slot == j.slot || h.out == 0:
 		// No request was made: it costs no delay.
 		h.slot = 0

@@ -50,6 +50,7 @@ type sim struct {
 	suspects map[storage.JobID]storage.Mark
 	careful  int
 	sent     map[string]int64 // by host, nanoseconds
+	rested   map[string]int64 // likewise: not before this
 	floor    int64            // no host is asked before its gap since then
 	fresh    map[string]bool  // origins whose robots.txt has served no job yet
 	drain    bool
@@ -65,6 +66,7 @@ type running struct {
 	job      Job
 	handed   time.Time
 	sent     time.Time
+	rest     time.Duration
 	isSent   bool // the request has gone out
 	released bool
 	alone    bool
@@ -110,6 +112,7 @@ func (s *sim) options() Options {
 // begin is what a new process knows.
 func (s *sim) begin(unclean bool) {
 	s.out, s.pages, s.sent, s.fresh = nil, map[string]bool{}, map[string]int64{}, map[string]bool{}
+	s.rested = map[string]int64{} // what was asked for stands in the holds
 	s.suspects, s.careful = map[storage.JobID]storage.Mark{}, 0
 	s.batch, s.sealing = nil, nil
 	s.patient = s.now.Add(time.Second)
@@ -328,6 +331,8 @@ func (s *sim) hand() {
 			s.fail("%s is asked while a request may not have gone out yet", name)
 		case s.sent[name] > 0 && s.now.UnixNano() < s.sent[name]+int64(gap):
 			s.fail("%s is asked %v after the last time, gap %v", name, time.Duration(s.now.UnixNano()-s.sent[name]), gap)
+		case s.now.UnixNano() < s.rested[name]:
+			s.fail("%s is asked while it is to rest for %v", name, time.Duration(s.rested[name]-s.now.UnixNano()))
 		case s.now.UnixMilli() < s.m.hosts[name].hold:
 			s.fail("%s is asked while it is held", name)
 		case !j.Condemned && j.TellSent != (s.o.PerHost > 1 && gap > 0):
@@ -335,7 +340,34 @@ func (s *sim) hand() {
 		}
 	}
 	s.checkPoison(&j)
-	s.out = append(s.out, &running{job: j, handed: s.now})
+	r := &running{job: j, handed: s.now}
+	if s.chance(15) && s.laned > 0 {
+		gap := time.Duration(1 + s.rng.Int64N(int64(20*time.Second)))
+		s.f.Delay(&r.job, gap)
+		if r.job.GaveUp == storage.NoClass && !r.job.Condemned {
+			r.rest = gap
+			if !r.job.TellSent {
+				s.fail("%s is to be followed by a rest, and TellSent is not set", j.URL)
+			}
+		}
+	}
+	s.out = append(s.out, r)
+}
+
+// began notes that a request has gone out.
+func (s *sim) began(r *running) {
+	name, at := r.job.Asked, r.sent.UnixNano()
+	s.sent[name] = max(s.sent[name], at)
+	if r.rest > 0 {
+		s.rested[name] = max(s.rested[name], at+int64(r.rest))
+	}
+}
+
+// checkHold checks that the log has what the host is to rest.
+func (s *sim) checkHold(r *running, a *storage.Ask) {
+	if until := r.sent.Add(r.rest); r.rest > 0 && a.Asked && time.UnixMilli(a.Hold).Before(until) {
+		s.fail("%s is held %v too short", r.job.URL, until.Sub(time.UnixMilli(a.Hold)))
+	}
 }
 
 var lanesInOrder = []storage.Lane{storage.LaneHigh, storage.LaneNormal, storage.LaneLow}
@@ -526,6 +558,7 @@ func (s *sim) checkNone() {
 		}
 		// A millisecond, because that is how exact the file is.
 		gate := max(s.sent[name], s.floor) + int64(s.m.gap(name, &s.o)) + int64(time.Millisecond)
+		gate = max(gate, s.rested[name])
 		for _, r := range s.out {
 			if r.job.Asked == name && !r.released && r.job.GaveUp == storage.NoClass {
 				gate = max(gate, r.handed.UnixNano()+int64(s.m.gap(name, &s.o)))
@@ -602,14 +635,14 @@ func (s *sim) advance() {
 		r.isSent, r.sent = true, s.now
 		if j.TellSent {
 			s.f.Sent(j, s.now)
-			s.sent[j.Asked] = max(s.sent[j.Asked], s.now.UnixNano())
+			s.began(r)
 		}
 		return
 	}
 	if !r.released {
 		s.f.Release(j, r.sent)
 		if r.isSent {
-			s.sent[j.Asked] = max(s.sent[j.Asked], r.sent.UnixNano())
+			s.began(r)
 		}
 		r.released = true
 		s.log("over: %s", j.URL)
@@ -652,6 +685,7 @@ func (s *sim) endPage(r *running, ask storage.Ask, retryAfter time.Duration) {
 		}
 		s.ok(s.f.Retry(j, e, retryAfter))
 		s.log("retry: %s", j.URL)
+		s.checkHold(r, &e.Ask)
 		s.m.asked(j.Host, &e.Ask)
 		p.retrying, p.attempt, p.hops, p.raw, p.due = true, e.Attempt, e.Hops, e.Raw, e.Due
 		s.m.pages[j.URL] = p
@@ -707,6 +741,7 @@ func (s *sim) endPage(r *running, ask storage.Ask, retryAfter time.Duration) {
 	given := slices.Clone(links)
 	s.ok(s.f.Finish(j, v, given, retryAfter))
 	s.log("finished: %s %v %d links", j.URL, v.Outcome, len(links))
+	s.checkHold(r, &v.Ask)
 	key := life(j.URL, &p)
 	s.outcomes[key]++
 	s.m.outcomes[v.Outcome]++
@@ -764,6 +799,7 @@ func (s *sim) endRobots(r *running, ask storage.Ask, retryAfter time.Duration) {
 	}
 	seq := s.f.Seq() + 1
 	s.ok(s.f.Robots(j, e, retryAfter))
+	s.checkHold(r, &e.Ask)
 	s.log("robots of %s: state %v next %q", o, e.State, e.Next)
 	if e.Origin != o {
 		s.fail("the event is of %s, want %s", e.Origin, o)
@@ -926,6 +962,10 @@ func (s *sim) stopCleanly() {
 		s.f.Release(&r.job, r.sent)
 		s.ok(s.f.Abandon(&r.job, ask))
 		ask.Penalty = s.f.hosts.at(r.job.asked).penalty
+		if r.rest > 0 {
+			ask.Hold = ask.Time + (r.rest + 2*time.Millisecond - 1).Milliseconds()
+			s.checkHold(r, &ask)
+		}
 		s.m.asked(r.job.Asked, &ask)
 	}
 	s.f.Stop()

@@ -110,9 +110,9 @@ func (f *Frontier) deferredAt(id storage.JobID) int64 {
 	case f.originGaveUp(h, f.deferredPlace(id).https):
 		return 0
 	case f.suspects[id].Marks < marksToWait && f.nothingElse():
-		return h.gate(&f.options)
+		return f.gate(h)
 	}
-	return max(h.gate(&f.options), f.patience)
+	return max(f.gate(h), f.patience)
 }
 
 // nothingElse tells whether all that is left to do, and all that is out, are
