@@ -36,7 +36,7 @@ func benchPage(i int) *storage.Visit {
 func BenchmarkPages(b *testing.B) {
 	const rows = 20_000
 	f := benchFile(b, rows)
-	for _, format := range []Format{CSV, TSV, JSONL} {
+	for format := range formats {
 		b.Run(format.String(), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

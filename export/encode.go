@@ -37,6 +37,10 @@ func (t *table[R]) encoder(o Options) (*encoder[R], error) {
 	if !o.Format.Appends() {
 		return nil, fmt.Errorf("%v is no format of lines", o.Format)
 	}
+	return newEncoder(columns, o), nil
+}
+
+func newEncoder[R any](columns []column[R], o Options) *encoder[R] {
 	e := &encoder[R]{columns: columns, format: o.Format, comma: ',', guard: !o.Raw}
 	for c := utf8.RuneSelf; c < len(e.classes); c++ {
 		e.classes[c] = high
@@ -62,7 +66,7 @@ func (t *table[R]) encoder(o Options) (*encoder[R], error) {
 			start = ','
 		}
 	}
-	return e, nil
+	return e
 }
 
 // appendHeader appends the line with the names of the columns, which JSON
@@ -312,6 +316,11 @@ func (e *encoder[R]) appendString(dst []byte, s string) []byte {
 			dst = append(dst, `\u202`...)
 			dst = append(dst, digits[s[i+2]&15])
 			i += 2
+			start = i + 1
+		case c == 0xC2 && s[i+1] == 0x85: // U+0085 does as well
+			dst = append(dst, s[start:i]...)
+			dst = append(dst, `\u0085`...)
+			i++
 			start = i + 1
 		}
 	}

@@ -124,7 +124,7 @@ func checkCell(t *testing.T, s string) {
 	if want = cleaned(s); got != want || (object.Cell == nil) != (s == "") || object.Before != 1 || object.After != "after" {
 		t.Errorf("JSON of %q: %q reads as %q", s, line, got)
 	}
-	if body := strings.TrimSuffix(line, "\n"); strings.ContainsAny(body, "\n\r\u2028\u2029") || !utf8.ValidString(body) {
+	if body := strings.TrimSuffix(line, "\n"); strings.ContainsAny(body, "\n\r\u0085\u2028\u2029") || !utf8.ValidString(body) {
 		t.Errorf("JSON of %q is not one line of UTF-8: %q", s, line)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // rows writes the rows of a table in the format that the options name, those
@@ -29,6 +30,8 @@ import (
 //	}, out.flush)
 //	return out.end(err)
 //
+// What is begun has to end: end removes what a format made on the way.
+//
 // row writes nothing, so that it may be called while a transaction of the crawl
 // file is open; begin, flush and end do, and must not be: the reader of a pipe
 // may not read for an hour. What row is given has to be valid during the call
@@ -38,8 +41,7 @@ import (
 // What appends to a file that has its header calls no begin, and no end but a
 // last flush; only formats that append can be written so.
 type rows[R any] struct {
-	out   encoding[R]
-	began bool
+	out encoding[R]
 }
 
 // encoding is what a format does with rows.
@@ -75,10 +77,30 @@ func (t *table[R]) check(o Options) ([]column[R], error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Format == SQLite {
+		if err := t.distinct(columns); err != nil {
+			return nil, err
+		}
+	}
 	if o.Where != "" {
 		return nil, errors.New("a filter is not available yet")
 	}
 	return columns, nil
+}
+
+// distinct refuses two names that SQLite takes for one.
+func (t *table[R]) distinct(columns []column[R]) error {
+	taken := make(map[string]string, len(columns))
+	for i := range columns {
+		name := columns[i].name
+		if other, ok := taken[strings.ToLower(name)]; ok {
+			return &ColumnError{
+				Name: name, Known: t.names(), Reason: fmt.Sprintf("and %q differ by the case of letters only, which SQLite takes for the same.", other),
+			}
+		}
+		taken[strings.ToLower(name)] = name
+	}
+	return nil
 }
 
 // accepts is the error that rows would give for the options.
@@ -89,19 +111,28 @@ func (t *table[R]) accepts(o Options) error {
 
 // rows gives a writer of rows; nothing has been written yet.
 func (t *table[R]) rows(w io.Writer, o Options) (*rows[R], error) {
-	if _, err := t.check(o); err != nil {
-		return nil, err
-	}
-	e, err := t.encoder(o)
+	columns, err := t.check(o)
 	if err != nil {
 		return nil, err
 	}
-	return &rows[R]{out: &lines[R]{w: w, encoder: e}}, nil
+	r := &rows[R]{}
+	switch o.Format {
+	case Parquet:
+		r.out = newParquetRows(w, columns, t.name)
+	case SQLite:
+		r.out = newSQLiteRows(w, columns, t.name, o.TempDir)
+	default:
+		r.out = &lines[R]{w: w, encoder: newEncoder(columns, o)}
+	}
+	return r, nil
 }
 
 func (r *rows[R]) begin() error {
-	r.began = true
-	return r.out.begin()
+	err := r.out.begin()
+	if err != nil {
+		r.out.discard()
+	}
+	return err
 }
 
 func (r *rows[R]) row(row *R) (room bool, err error) {
