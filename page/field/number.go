@@ -1,0 +1,346 @@
+package field
+
+import (
+	"math"
+	"math/big"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A number in a page is read as its reader reads it, or not at all: a cell that is empty can be filled, one that is wrong is
+// never noticed. There must be exactly one number in the text. It is
+//
+//   - digits, of Latin, Arabic, Persian, Indian or full-width script,
+//   - in groups of three, parted by one of , . ' ’ ٬ or a space: 1,234 · 1.234.567 · 1 234 · 1'234; or the Indian way, 12,34,567,
+//   - a fraction behind the other one of . and , (or ٫): 1,234.50 · 1.234,50 · 1 234,5 · 4.5 · 4,5 · .5
+//
+// with currency signs, units and words around it. What could be read in two ways is told by these rules:
+//
+//   - One comma before exactly three digits parts groups: 1,234 is 1234. But 0,123 and 1234,567 hold fractions, as no group
+//     is written so.
+//   - One dot before exactly three digits starts a fraction of a float, so 1.234 is 1.234; of an int it parts groups, as nothing
+//     else makes an int of it, so 1.234 is 1234.
+//   - An int with a fraction is one only if that is zero: 1,299.00 is 1299, 4.5 is none.
+//   - A dash is a minus sign if it stands right before the number, or before its currency sign, and not behind a letter, a
+//     digit or another dash: -3 · −3 · -$5; but not covid-19.
+//   - Brackets say nothing: (1,234) is 1234.
+//   - A number that is cut short is none: 4.5k, 1.2M, 3 million, 5 Mio. Nor is one with more to it, such as 4½, 10², 1e5, 1.2.3,
+//     10:30, 3/5, 4.5 of 5, 10-20.
+//
+// What machines have written for machines, as in JSON-LD, attributes and headers, has a dot only before a fraction and may
+// have an exponent; if the whole of it is such a number it is read so, else as above.
+
+// machineNumber is a number as in JSON, and with a plus sign, or zeros before it.
+var machineNumber = regexp.MustCompile(`^[+-]?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?$`)
+
+// parseNumber returns the number in a text as digits with at most a minus sign and a decimal point, empty if there is not
+// exactly one. machine says that the text may have been written by a machine.
+func parseNumber(text string, t Type, machine bool) string {
+	if machine && machineNumber.MatchString(text) {
+		return canonical(text, t)
+	}
+	r := numberReader{text: text, int: t == Int}
+	if !r.read() {
+		return ""
+	}
+	return canonical(r.number, t)
+}
+
+// canonical writes a decimal number in the one way that its type has, empty if it is none of that type.
+func canonical(number string, t Type) string {
+	if t == Int {
+		mantissa, exponent, scaled := strings.Cut(strings.ToLower(number), "e")
+		if scaled {
+			if n, err := strconv.Atoi(exponent); err != nil || n < -400 || n > 400 {
+				return ""
+			}
+			exact, ok := new(big.Rat).SetString(number)
+			if !ok || !exact.IsInt() || !exact.Num().IsInt64() {
+				return ""
+			}
+			return exact.Num().String()
+		}
+		whole, fraction, _ := strings.Cut(mantissa, ".")
+		if strings.Trim(fraction, "0") != "" {
+			return ""
+		}
+		n, err := strconv.ParseInt(whole, 10, 64)
+		if err != nil {
+			return ""
+		}
+		return strconv.FormatInt(n, 10)
+	}
+	f, err := strconv.ParseFloat(number, 64)
+	mantissa, _, _ := strings.Cut(strings.ToLower(number), "e")
+	if err != nil || math.IsInf(f, 0) || f == 0 && strings.ContainsAny(mantissa, "123456789") {
+		return ""
+	}
+	if f == 0 {
+		return "0" // not -0
+	}
+	return strconv.FormatFloat(f, 'f', -1, 64)
+}
+
+// numberReader finds the one number in a text.
+type numberReader struct {
+	text   string
+	int    bool
+	number string // what was found, without groups
+}
+
+// maxDigits is longer than any number: 10^308 is the last that a float can hold.
+const maxDigits = 1000
+
+// read reports whether there is exactly one number.
+func (r *numberReader) read() bool {
+	n := 0
+	var before rune // the character before text[i:]
+	for i := 0; i < len(r.text); {
+		c, size := utf8.DecodeRuneInString(r.text[i:])
+		switch {
+		case digit(c) >= 0:
+			if n++; n > 1 {
+				return false
+			}
+			end, ok := r.run(i)
+			if !ok {
+				return false
+			}
+			i = end
+			before = '0'
+			continue
+		case isPower(c) && unicode.IsLetter(before):
+			// m² is a unit
+		case unicode.IsNumber(c):
+			return false
+		}
+		before = c
+		i += size
+	}
+	return n == 1
+}
+
+// run reads the number whose first digit is text[start], and returns where it ends.
+func (r *numberReader) run(start int) (end int, ok bool) {
+	var groups []string // of digits
+	var marks []rune    // between them
+	var group strings.Builder
+	total := 0
+	i := start
+	for {
+		c, size := utf8.DecodeRuneInString(r.text[i:])
+		if d := digit(c); d >= 0 {
+			if total++; total > maxDigits {
+				return 0, false
+			}
+			group.WriteByte('0' + byte(d))
+			i += size
+			continue
+		}
+		mark := separator(c)
+		next, _ := utf8.DecodeRuneInString(r.text[min(i+size, len(r.text)):])
+		if mark == 0 || digit(next) < 0 {
+			break
+		}
+		groups = append(groups, group.String())
+		group.Reset()
+		marks = append(marks, mark)
+		i += size
+	}
+	groups = append(groups, group.String())
+	if abbreviated(r.text[i:]) {
+		return 0, false
+	}
+	sign, point, ok := lead(r.text[:start])
+	if !ok {
+		return 0, false
+	}
+	if point {
+		if len(groups) > 1 {
+			return 0, false
+		}
+		r.number = sign + "0." + groups[0]
+		return i, true
+	}
+	number, ok := r.join(groups, marks)
+	r.number = sign + number
+	return i, ok
+}
+
+// join puts the groups of digits of a number together.
+func (r *numberReader) join(groups []string, marks []rune) (string, bool) {
+	if len(marks) == 0 {
+		return groups[0], true
+	}
+	last := len(marks) - 1
+	grouping, point := marks[0], marks[last]
+	tail := groups[len(groups)-1]
+	switch {
+	case last == 0 && (point == '٫' || point == '.' || point == ','):
+		// One mark: it parts groups or starts a fraction.
+		if point != '٫' && isGrouped(groups, ',') && (point == ',' || r.int) {
+			return groups[0] + tail, true
+		}
+		return groups[0] + "." + tail, true
+	case grouping == point:
+		if !allEqual(marks) || !isGrouped(groups, grouping) {
+			return "", false
+		}
+		return strings.Join(groups, ""), true
+	}
+	// Groups and a fraction.
+	if point != '.' && point != ',' && point != '٫' || !allEqual(marks[:last]) || !isGrouped(groups[:len(groups)-1], grouping) {
+		return "", false
+	}
+	return strings.Join(groups[:len(groups)-1], "") + "." + tail, true
+}
+
+// isGrouped reports whether digits are grouped as the thousands of a number are.
+func isGrouped(groups []string, mark rune) bool {
+	if mark == '٫' || len(groups[0]) > 3 || groups[0][0] == '0' {
+		return false
+	}
+	threes, indian := true, mark == ',' && len(groups[0]) <= 2
+	for i, g := range groups[1:] {
+		final := i == len(groups)-2
+		threes = threes && len(g) == 3
+		indian = indian && (final && len(g) == 3 || !final && len(g) == 2)
+	}
+	return threes || indian
+}
+
+func allEqual(marks []rune) bool {
+	for _, m := range marks {
+		if m != marks[0] {
+			return false
+		}
+	}
+	return true
+}
+
+// lead returns the sign of a number by what stands before it, and whether a decimal point does. It is not ok if that cannot
+// be told.
+func lead(before string) (sign string, point, ok bool) {
+	before = strings.TrimRightFunc(before, isMark)
+	if c, size := utf8.DecodeLastRuneInString(before); separator(c) == '.' || separator(c) == ',' || c == '٫' {
+		rest := strings.TrimRightFunc(before[:len(before)-size], isMark)
+		p, _ := utf8.DecodeLastRuneInString(rest)
+		if rest != "" && !unicode.IsSpace(p) && !isDash(p) && p != '+' && p != '(' && !unicode.Is(unicode.Sc, p) {
+			return "", false, true // No.5
+		}
+		if separator(c) == ',' {
+			return "", false, false // a fraction, or the end of a clause
+		}
+		before, point = rest, true
+	}
+	money := strings.TrimRightFunc(before, func(c rune) bool { return unicode.IsSpace(c) || isMark(c) })
+	money = strings.TrimRightFunc(money, func(c rune) bool { return unicode.Is(unicode.Sc, c) || isMark(c) })
+	for n := 0; n < 3 && money != "" && 'A' <= money[len(money)-1] && money[len(money)-1] <= 'Z'; n++ {
+		money = money[:len(money)-1] // EUR
+	}
+	rest := money
+	if strings.TrimSpace(before[len(money):]) == "" {
+		rest = before // there is no currency sign
+	}
+	c, size := utf8.DecodeLastRuneInString(rest)
+	if !isDash(c) {
+		// A dash that stands alone before the number may be a minus sign or a bullet.
+		c, size = utf8.DecodeLastRuneInString(strings.TrimSpace(rest))
+		return "", point, !isDash(c) || size < len(strings.TrimSpace(rest))
+	}
+	switch p, _ := utf8.DecodeLastRuneInString(rest[:len(rest)-size]); {
+	case isDash(p):
+		return "", false, false
+	case unicode.IsLetter(p) || unicode.IsDigit(p) || p == ')':
+		return "", point, true // a hyphen
+	}
+	return "-", point, true
+}
+
+// abbreviated reports whether a number is cut short, or goes on, by what stands behind it.
+func abbreviated(after string) bool {
+	word := strings.TrimLeftFunc(after, func(c rune) bool { return unicode.IsSpace(c) || isMark(c) })
+	apart := len(word) < len(after)
+	c, size := utf8.DecodeRuneInString(word)
+	if strings.ContainsRune("万萬億亿千百兆만억천조", c) {
+		return true
+	}
+	if !unicode.IsLetter(c) {
+		return false
+	}
+	end := strings.IndexFunc(word, func(c rune) bool { return !unicode.IsLetter(c) })
+	if end < 0 {
+		end = len(word)
+	}
+	word = word[:end]
+	if len(word) == size {
+		switch c {
+		case 'K', 'k', 'M', 'B', 'К', 'к', 'М', 'т':
+			return true
+		case 'm', 'b', 'T':
+			return !apart // else metres and the like
+		}
+		return false
+	}
+	if len(word) > 24 {
+		return false
+	}
+	switch strings.ToLower(word) {
+	case "bn", "mn", "tn", "mil", "mill", "mln", "mld", "mlrd", "mio", "mrd", "tsd", "mia",
+		"thousand", "thousands", "million", "millions", "billion", "billions", "trillion", "trillions",
+		"lakh", "lakhs", "lac", "lacs", "crore", "crores", "cr", "hundred", "hundreds", "dozen",
+		"tausend", "millionen", "milliarde", "milliarden", "mille", "milliers", "milliard", "milliards",
+		"millón", "millones", "milhão", "milhões", "bilhão", "bilhões", "milione", "milioni", "miliardo", "miliardi",
+		"duizend", "miljoen", "miljard", "tys", "тыс", "млн", "млрд", "тысяч", "тысячи", "миллион", "миллиона", "миллионов":
+		return true
+	}
+	return false
+}
+
+// digit returns the value of a decimal digit, -1 if c is none.
+func digit(c rune) int {
+	if '0' <= c && c <= '9' {
+		return int(c - '0')
+	}
+	if c < 0x660 {
+		return -1
+	}
+	for _, zero := range [...]rune{0x660, 0x6f0, 0x966, 0x9e6, 0xff10} {
+		if zero <= c && c < zero+10 {
+			return int(c - zero)
+		}
+	}
+	return -1
+}
+
+// separator returns what may stand between the digits of a number, as the one that stands for all that are like it, else 0.
+func separator(c rune) rune {
+	switch c {
+	case '.', '．':
+		return '.'
+	case ',', '，', '٬':
+		return ','
+	case '٫':
+		return c
+	case '\'', '’':
+		return '\''
+	case ' ', '\u00a0', '\u2009', '\u202f', '\u2007':
+		return ' '
+	}
+	return 0
+}
+
+func isPower(c rune) bool { return c == '²' || c == '³' }
+
+func isDash(c rune) bool {
+	return c == '-' || c == '\u2212' || c == '\u2013' || c == '\u2014' || c == '\uff0d' || c == '\u2010' || c == '\u2011'
+}
+
+// isMark reports whether c only tells the direction of text, and so is not seen.
+func isMark(c rune) bool {
+	return c == '\u200e' || c == '\u200f' || c == '\u061c' || c == '\u200b' || c == '\u2060' || c == '\ufeff' ||
+		'\u202a' <= c && c <= '\u202e' || '\u2066' <= c && c <= '\u2069'
+}
