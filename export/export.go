@@ -99,6 +99,14 @@ type Options struct {
 	Fields  []Field  // of pages and errors: a column for each, behind the default ones
 	Where   string   // which rows, see the filter language; empty: all
 	TempDir string   // SQLite: the folder where the database is made; empty: os.TempDir
+	// InScope tells whether an address is in the scope of the crawl, for the
+	// column in_scope of links; nil: the column is empty. It is asked while no
+	// transaction of the file is open.
+	InScope func(url string) bool
+	// SitemapBase is where the parts of a sitemap will be found, which an index
+	// names by their whole addresses: https://example.org/maps/. Empty: the root
+	// of the first page's origin.
+	SitemapBase string
 	// Rest is for an export beside a running crawl: after each transaction it
 	// pauses for so many times as long as that took, at most a second, so that
 	// with 9 it takes a tenth of one processor. 0: it never pauses. It is 1000

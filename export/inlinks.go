@@ -47,18 +47,15 @@ func countInlinks(f *storage.File, last uint64, rest float64) (*inlinks, error) 
 	if err != nil {
 		return nil, err
 	}
-	var unpacker storage.Unpacker
-	err = walkKept(f, storage.KeepLinks, last, rest, func(kept *keptVisit) error {
-		return unpacker.EachLink(kept.value, kept.url, func(l *storage.PageLink) error {
-			if !isHyperlink(page.Kind(l.Kind)) {
-				return nil
-			}
-			if number, ok := v.find(v.fingerprint(l.URL)); ok {
-				c.all[number] = sum(c.all[number], l.Count)
-				c.unique[number] = sum(c.unique[number], 1)
-			}
+	err = walkLinks(f, last, rest, func(_ *keptVisit, l *storage.PageLink) error {
+		if !isHyperlink(page.Kind(l.Kind)) {
 			return nil
-		})
+		}
+		if number, ok := v.find(v.fingerprint(l.URL)); ok {
+			c.all[number] = sum(c.all[number], l.Count)
+			c.unique[number] = sum(c.unique[number], 1)
+		}
+		return nil
 	})
 	return c, err
 }

@@ -208,9 +208,9 @@ func TestAddressesKeepAll(t *testing.T) {
 // The memory of counting links is what is said.
 func TestMemoryOfInlinks(t *testing.T) {
 	if testing.Short() || raceOn {
-		t.Skip("writes a file of 500 MB")
+		t.Skip("writes a file of 120 MB")
 	}
-	const n = 1_000_000
+	const n = 300_000
 	c := newCrawl(t)
 	p, err := storage.NewPacker()
 	if err != nil {
