@@ -303,6 +303,7 @@ func (a *Archive) attach(name string, size int64, tail []byte, listed int64, lin
 	a.file, a.list, a.name = file, list, name
 	a.size, a.tail, a.listed, a.lineSum = size, bytes.Clone(tail), listed, lineSum
 	a.fresh = listed == 0
+	a.enc.warcinfo = uuid(infoID(a.id, serialOf(name)))
 	_, errFile := file.Seek(size, io.SeekStart)
 	_, errList := list.Seek(listed, io.SeekStart)
 	return cmp.Or(errFile, errList, list.Truncate(listed))
@@ -347,7 +348,7 @@ func (a *Archive) index(name string) error {
 	if err := indexFile(a.path(indexName(name)), a.path(listName(name))); err != nil {
 		return err
 	}
-	if err := os.Remove(a.path(listName(name))); err != nil {
+	if err := removeAll(a.path(listName(name)), a.path(indexName(name)+".runs")); err != nil {
 		return err
 	}
 	return syncDir(a.dir)

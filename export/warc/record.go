@@ -159,6 +159,7 @@ func (e *encoder) end(dst *bytes.Buffer, block, body []byte) error {
 	e.head = strconv.AppendInt(e.head, int64(len(block)+len(body)), 10)
 	e.head = append(e.head, "\r\n\r\n"...)
 	e.zip.Reset(dst)
+	e.zip.ModTime = time.Unix(0, 0) // none; the zero Time would become a date
 	for _, part := range [...][]byte{e.head, block, body, []byte("\r\n\r\n")} {
 		if _, err := e.zip.Write(part); err != nil {
 			return err

@@ -97,7 +97,7 @@ func (a *Archive) examine(file *os.File, size int64, p position) ([]byte, error)
 func (a *Archive) mend(file *os.File, p position) error {
 	_, err := os.Lstat(a.path(indexName(p.File)))
 	if err == nil {
-		return removeAll(a.path(listName(p.File)))
+		return removeAll(a.path(listName(p.File)), a.path(indexName(p.File)+".runs"))
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -110,7 +110,8 @@ func (a *Archive) mend(file *os.File, p position) error {
 
 // reopen gives a file that was completed after the position its suffix back.
 func (a *Archive) reopen(name string) error {
-	if err := removeAll(a.path(indexName(name)), a.path(indexName(name)+".tmp")); err != nil {
+	index := a.path(indexName(name))
+	if err := removeAll(index, index+".tmp", index+".runs"); err != nil {
 		return err
 	}
 	if err := os.Rename(a.path(name), a.path(name)+".open"); err != nil {
