@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
 )
 
 const (
@@ -27,8 +29,8 @@ var (
 )
 
 // Tree returns the tree of a page, with its text in UTF-8, and the name of the encoding that the page was in, as Text does.
-// The content of noscript is markup, as it is for a Parser. A Parser needs no tree; this is for those who look for elements by
-// what is around them.
+// The content of noscript is markup, and templates are empty, as they are for a Parser. A Parser needs no tree; this is for
+// those who look for elements by what is around them.
 //
 // There is no tree, but an error, of a page with more than 512 elements in one another, with more than a million tags, or with
 // formatting tags left open so that each paragraph would have to hold all of them again: twenty kilobytes of those can make
@@ -51,7 +53,31 @@ func Tree(contentType string, body []byte) (root *html.Node, charset string, err
 	if err != nil {
 		return nil, charset, err
 	}
+	emptyTemplates(root)
 	return root, charset, nil
+}
+
+// emptyTemplates takes away what is in templates: it is no part of the page until a script makes it one. But for those of
+// shadow trees, which are shown.
+func emptyTemplates(n *html.Node) {
+	if n.DataAtom == atom.Template && n.Namespace == "" && !isShadowRoot(n) {
+		for n.FirstChild != nil {
+			n.RemoveChild(n.FirstChild)
+		}
+		return
+	}
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		emptyTemplates(c)
+	}
+}
+
+func isShadowRoot(template *html.Node) bool {
+	for _, a := range template.Attr {
+		if a.Key == "shadowrootmode" {
+			return strings.EqualFold(a.Val, "open") || strings.EqualFold(a.Val, "closed")
+		}
+	}
+	return false
 }
 
 // formatting is an open formatting element.

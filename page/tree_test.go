@@ -15,6 +15,8 @@ func TestTree(t *testing.T) {
 		{"utf-8", "text/html", "<p>é", "<html><head></head><body><p>é</p></body></html>"},
 		{"windows-1251", "text/html; charset=windows-1251", "<p>\xc0", "<html><head></head><body><p>А</p></body></html>"},
 		{"noscript is markup", "text/html", "<body><noscript><a>x</a></noscript>", "<html><head></head><body><noscript><a>x</a></noscript></body></html>"},
+		{"templates are empty", "text/html", "<body><template><a>x</a></template>y", "<html><head></head><body><template></template>y</body></html>"},
+		{"shadow trees are not", "text/html", "<body><template shadowrootmode=open>x</template>", `<html><head></head><body><template shadowrootmode="open">x</template></body></html>`},
 		{"XML closes itself", "application/xhtml+xml", "<body><script src='a'/><div/><p><br/>x</p>", `<html><head></head><body><script src="a"></script><div></div><p><br/>x</p></body></html>`},
 		{"CDATA of XML", "application/xhtml+xml", "<body><p><![CDATA[a<b]]></p>", `<html><head></head><body><p>a&lt;b</p></body></html>`},
 		{"HTML does not", "text/html", "<body><div/>x", `<html><head></head><body><div>x</div></body></html>`},

@@ -120,7 +120,7 @@ func Parse(spec string) (Field, error) {
 	if err := f.parseName(strings.TrimSpace(left)); err != nil {
 		return Field{}, err
 	}
-	if err := f.parseSelector(strings.TrimSpace(selector)); err != nil {
+	if err := f.parseSelector(selector); err != nil {
 		return Field{}, fmt.Errorf("field %s: %w", f.Name, err)
 	}
 	return f, nil
@@ -234,7 +234,7 @@ func (f *Field) cutRegexp(text string) (string, error) {
 	const mark = " ~ /"
 	i := strings.Index(text, mark)
 	if i < 0 {
-		return text, nil
+		return strings.TrimSpace(text), nil
 	}
 	expr := text[i+len(mark):]
 	last := strings.LastIndexByte(expr, '/')
