@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -34,6 +35,9 @@ const (
 	maxRecipe = 1 << 20 // bytes
 	// maxNesting is more than four times as deep as any recipe is.
 	maxNesting = 32
+	// maxKeys is how many keys a map may have; the parser takes a time that grows
+	// with their square.
+	maxKeys = 1200
 	// maxScalars is how many values there may be when aliases are replaced by
 	// what they stand for.
 	maxScalars = 200_000
@@ -217,7 +221,7 @@ func (r *recipe) parse(data []byte) (root ast.Node, err error) {
 		}
 	}()
 	tokens := lexer.Tokenize(string(data))
-	if err := r.checkNesting(tokens); err != nil {
+	if err := r.checkShape(tokens); err != nil {
 		return nil, err
 	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
@@ -245,11 +249,17 @@ func (r *recipe) parse(data []byte) (root ast.Node, err error) {
 	return root, nil
 }
 
-// checkNesting refuses what would make the parser call itself too deep. What
-// nests by its indentation alone cannot nest deep in so small a file.
-func (r *recipe) checkNesting(tokens token.Tokens) error {
+// checkShape refuses what would make the parser call itself too deep, or take too
+// long. What nests by its indentation alone cannot nest deep in so small a file.
+func (r *recipe) checkShape(tokens token.Tokens) error {
 	flow, run := 0, 0 // open brackets; tokens in a row that each open a level
+	keys := map[int]int{}
+	line := 0
 	for _, tk := range tokens {
+		if tk.Position.Line != line { // what is indented more has ended
+			line = tk.Position.Line
+			maps.DeleteFunc(keys, func(column, _ int) bool { return column > tk.Position.Column })
+		}
 		switch tk.Type {
 		case token.SequenceStartType, token.MappingStartType:
 			flow++
@@ -258,10 +268,16 @@ func (r *recipe) checkNesting(tokens token.Tokens) error {
 		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
 			run++
 		case token.CommentType:
+		case token.MappingValueType:
+			if run = 0; flow == 0 && tk.Prev != nil {
+				keys[tk.Prev.Position.Column]++
+			}
+			if len(keys) > maxNesting || tk.Prev != nil && keys[tk.Prev.Position.Column] > maxKeys {
+				return r.wrongf(tk.Position, "this is nested too deep, or has more than %d keys", maxKeys)
+			}
 		default:
 			run = 0
 		}
-		// Each of a name of an anchor and what opens a level counts.
 		if flow > maxNesting || run > maxNesting {
 			return r.wrongf(tk.Position, "this is nested too deep")
 		}
@@ -328,6 +344,10 @@ func (r *recipe) pairs(n ast.Node, what string, f func(key string, at *token.Pos
 			return r.wrongf(at, "a key must be a word")
 		}
 		key := pair.Key.GetToken().Value
+		// Between braces the parser ends a key at any colon: {price:int: h1}.
+		if m.IsFlowStyle && isPlain(pair.Key) && pair.Start != nil && isRightBehind(pair.Start.Position, pair.Value) {
+			return r.wrongf(at, "write a blank behind the colon of %s, or quote a key that holds one", shortened(key))
+		}
 		if line, twice := lines[key]; twice {
 			return r.wrongf(at, "%s stands in line %d already", shortened(key), line)
 		}
@@ -337,6 +357,18 @@ func (r *recipe) pairs(n ast.Node, what string, f func(key string, at *token.Pos
 		}
 	}
 	return nil
+}
+
+// isPlain tells whether a key stands without quotes.
+func isPlain(key ast.Node) bool {
+	t := key.GetToken().Type
+	return t != token.SingleQuoteType && t != token.DoubleQuoteType
+}
+
+// isRightBehind tells whether a value follows a colon without a blank.
+func isRightBehind(colon *token.Position, value ast.Node) bool {
+	at := value.GetToken().Position
+	return value.Type() == ast.StringType && at.Line == colon.Line && at.Column == colon.Column+1
 }
 
 // kindOf says what a node is, for people.

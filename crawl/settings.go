@@ -241,7 +241,7 @@ func (s *Settings) validateResults() error {
 		return fmt.Errorf("--field %w", err)
 	}
 	if err := checkSelectors(s.LinksFrom); err != nil {
-		return fmt.Errorf("--links-from %w", err)
+		return fmt.Errorf("--links-from: %w", err)
 	}
 	if len(s.Patterns) > maxPatterns {
 		return fmt.Errorf("there may be %d rules, not %d", maxPatterns, len(s.Patterns))
@@ -294,7 +294,7 @@ func (p *Pattern) validate(names fieldNames) error {
 		return fmt.Errorf("field %w", err)
 	}
 	if err := checkSelectors(p.LinksFrom); err != nil {
-		return fmt.Errorf("links-from %w", err)
+		return fmt.Errorf("links-from: %w", err)
 	}
 	switch {
 	case p.Delay < 0:
@@ -315,7 +315,7 @@ func (p *Pattern) validate(names fieldNames) error {
 func checkSelectors(list []string) error {
 	for _, text := range list {
 		if _, err := field.ParseSelector(text); err != nil {
-			return fmt.Errorf("%q: %w", text, err)
+			return err
 		}
 	}
 	return nil
@@ -331,7 +331,7 @@ func (f fieldNames) add(specs []string) error {
 	for _, spec := range specs {
 		is, err := field.Parse(spec)
 		if err != nil {
-			return fmt.Errorf("%q: %w", spec, err)
+			return errors.New(strings.TrimPrefix(err.Error(), "field ")) // which the flag says already
 		}
 		if own[is.Name] {
 			return fmt.Errorf("%q: there is a field %s already", spec, is.Name)
@@ -399,7 +399,7 @@ const idleMargin = 30 * time.Second
 
 func (s *Settings) fetchOptions() (fetch.Options, error) {
 	o := fetch.Defaults()
-	o.UserAgent = s.agent()
+	o.UserAgent = s.Agent()
 	o.Timeout = s.Timeout
 	o.MaxBody = s.MaxBody
 	for _, h := range s.Headers {
@@ -423,8 +423,8 @@ func (s *Settings) fetchOptions() (fetch.Options, error) {
 	return o, nil
 }
 
-// agent is the User-Agent header. With a contact it ends in "(+CONTACT)".
-func (s *Settings) agent() string {
+// Agent is the User-Agent header. With a contact it ends in "(+CONTACT)".
+func (s *Settings) Agent() string {
 	if s.Contact == "" {
 		return s.UserAgent
 	}
