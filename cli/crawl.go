@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pawl/crawl"
+	"pawl/export"
 	"pawl/storage"
 	"pawl/weburl"
 )
@@ -286,8 +287,13 @@ func (g *crawling) choose() error {
 // run crawls, and tells of it.
 func (g *crawling) run(ctx context.Context) error {
 	defer crawl.BoundHeap()()
+	results, err := g.openResults()
+	if err != nil {
+		return err
+	}
+	defer results.Close()
 	c, err := crawl.New(g.file, crawl.Options{
-		Settings: g.settings,
+		Settings: g.settings, Outputs: results.outputs, Archive: results.archive, ArchiveKey: results.archiveKey,
 		Input:    crawl.Input{Args: g.seeds, Sitemaps: g.sitemaps, Stdin: g.stdin, Cookies: g.cookies},
 		Log:      g.talk.log,
 	})
@@ -305,7 +311,15 @@ func (g *crawling) run(ctx context.Context) error {
 	close(over)
 	told.Wait()
 	unwatch()
-	if err != nil {
+	trouble := (*crawl.SinkError)(nil)
+	switch {
+	case errors.Is(err, export.ErrClosed):
+		g.talk.sayf("nobody reads the rows any more")
+		return g.conclude(&summary)
+	case errors.As(err, &trouble):
+		g.talk.sayf("stopped with %s pending: %s cannot be written", grouped(summary.Counts.Pending), trouble.Key)
+		return hintedError{err, "the crawl file is whole: see to it and go on with: pawl resume" + g.again}
+	case err != nil:
 		return g.inFile(err)
 	}
 	return g.conclude(&summary)

@@ -33,6 +33,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/zeebo/xxh3"
+
 	"pawl/fetch"
 	"pawl/frontier"
 	"pawl/page"
@@ -380,8 +382,9 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 			l.done <- c.commit(b)
 		}
 	})
-	l.outs = startOutputs(c.outputs)
-	err = l.run(ctx, abort)
+	if l.outs, err = startOutputs(c.outputs); err == nil {
+		err = l.run(ctx, abort)
+	}
 	if err != nil {
 		_, _ = l.outs.end() // the first trouble is told
 	}
@@ -408,17 +411,27 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 type commitment struct {
 	batch     *storage.Batch
 	exchanges []Exchange
+	isLast    bool // nothing is pending any more
 }
 
 // commit archives exchanges and then commits their visits together with how far
 // the archive has come.
 func (c *Crawl) commit(m commitment) error {
+	if c.archive == nil {
+		return c.file.Commit(m.batch)
+	}
 	if len(m.exchanges) > 0 {
 		if err := c.archive.Add(m.exchanges); err != nil {
 			return &SinkError{c.archiveKey, err}
 		}
-		m.batch.Side = append(m.batch.Side, storage.SideValue{Side: storage.SidePositions, Key: c.archiveKey, Value: c.archive.Position()})
 	}
+	if m.isLast {
+		if err := c.archive.Finish(); err != nil {
+			return &SinkError{c.archiveKey, err}
+		}
+	}
+	position := storage.SideValue{Side: storage.SidePositions, Key: c.archiveKey, Value: c.archive.Position()}
+	m.batch.Side = append(m.batch.Side, position)
 	return c.file.Commit(m.batch)
 }
 
@@ -699,6 +712,9 @@ func (l *loop) dispatch(job frontier.Job, r *storage.Reader) error {
 		if t.rules, err = l.rules.get(j.Rules, r); err != nil {
 			return err
 		}
+		if gap := l.treat.of(j.URL).delay; gap > 0 {
+			l.frontier.Delay(j, gap)
+		}
 	}
 	switch {
 	case j.Alone:
@@ -830,7 +846,9 @@ func (l *loop) settle(r *result) error {
 		}
 		v.DuplicateOf = first.URL
 	}
-	l.keep(r, &first)
+	if err := l.keep(r, &first); err != nil {
+		return err
+	}
 	l.judge(r)
 	if v.Outcome == storage.Fetched {
 		if err := l.watch(r, l.now()); err != nil {
@@ -851,15 +869,22 @@ func (l *loop) admit(c *frontier.Candidate, f finding) {
 
 // keep fills in what is kept of a visit beside its row, and what is archived.
 // first had the same content.
-func (l *loop) keep(r *result, first *frontier.First) {
+func (l *loop) keep(r *result, first *frontier.First) error {
 	v := r.visit
 	v.Unlisted = l.treat.of(r.task.job.URL).store == StoreNothing
 	if r.keptLinks.Value != nil {
 		v.Kept = append(v.Kept, r.keptLinks)
 	}
+	var isStored, isArchived bool
+	if first.URL != "" && (r.body != nil || r.exchange != nil) {
+		var err error
+		if isStored, isArchived, err = l.whereIs(first); err != nil {
+			return err
+		}
+	}
 	if r.body != nil {
 		kept := r.packed
-		if first.URL != "" {
+		if isStored {
 			kept = l.packer.Body(&storage.Body{Request: r.body.Request, Response: r.body.Response, First: first.Seq})
 		}
 		v.Kept = append(v.Kept, kept)
@@ -868,11 +893,43 @@ func (l *loop) keep(r *result, first *frontier.First) {
 		l.weight += len(v.Kept[i].Value)
 	}
 	if e := r.exchange; e != nil {
+		v.Record.Archive = l.archiveMark()
 		e.Seq = l.frontier.Seq() + 1 // the next event
-		e.DuplicateOf, e.DuplicateTime = first.URL, time.UnixMilli(first.Time)
+		if isArchived {
+			e.DuplicateOf, e.DuplicateTime = first.URL, time.UnixMilli(first.Time)
+		}
 		l.exchanges = append(l.exchanges, *e)
 		l.weight += len(e.Body) + len(e.Request) + len(e.Response)
 	}
+	return nil
+}
+
+// archiveMark tells the archive of this run from others.
+func (c *Crawl) archiveMark() uint32 { return max(uint32(xxh3.HashString(c.archiveKey)), 1) }
+
+// whereIs tells whether the body that a visit was the first to have is kept in
+// the crawl file, and in the archive: the settings may have been others then.
+func (l *loop) whereIs(first *frontier.First) (isStored, isArchived bool, err error) {
+	if first.Seq > l.onDisk { // of this run
+		all := l.treat.of(first.URL).store == StoreAll
+		return all, all, nil
+	}
+	err = l.file.View(func(r *storage.Reader) error {
+		body, err := r.Kept(storage.KeepBody, first.Seq)
+		if err != nil {
+			return err
+		}
+		isStored = body != nil
+		if l.archive == nil {
+			return nil
+		}
+		v, err := storage.DecodeVisit(r.Event(first.Seq))
+		if err == nil {
+			isArchived = v.Record.Archive == l.archiveMark()
+		}
+		return err
+	})
+	return isStored, isArchived, err
 }
 
 // judge fills in the reasons of the result's links that are not known yet, and
@@ -1147,7 +1204,7 @@ func (l *loop) sealAnd(keepTraps bool) {
 	}
 	b.Side = append(b.Side, l.positions...)
 	l.positions = nil
-	l.commits <- commitment{b, l.exchanges}
+	l.commits <- commitment{b, l.exchanges, l.end == Finished}
 	l.exchanges, l.weight = nil, 0
 }
 

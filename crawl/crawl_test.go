@@ -22,7 +22,9 @@ type site struct {
 	web  *fakeweb.Web
 	opt  Options
 
-	during func(*storage.File) // called before each run
+	during   func(*storage.File)           // called before each run
+	withFile func(*storage.File, *Options) // called before each run
+	atDeath  func()                        // called when the process dies
 }
 
 // newPath is a place for a crawl file: in memory where there is such a place,
@@ -72,6 +74,9 @@ func (s *site) try(ctx context.Context) (Summary, error) {
 		s.t.Fatal(err)
 	}
 	defer file.Close()
+	if s.withFile != nil {
+		s.withFile(file, &s.opt)
+	}
 	c, err := New(file, s.opt)
 	if err != nil {
 		s.t.Fatal(err)

@@ -214,10 +214,14 @@ func onPaper(t *testing.T, seeds ...string) (*site, *paper) {
 	return s, p
 }
 
+func withPatience(t *testing.T) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(t.Context(), patience)
+}
+
 // finish crawls until the crawl ends by itself.
 func (s *site) finish() Summary {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	ctx, cancel := withPatience(s.t)
 	defer cancel()
 	sum := s.run(ctx)
 	if sum.End != Finished || sum.Counts.Pending != 0 {
@@ -320,6 +324,9 @@ func (s *site) killWhen(arm func(kill func()), disarm func()) (died bool) {
 		cable.cut.Store(true)
 		died = true
 		s.copyTo(grave)
+		if s.atDeath != nil {
+			s.atDeath()
+		}
 		cancel()
 	})
 	s.run(ctx)

@@ -66,7 +66,10 @@ type Exchange struct {
 type Archive interface {
 	// Add makes exchanges durable.
 	Add([]Exchange) error
-	// Position is what is to be kept in the crawl file.
+	// Finish is called when nothing is pending any more. A later run may add again.
+	Finish() error
+	// Position is what is to be kept in the crawl file. It is kept with every
+	// commit, so once before the first Add.
 	Position() []byte
 }
 
@@ -95,22 +98,24 @@ type outputs struct {
 	ended  bool
 }
 
-func startOutputs(list []Output) *outputs {
+// startOutputs has what is kept of the sinks kept again, as they may have
+// changed since, before anything else.
+func startOutputs(list []Output) (*outputs, error) {
 	o := &outputs{
 		list: list, news: make(chan uint64, 1), synced: make(chan []storage.SideValue, 1),
 		failed: make(chan error, 1), over: make(chan struct{}),
 	}
-	if len(list) > 0 {
-		go o.run()
-	} else {
+	if err := o.sync(); err != nil || len(list) == 0 {
 		close(o.over)
+		return o, err
 	}
-	return o
+	go o.run()
+	return o, nil
 }
 
 // tell says how far the log is committed. It never waits.
 func (o *outputs) tell(last uint64) {
-	if len(o.list) == 0 {
+	if len(o.list) == 0 || o.ended {
 		return
 	}
 	select {
@@ -194,4 +199,20 @@ func (o *outputs) sync() error {
 	}
 	o.synced <- positions
 	return nil
+}
+
+// EachVisit calls do for the visits among the events from and up to last, in
+// order, each once. It reads in short transactions, so that a crawl may run
+// meanwhile. The visit is the callee's.
+func EachVisit(file *storage.File, from, last uint64, do func(seq uint64, v *storage.Visit) error) error {
+	return file.Walk(from, last, func(seq uint64, event []byte) error {
+		if storage.KindOf(event) != storage.KindVisit {
+			return nil
+		}
+		v, err := storage.DecodeVisit(event)
+		if err != nil {
+			return err
+		}
+		return do(seq, v)
+	})
 }

@@ -3,7 +3,6 @@ package storage
 import (
 	"encoding/binary"
 	"fmt"
-	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -56,20 +55,16 @@ func (p *Packer) Body(b *Body) Kept {
 // or all links of a page, with room.
 const maxKept = 1<<30 + 1<<26
 
-// Unpacker reads what a Packer wrote, for one goroutine.
+// Unpacker reads what a Packer wrote, for one goroutine. The zero value is ready.
 type Unpacker struct {
 	zstd *zstd.Decoder
 	buf  []byte
 }
 
-var decoders = sync.OnceValues(func() (*zstd.Decoder, error) {
-	return zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxKept), zstd.WithDecoderConcurrency(0))
-})
-
 func (u *Unpacker) unpack(b []byte) ([]byte, error) {
 	if u.zstd == nil {
 		var err error
-		if u.zstd, err = decoders(); err != nil {
+		if u.zstd, err = zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxKept), zstd.WithDecoderConcurrency(1)); err != nil {
 			return nil, err
 		}
 	}

@@ -45,6 +45,7 @@ type Record struct {
 	HTTPVersion     string  `msg:"hv,omitempty"`
 	IP              string  `msg:"ip,omitempty"`
 	Worker          uint16  `msg:"w,omitempty"`
+	Archive         uint32  `msg:"ar,omitempty"` // tells which archive holds the exchange; 0: none
 	Fields          []Field `msg:"f,omitempty"`  // what the user's selectors found
 	FieldsError     string  `msg:"fe,omitempty"` // why they could not all be tried
 }
@@ -139,6 +140,8 @@ func (r *Record) decode(from *reader) {
 			r.IP, b, err = readText(b)
 		case "w":
 			r.Worker, b, err = msgp.ReadUint16Bytes(b)
+		case "ar":
+			r.Archive, b, err = msgp.ReadUint32Bytes(b)
 		case "f":
 			r.Fields, b, err = readFields(b)
 		case "fe":

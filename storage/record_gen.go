@@ -32,8 +32,8 @@ func (z *Field) Msgsize() (s int) {
 func (z *Record) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// check for omitted fields
-	zb0001Len := uint32(28)
-	var zb0001Mask uint32 /* 28 bits */
+	zb0001Len := uint32(29)
+	var zb0001Mask uint32 /* 29 bits */
 	_ = zb0001Mask
 	if z.FoundAt == 0 {
 		zb0001Len--
@@ -139,13 +139,17 @@ func (z *Record) MarshalMsg(b []byte) (o []byte, err error) {
 		zb0001Len--
 		zb0001Mask |= 0x2000000
 	}
-	if z.Fields == nil {
+	if z.Archive == 0 {
 		zb0001Len--
 		zb0001Mask |= 0x4000000
 	}
-	if z.FieldsError == "" {
+	if z.Fields == nil {
 		zb0001Len--
 		zb0001Mask |= 0x8000000
+	}
+	if z.FieldsError == "" {
+		zb0001Len--
+		zb0001Mask |= 0x10000000
 	}
 	// variable map header, size zb0001Len
 	o = msgp.AppendMapHeader(o, zb0001Len)
@@ -283,6 +287,11 @@ func (z *Record) MarshalMsg(b []byte) (o []byte, err error) {
 			o = msgp.AppendUint16(o, z.Worker)
 		}
 		if (zb0001Mask & 0x4000000) == 0 { // if not omitted
+			// string "ar"
+			o = append(o, 0xa2, 0x61, 0x72)
+			o = msgp.AppendUint32(o, z.Archive)
+		}
+		if (zb0001Mask & 0x8000000) == 0 { // if not omitted
 			// string "f"
 			o = append(o, 0xa1, 0x66)
 			o = msgp.AppendArrayHeader(o, uint32(len(z.Fields)))
@@ -296,7 +305,7 @@ func (z *Record) MarshalMsg(b []byte) (o []byte, err error) {
 				}
 			}
 		}
-		if (zb0001Mask & 0x8000000) == 0 { // if not omitted
+		if (zb0001Mask & 0x10000000) == 0 { // if not omitted
 			// string "fe"
 			o = append(o, 0xa2, 0x66, 0x65)
 			o = msgp.AppendString(o, z.FieldsError)
@@ -307,7 +316,7 @@ func (z *Record) MarshalMsg(b []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *Record) Msgsize() (s int) {
-	s = 3 + 3 + msgp.Int64Size + 3 + msgp.StringPrefixSize + len(z.Anchor) + 2 + msgp.Uint8Size + 2 + msgp.StringPrefixSize + len(z.Error) + 3 + msgp.StringPrefixSize + len(z.ContentType) + 3 + msgp.StringPrefixSize + len(z.Charset) + 3 + msgp.StringPrefixSize + len(z.Language) + 2 + msgp.StringPrefixSize + len(z.Title) + 2 + msgp.StringPrefixSize + len(z.MetaDescription) + 2 + msgp.StringPrefixSize + len(z.H1) + 3 + msgp.StringPrefixSize + len(z.MetaRobots) + 3 + msgp.StringPrefixSize + len(z.XRobotsTag) + 3 + msgp.BoolSize + 3 + msgp.Uint32Size + 3 + msgp.Int64Size + 3 + msgp.BoolSize + 3 + msgp.Uint32Size + 3 + msgp.Uint64Size + 3 + msgp.Uint32Size + 3 + msgp.Uint32Size + 3 + msgp.StringPrefixSize + len(z.LastModified) + 3 + msgp.StringPrefixSize + len(z.ETag) + 3 + msgp.Uint32Size + 3 + msgp.StringPrefixSize + len(z.HTTPVersion) + 3 + msgp.StringPrefixSize + len(z.IP) + 2 + msgp.Uint16Size + 2 + msgp.ArrayHeaderSize
+	s = 3 + 3 + msgp.Int64Size + 3 + msgp.StringPrefixSize + len(z.Anchor) + 2 + msgp.Uint8Size + 2 + msgp.StringPrefixSize + len(z.Error) + 3 + msgp.StringPrefixSize + len(z.ContentType) + 3 + msgp.StringPrefixSize + len(z.Charset) + 3 + msgp.StringPrefixSize + len(z.Language) + 2 + msgp.StringPrefixSize + len(z.Title) + 2 + msgp.StringPrefixSize + len(z.MetaDescription) + 2 + msgp.StringPrefixSize + len(z.H1) + 3 + msgp.StringPrefixSize + len(z.MetaRobots) + 3 + msgp.StringPrefixSize + len(z.XRobotsTag) + 3 + msgp.BoolSize + 3 + msgp.Uint32Size + 3 + msgp.Int64Size + 3 + msgp.BoolSize + 3 + msgp.Uint32Size + 3 + msgp.Uint64Size + 3 + msgp.Uint32Size + 3 + msgp.Uint32Size + 3 + msgp.StringPrefixSize + len(z.LastModified) + 3 + msgp.StringPrefixSize + len(z.ETag) + 3 + msgp.Uint32Size + 3 + msgp.StringPrefixSize + len(z.HTTPVersion) + 3 + msgp.StringPrefixSize + len(z.IP) + 2 + msgp.Uint16Size + 3 + msgp.Uint32Size + 2 + msgp.ArrayHeaderSize
 	for za0001 := range z.Fields {
 		s += 1 + msgp.StringPrefixSize + len(z.Fields[za0001].Name) + msgp.ArrayHeaderSize
 		for za0002 := range z.Fields[za0001].Values {

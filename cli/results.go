@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"pawl/crawl"
+	"pawl/export"
+	"pawl/export/warc"
+	"pawl/page/field"
+	"pawl/storage"
+)
+
+// results are what a crawl writes beside its file.
+type results struct {
+	outputs    []crawl.Output
+	archive    crawl.Archive
+	archiveKey string
+	close      []func() error
+}
+
+// openResults opens what the settings ask for, where it was left.
+func (g *crawling) openResults() (r *results, err error) {
+	r = &results{}
+	defer func() {
+		if err != nil {
+			_ = r.Close()
+		}
+	}()
+	if g.given.text("output", "") == "-" {
+		o := export.Defaults()
+		if o.Fields, err = exportFields(&g.settings); err != nil {
+			return r, err
+		}
+		f, err := export.FollowTo(g.Stdout, g.file, o)
+		if err != nil {
+			return r, err
+		}
+		r.add("stdout", f)
+	}
+	if path := g.settings.Output; path != "" {
+		if err := g.follow(r, path); err != nil {
+			return r, err
+		}
+	}
+	if dir := g.settings.WARC; dir != "" {
+		position, err := crawl.Position(g.file, dir)
+		if err != nil {
+			return r, err
+		}
+		a, err := warc.Open(dir, "pawl", position, g.warcOptions())
+		if err != nil {
+			return r, err
+		}
+		r.archive, r.archiveKey = &archive{a, g.file.Header().ID}, dir
+		r.close = append(r.close, a.Close)
+	}
+	return r, nil
+}
+
+// follow opens the file that the rows are written to.
+func (g *crawling) follow(r *results, path string) error {
+	o := export.Defaults()
+	if format, ok := export.FormatOf(path); ok {
+		o.Format = format
+	}
+	var err error
+	if o.Fields, err = exportFields(&g.settings); err != nil {
+		return err
+	}
+	position, err := crawl.Position(g.file, path)
+	if err != nil {
+		return err
+	}
+	f, err := export.Follow(path, g.file, o, position)
+	if changed := (*export.ChangedError)(nil); errors.As(err, &changed) {
+		return hintedError{err, "to write elsewhere: pawl crawl" + g.again + " -o OTHER; to write no file: -o ''"}
+	}
+	if err != nil {
+		return fmt.Errorf("-o %s: %w", path, err)
+	}
+	if why := f.Rewritten(); why != "" {
+		g.talk.sayf("%s is written anew: %s", path, why)
+	}
+	r.add(path, f)
+	return nil
+}
+
+func (r *results) add(key string, f *export.Follower) {
+	r.outputs = append(r.outputs, crawl.Output{Key: key, Sink: follower{f}})
+	r.close = append(r.close, f.Close)
+}
+
+// Close closes what was opened.
+func (r *results) Close() error {
+	var errs []error
+	for _, closer := range r.close {
+		errs = append(errs, closer())
+	}
+	return errors.Join(errs...)
+}
+
+// follower makes a Sink of a Follower.
+type follower struct{ *export.Follower }
+
+func (f follower) Sync() ([]byte, error) {
+	err := f.Follower.Sync()
+	return f.Position(), err
+}
+
+// exportFields are the columns of the fields that the settings name.
+func exportFields(s *crawl.Settings) (columns []export.Field, err error) {
+	fields, err := s.AllFields()
+	for i := range fields {
+		f := &fields[i]
+		column := export.Field{Name: f.Name, List: f.List}
+		switch f.Type {
+		case field.Int:
+			column.Type = export.FieldInt
+		case field.Float:
+			column.Type = export.FieldFloat
+		}
+		columns = append(columns, column)
+	}
+	return columns, err
+}
+
+// warcOptions are what WARC files say of themselves.
+func (g *crawling) warcOptions() warc.Options {
+	o := warc.Defaults()
+	o.Info = warcInfo(g.file, &g.settings)
+	return o
+}
+
+func warcInfo(file *storage.File, s *crawl.Settings) warc.Info {
+	id := file.Header().ID
+	info := warc.Info{
+		Software: ownAgent(), UserAgent: s.Agent(), Robots: "obey", Operator: s.Contact,
+		IsPartOf: "pawl-" + hex.EncodeToString(id[:]),
+	}
+	if s.IgnoreRobots {
+		info.Robots = "ignore"
+	}
+	return info
+}
+
+// archive makes an Archive of a folder of WARC files.
+type archive struct {
+	*warc.Archive
+	crawl [16]byte
+}
+
+// Add archives exchanges. One that no WARC record can be made of is left out.
+func (a *archive) Add(exchanges []crawl.Exchange) error {
+	list := make([]*warc.Exchange, len(exchanges))
+	for i := range exchanges {
+		e := &exchanges[i]
+		x := &warc.Exchange{
+			ID: warc.DeriveID(a.crawl, e.Seq), URL: e.URL, Time: e.Time, IP: e.IP, Request: e.Request, Response: e.Response,
+			Protocol: e.Proto, Body: e.Body,
+		}
+		if e.Truncated {
+			x.Truncated = "length"
+		}
+		if e.DuplicateOf != "" {
+			x.Refers = &warc.Refers{URL: e.DuplicateOf, Time: e.DuplicateTime}
+		}
+		list[i] = x
+	}
+	return a.Archive.Add(list)
+}
