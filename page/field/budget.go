@@ -15,8 +15,6 @@ type budget struct {
 	err  error // once it is spent
 }
 
-func newBudget() *budget { return &budget{left: maxWork} }
-
 // spend returns false, and sets the error, if not so much is left.
 func (b *budget) spend(n int) bool {
 	if b.err != nil {

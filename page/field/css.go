@@ -503,7 +503,7 @@ func (c *costly) cost(n *html.Node, b *budget) int {
 	}
 	below := 0 // how deep the walk is below n
 	for d := n; cost <= left; {
-		cost += 1 + len(d.Data)/16 + len(d.Attr)
+		cost += 1 + len(d.Data)/4 + len(d.Attr)
 		switch {
 		case d.FirstChild != nil:
 			d = d.FirstChild

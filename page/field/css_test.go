@@ -54,7 +54,7 @@ func TestCSSFindsWhatCascadiaFinds(t *testing.T) {
 				want = append(want, path(n))
 			}
 		}
-		if err := ours.find(root, newBudget(), func(n *html.Node) (more, inside bool) {
+		if err := ours.find(root, &budget{left: maxWork}, func(n *html.Node) (more, inside bool) {
 			got = append(got, path(n))
 			return true, true
 		}); err != nil {

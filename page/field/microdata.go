@@ -7,6 +7,9 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
+// microCost is what a step takes that looks at the attributes of an element, in those of a walk.
+const microCost = 16
+
 // microWalk looks for values of microdata (https://html.spec.whatwg.org/#microdata).
 type microWalk struct {
 	root   *html.Node
@@ -22,7 +25,7 @@ type microWalk struct {
 func (w *microWalk) find(path []string) {
 	typed := false
 	for n := range w.root.Descendants() {
-		if w.done || !w.budget.spend(1) {
+		if w.done || !w.budget.spend(microCost) {
 			return
 		}
 		if n.Type == html.ElementNode && hasAttr(n, "itemscope") && hasToken(attrOf(n, "itemtype"), path[0]) {
@@ -34,7 +37,7 @@ func (w *microWalk) find(path []string) {
 		return
 	}
 	for n := range w.root.Descendants() {
-		if w.done || !w.budget.spend(1) {
+		if w.done || !w.budget.spend(microCost) {
 			return
 		}
 		if n.Type == html.ElementNode && hasAttr(n, "itemscope") && !hasAttr(n, "itemprop") {
@@ -50,9 +53,8 @@ func (w *microWalk) follow(item *html.Node, path []string) {
 		return
 	}
 	w.properties(item, path)
-	refs := strings.Fields(attrOf(item, "itemref"))
-	for _, ref := range refs {
-		if w.done || !w.budget.spend(1) {
+	for ref := range strings.FieldsSeq(attrOf(item, "itemref")) {
+		if w.done || !w.budget.spend(microCost) {
 			return
 		}
 		// An element that is in the item anyway is not taken twice.
@@ -65,7 +67,7 @@ func (w *microWalk) follow(item *html.Node, path []string) {
 // properties yields what is at a path from the item that the children of n belong to.
 func (w *microWalk) properties(n *html.Node, path []string) {
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
-		if w.done || !w.budget.spend(1) {
+		if w.done || !w.budget.spend(microCost) {
 			return
 		}
 		if c.Type == html.ElementNode {

@@ -18,12 +18,13 @@ import (
 type Set struct {
 	fields    []Field
 	linksFrom []Selector
+	work      int // what a selector may take on a page
 }
 
 // NewSet returns a Set of fields, and of the selectors of the elements that links are to be taken from. That their names
 // differ is for the caller to see to.
 func NewSet(fields []Field, linksFrom []Selector) *Set {
-	return &Set{slices.Clone(fields), slices.Clone(linksFrom)}
+	return &Set{slices.Clone(fields), slices.Clone(linksFrom), maxWork}
 }
 
 // Input is an answer. It is not changed, and not kept.
@@ -52,7 +53,7 @@ type Taken struct {
 
 // Take looks for all there is to find. Of a page of which no tree can be made, or on which a selector fails, it takes all else.
 func (s *Set) Take(in Input) Taken {
-	t := taking{in: in, left: MaxPage}
+	t := taking{in: in, left: MaxPage, work: s.work}
 	for i := range s.fields {
 		t.field(&s.fields[i])
 	}
@@ -73,6 +74,7 @@ type taking struct {
 	in   Input
 	out  Taken
 	left int // bytes of MaxPage
+	work int
 
 	root   *html.Node
 	built  bool
@@ -93,7 +95,7 @@ func (t *taking) field(f *Field) {
 	if f.source.needsTree() && t.tree() == nil {
 		return
 	}
-	b := newBudget()
+	b := &budget{left: t.work}
 	var values []string
 	full := false
 	err := t.results(f, b, func(r result) bool {
@@ -266,7 +268,7 @@ func (t *taking) parts(selectors []Selector) {
 	}
 	wanted := map[*html.Node]bool{}
 	for _, s := range selectors {
-		elements, err := s.find(t.root, newBudget())
+		elements, err := s.find(t.root, &budget{left: t.work})
 		if err != nil {
 			t.fail(fmt.Errorf("selector %q: %w", s.text, err))
 			return

@@ -198,6 +198,9 @@ type navigator struct {
 	budget     *budget
 }
 
+// stepCost is what a step of the library takes, in those of a walk: it copies its place again and again.
+const stepCost = 4
+
 // step panics when the budget is spent: the library has no other way to be stopped.
 func (v *navigator) step(n int) {
 	if !v.budget.spend(n) {
@@ -238,14 +241,14 @@ func (v *navigator) Prefix() string {
 func (v *navigator) Value() string {
 	switch {
 	case v.attr >= 0:
-		v.step(1 + len(v.curr.Attr[v.attr].Val))
+		v.step(stepCost + len(v.curr.Attr[v.attr].Val))
 		return v.curr.Attr[v.attr].Val
 	case v.curr.Type == html.TextNode || v.curr.Type == html.CommentNode:
-		v.step(1 + len(v.curr.Data))
+		v.step(stepCost + len(v.curr.Data))
 		return v.curr.Data
 	}
 	if c := v.curr.FirstChild; c != nil && c.NextSibling == nil && c.Type == html.TextNode {
-		v.step(1 + len(c.Data))
+		v.step(stepCost + len(c.Data))
 		return c.Data
 	}
 	var b strings.Builder
@@ -260,7 +263,7 @@ func (v *navigator) Value() string {
 }
 
 func (v *navigator) Copy() xpath.NodeNavigator {
-	v.step(1)
+	v.step(stepCost)
 	c := *v
 	return &c
 }
@@ -268,7 +271,7 @@ func (v *navigator) Copy() xpath.NodeNavigator {
 func (v *navigator) MoveToRoot() { v.curr, v.attr = v.root, -1 }
 
 func (v *navigator) MoveToParent() bool {
-	v.step(1)
+	v.step(stepCost)
 	if v.attr >= 0 {
 		v.attr = -1
 		return true
@@ -277,7 +280,7 @@ func (v *navigator) MoveToParent() bool {
 }
 
 func (v *navigator) MoveToNextAttribute() bool {
-	v.step(1)
+	v.step(stepCost)
 	if v.curr.Type != html.ElementNode || v.attr >= len(v.curr.Attr)-1 {
 		return false
 	}
@@ -308,7 +311,7 @@ func (v *navigator) MoveTo(other xpath.NodeNavigator) bool {
 }
 
 func (v *navigator) moveTo(n *html.Node) bool {
-	v.step(1)
+	v.step(stepCost)
 	if n == nil {
 		return false
 	}
