@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -383,4 +384,49 @@ func TestClockSetBackIsFolded(t *testing.T) {
 	if r.f.Seq() != seq {
 		t.Error("a start that changes nothing is in the log")
 	}
+}
+
+// Groups that make sense are written as they were read; others are refused.
+func FuzzGroups(f *testing.F) {
+	j := journal{on: true}
+	for i, lane := range laneOrder {
+		j.pushed(push{host: uint32(i * 200), lane: lane, place: place{seq: uint64(1) << (9 * i), index: uint16(i * 120), https: i == 1}, count: 1 + i*127})
+	}
+	f.Add(j.queue[0])
+	f.Add([]byte{1, 0, 0, 0x80, 0x18}) // of an unknown lane
+	f.Add([]byte{1, 0, 0, 0x82, 0x04}) // more jobs than an event has links
+	f.Fuzz(func(t *testing.T, b []byte) {
+		read := func(b []byte) (all []push, err error) {
+			err = readGroups(b, func(groups []push) error {
+				all = append(all, groups...)
+				return nil
+			})
+			return all, err
+		}
+		groups, err := read(b)
+		if err != nil {
+			return
+		}
+		again := journal{on: true}
+		for _, p := range groups {
+			if p.count > storage.MaxLinks || p.lane > storage.LaneLow {
+				t.Fatalf("%+v", p)
+			}
+			if g := newGroup(p.place, p.lane, 0, p.count); int(g.size()) != p.count || g.lane() != p.lane || g.count&httpsBit != 0 != p.place.https {
+				t.Fatalf("group %+v of %+v", g, p)
+			}
+			again.pushed(p)
+		}
+		var back []push
+		for _, piece := range again.queue {
+			part, err := read(piece)
+			if err != nil {
+				t.Fatal(err)
+			}
+			back = append(back, part...)
+		}
+		if !slices.Equal(back, groups) {
+			t.Fatalf("%+v come back as %+v", groups, back)
+		}
+	})
 }
