@@ -1,0 +1,24 @@
+//go:build !unix
+
+package export
+
+import (
+	"errors"
+	"io"
+	"syscall"
+)
+
+// syncFolder has no counterpart here: the file system makes names durable itself.
+func syncFolder(string) error { return nil }
+
+// What Windows says when nobody reads the pipe any more.
+const (
+	errorBrokenPipe = syscall.Errno(109)
+	errorNoData     = syscall.Errno(232)
+)
+
+// readerLeft tells whether nobody reads the pipe any more.
+func readerLeft(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) ||
+		errors.Is(err, errorBrokenPipe) || errors.Is(err, errorNoData)
+}
