@@ -74,8 +74,8 @@ func Graph(w io.Writer, f *storage.File, o Options) (nodes int, err error) {
 	if err != nil {
 		return g.nodes, err
 	}
-	err = walkLinks(f, last, o.Rest, func(from *keptVisit, l *storage.PageLink) error {
-		g.edge(from.seq, l)
+	err = walkLinks(f, last, o.Rest, func(from uint64, _ string, l *storage.PageLink) error {
+		g.edge(from, l)
 		if g.buf.Len() < sliceBytes {
 			return nil
 		}

@@ -47,7 +47,7 @@ func countInlinks(f *storage.File, last uint64, rest float64) (*inlinks, error) 
 	if err != nil {
 		return nil, err
 	}
-	err = walkLinks(f, last, rest, func(_ *keptVisit, l *storage.PageLink) error {
+	err = walkLinks(f, last, rest, func(_ uint64, _ string, l *storage.PageLink) error {
 		if !isHyperlink(page.Kind(l.Kind)) {
 			return nil
 		}

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"fmt"
 	"io"
 
 	"pawl/page"
@@ -81,8 +82,8 @@ func Links(w io.Writer, f *storage.File, o Options) (int, error) {
 		return 0, err
 	}
 	row := linkRow{inScope: o.InScope}
-	err = walkLinks(f, last, o.Rest, func(from *keptVisit, l *storage.PageLink) error {
-		row.source, row.PageLink, row.status = from.url, l, 0
+	err = walkLinks(f, last, o.Rest, func(_ uint64, source string, l *storage.PageLink) error {
+		row.source, row.PageLink, row.status = source, l, 0
 		if targets != nil {
 			if number, ok := targets.find(targets.fingerprint(l.URL)); ok {
 				row.status = status[number]
@@ -99,9 +100,14 @@ func Links(w io.Writer, f *storage.File, o Options) (int, error) {
 
 // walkLinks calls do for the links that are kept of the visits up to the event
 // last, while no transaction is open: do may write.
-func walkLinks(f *storage.File, last uint64, rest float64, do func(from *keptVisit, l *storage.PageLink) error) error {
+func walkLinks(f *storage.File, last uint64, rest float64, do func(seq uint64, source string, l *storage.PageLink) error) error {
 	var unpacker storage.Unpacker
-	return walkKept(f, storage.KeepLinks, last, rest, func(v *keptVisit) error {
-		return unpacker.EachLink(v.value, v.url, func(l *storage.PageLink) error { return do(v, l) })
+	return walkKept(f, storage.KeepLinks, false, last, rest, func(v *keptVisit) error {
+		h, err := storage.DecodeVisitHead(v.event)
+		if err != nil {
+			return fmt.Errorf("event %d: %w", v.seq, err)
+		}
+		source := string(h.URL)
+		return unpacker.EachLink(v.value, source, func(l *storage.PageLink) error { return do(v.seq, source, l) })
 	})
 }

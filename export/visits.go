@@ -2,7 +2,6 @@ package export
 
 import (
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"math"
 	"math/bits"
@@ -144,53 +143,94 @@ func visitsOf(f *storage.File, last uint64, rest float64, each func(number uint3
 	return v, err
 }
 
-// keptVisit is what is kept of a visit.
+// keptVisit is the event of a visit and what is kept of it.
 type keptVisit struct {
 	seq   uint64
-	url   string
-	value []byte
+	event []byte
+	value []byte // nil: nothing
 }
 
 // walkKept calls do with what is kept of the visits up to the event last, in
-// their order, while no transaction is open: do may write.
-func walkKept(f *storage.File, what storage.Keep, last uint64, rest float64, do func(*keptVisit) error) error {
-	return f.Sequentially(func() error { return walkKeptSlices(f, what, last, rest, do) })
+// their order, and with all others as well if it is to: while no transaction is
+// open, so that do may take its time and write.
+func walkKept(f *storage.File, what storage.Keep, all bool, last uint64, rest float64, do func(*keptVisit) error) error {
+	return f.Sequentially(func() error {
+		w := keptWalk{what: what, all: all, last: last, from: 1}
+		for w.from <= last {
+			began := time.Now()
+			w.visits, w.bytes, w.read = w.visits[:0], w.bytes[:0], 0
+			if err := f.View(w.slice); err != nil || w.read == 0 {
+				return err
+			}
+			took := time.Since(began)
+			for i := range w.visits {
+				if err := do(&w.visits[i]); err != nil {
+					return err
+				}
+			}
+			pause(rest, took)
+		}
+		return nil
+	})
 }
 
-func walkKeptSlices(f *storage.File, what storage.Keep, last uint64, rest float64, do func(*keptVisit) error) error {
-	var slice []keptVisit
-	var values []byte
-	for from := uint64(1); from <= last; {
-		began := time.Now()
-		slice, values = slice[:0], values[:0]
-		err := f.View(func(r *storage.Reader) error {
-			return r.ScanKept(what, from, func(seq uint64, value []byte) (bool, error) {
-				if seq > last {
-					return false, nil
-				}
-				from = seq + 1
-				h, err := storage.DecodeVisitHead(r.Event(seq))
-				if err != nil {
-					return false, fmt.Errorf("event %d: %w", seq, err)
-				}
-				start := len(values)
-				values = append(values, value...)
-				slice = append(slice, keptVisit{seq: seq, url: string(h.URL), value: values[start:len(values):len(values)]})
-				return len(values) < sliceBytes && len(slice) < sliceEvents, nil
-			})
+// keptWalk reads a slice of a walk in each transaction.
+type keptWalk struct {
+	what   storage.Keep
+	all    bool
+	last   uint64
+	from   uint64
+	read   int
+	visits []keptVisit
+	bytes  []byte
+}
+
+func (w *keptWalk) slice(r *storage.Reader) error {
+	if !w.all {
+		return r.ScanKept(w.what, w.from, func(seq uint64, value []byte) (bool, error) {
+			return w.take(seq, r.Event(seq), value)
 		})
-		if err != nil || len(slice) == 0 {
-			return err
-		}
-		took := time.Since(began)
-		for i := range slice {
-			if err := do(&slice[i]); err != nil {
-				return err // of the writer, or one that says what is wrong
-			}
-		}
-		pause(rest, took)
 	}
-	return nil
+	return r.Scan(w.from, func(seq uint64, event []byte) (more bool, err error) {
+		kind := storage.KindOf(event)
+		if kind != storage.KindVisit {
+			return w.pass(seq), known(kind)
+		}
+		value, err := r.Kept(w.what, seq)
+		if err != nil {
+			return false, err
+		}
+		return w.take(seq, event, value)
+	})
+}
+
+// pass goes over an event; false when the slice ends with it or before.
+func (w *keptWalk) pass(seq uint64) bool {
+	if seq > w.last {
+		return false
+	}
+	w.from = seq + 1
+	w.read++
+	return w.read < sliceEvents && len(w.bytes) < sliceBytes
+}
+
+// take makes a copy of a visit, which is valid until the next slice.
+func (w *keptWalk) take(seq uint64, event, value []byte) (more bool, err error) {
+	if seq > w.last {
+		return false, nil
+	}
+	v := keptVisit{seq: seq, event: w.keep(event)}
+	if value != nil {
+		v.value = w.keep(value)
+	}
+	w.visits = append(w.visits, v)
+	return w.pass(seq), nil
+}
+
+func (w *keptWalk) keep(b []byte) []byte {
+	start := len(w.bytes)
+	w.bytes = append(w.bytes, b...)
+	return w.bytes[start:len(w.bytes):len(w.bytes)]
 }
 
 // pause is the rest after a transaction that took so long, see [Options].
@@ -216,9 +256,9 @@ func has(f *storage.File, what storage.Keep) error {
 	return ErrNoBodies
 }
 
-// keptOf gives what is kept of a visit, in buf as far as it goes; nil when
+// keptBy gives what is kept of a visit, in buf as far as it goes; nil when
 // nothing is.
-func keptOf(f *storage.File, what storage.Keep, seq uint64, buf []byte) (value []byte, err error) {
+func keptBy(f *storage.File, what storage.Keep, seq uint64, buf []byte) (value []byte, err error) {
 	err = f.View(func(r *storage.Reader) error {
 		b, err := r.Kept(what, seq)
 		if b != nil {
