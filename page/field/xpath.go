@@ -137,6 +137,9 @@ func (e *xpathExpr) find(root *html.Node, b *budget) (out found, err error) {
 		switch v := expr.Evaluate(&navigator{root: root, curr: root, attr: -1, budget: b}).(type) {
 		case *xpath.NodeIterator:
 			for v.MoveNext() {
+				if !b.spend(stepCost) {
+					return found{}, b.err
+				}
 				at := v.Current().(*navigator)
 				out.places = append(out.places, place{at.curr, at.attr})
 			}
@@ -268,7 +271,10 @@ func (v *navigator) Copy() xpath.NodeNavigator {
 	return &c
 }
 
-func (v *navigator) MoveToRoot() { v.curr, v.attr = v.root, -1 }
+func (v *navigator) MoveToRoot() {
+	v.step(stepCost)
+	v.curr, v.attr = v.root, -1
+}
 
 func (v *navigator) MoveToParent() bool {
 	v.step(stepCost)
@@ -302,6 +308,7 @@ func (v *navigator) MoveToNext() bool { return v.attr < 0 && v.moveTo(v.curr.Nex
 func (v *navigator) MoveToPrevious() bool { return v.attr < 0 && v.moveTo(v.curr.PrevSibling) }
 
 func (v *navigator) MoveTo(other xpath.NodeNavigator) bool {
+	v.step(stepCost)
 	o, ok := other.(*navigator)
 	if !ok || o.root != v.root {
 		return false
