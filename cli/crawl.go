@@ -60,6 +60,7 @@ type crawling struct {
 	file     *storage.File
 	again    string // how to name the file in a further command
 	isNew    bool   // there was no crawl in the file
+	made     bool   // nor was there a file
 	state    storage.State
 	settings crawl.Settings
 	changes  []string
@@ -217,6 +218,7 @@ func (g *crawling) open(path string) error {
 			return err
 		}
 		g.file, err = storage.Create(path, crawl.Rules(&g.settings))
+		g.made = err == nil
 		return err
 	}
 	if err != nil {
@@ -289,13 +291,16 @@ func (g *crawling) run(ctx context.Context) error {
 	defer crawl.BoundHeap()()
 	results, err := g.openResults()
 	if err != nil {
+		if g.made { // it holds nothing, and the next try makes it anew
+			os.Remove(g.file.Path())
+		}
 		return err
 	}
 	defer results.Close()
 	c, err := crawl.New(g.file, crawl.Options{
 		Settings: g.settings, Outputs: results.outputs, Archive: results.archive, ArchiveKey: results.archiveKey,
-		Input:    crawl.Input{Args: g.seeds, Sitemaps: g.sitemaps, Stdin: g.stdin, Cookies: g.cookies},
-		Log:      g.talk.log,
+		Input: crawl.Input{Args: g.seeds, Sitemaps: g.sitemaps, Stdin: g.stdin, Cookies: g.cookies},
+		Log:   g.talk.log,
 	})
 	if err != nil {
 		return g.inFile(err)
@@ -433,15 +438,15 @@ func (g *crawling) conclude(s *crawl.Summary) error {
 		if s.Unread {
 			g.talk.sayf("the seeds from stdin were not read to their end; pipe them again to go on")
 		}
-		g.talk.sayf("to see the pages: %s", g.export())
+		g.talk.sayf("%s", g.seePages())
 	case s.Counts.Admitted == 0:
 		g.talk.sayf("nothing was crawled: every seed was refused, by --exclude or because it is too long; see: pawl export skipped%s", g.again)
 	case did == 0 && s.Before.Admitted > 0 && s.NewSeeds == 0:
-		g.talk.sayf("nothing is left to do; %s done; to see the pages: %s", grouped(s.Counts.Done()), g.export())
+		g.talk.sayf("nothing is left to do; %s done; %s", grouped(s.Counts.Done()), g.seePages())
 	case s.Counts.Of(storage.Fetched) == 0:
 		g.talk.sayf("finished, but no page was fetched; to see why: pawl export%s", g.again)
 	default:
-		g.talk.sayf("finished: nothing is left; to see the pages: %s", g.export())
+		g.talk.sayf("finished: nothing is left; %s", g.seePages())
 	}
 	if n := s.Counts.Parked - s.Before.Parked; n > 0 {
 		g.talk.complainf("%s of patterns that brought nothing new; to see which: pawl status%s; to fetch them too: pawl queue restore%s",
@@ -458,8 +463,13 @@ func (g *crawling) repeat(isEmpty bool) string {
 	return ", but the seeds from stdin were not read to their end; to go on, repeat the command that pipes them"
 }
 
-// export is the command that most want next.
-func (g *crawling) export() string { return "pawl export" + g.again + " -o pages.csv" }
+// seePages says where the pages are, or the command that most want next.
+func (g *crawling) seePages() string {
+	if path := g.settings.Output; path != "" {
+		return "the pages are in " + path
+	}
+	return "to see the pages: pawl export" + g.again + " -o pages.csv"
+}
 
 // limit says which limit was reached.
 func (g *crawling) limit(s *crawl.Summary) string {

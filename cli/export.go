@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"pawl/crawl"
 	"pawl/export"
 	"pawl/frontier"
 	"pawl/storage"
@@ -18,14 +19,16 @@ import (
 
 func exportCommand() *command {
 	return &command{
-		name: "export", args: "[WHAT]", summary: "write what the crawl found as CSV, TSV or JSON Lines",
-		text: "WHAT is pages, a row for each address that has an outcome; errors, those of them\n" +
-			"that failed; queue, those that have no outcome yet; or skipped, those that were\n" +
-			"not admitted, each with its reason. (pages)",
+		name: "export", args: "[WHAT]", summary: "write what the crawl found: CSV, JSON Lines, Parquet, SQLite and more",
+		text: whatText(),
 		options: []option{
-			{name: "format", arg: "csv|tsv|jsonl", group: groupExport, usage: "(by the ending of -o FILE, otherwise csv)"},
+			{name: "format", arg: "FORMAT", group: groupExport, usage: "csv, tsv, jsonl, parquet or sqlite (by the ending of -o FILE, otherwise csv)"},
 			{name: "columns", arg: "A,B,C", group: groupExport, usage: "which columns, in which order (the usual ones)"},
+			{name: "where", arg: "FILTER", group: groupExport, usage: "only rows for which this holds: 'status >= 400 and depth < 3'"},
+			{name: "profile", arg: "NAME", group: groupExport, usage: "pages as another program has them: screaming-frog or advertools"},
 			{name: "raw", group: groupExport, usage: "leave cells that a spreadsheet would run as a formula as they are"},
+			{name: "base", arg: "URL", group: groupExport, usage: "with sitemap: the folder where its parts will be found (the root of the first page)"},
+			{name: "follow", group: groupExport, usage: "with pages: go on as rows come, until the crawl is finished; a file is continued where it stops"},
 			{name: "output", short: "o", arg: "FILE", group: groupExport, usage: "write to a file, which appears when it is whole; - is stdout (-)"},
 			fileOption(),
 		},
@@ -36,17 +39,36 @@ func exportCommand() *command {
 // table is something that can be exported.
 type table struct {
 	name  string
+	about string
 	check func(export.Options) error
 	write func(io.Writer, *storage.File, export.Options) (rows int, err error)
+	plain bool // it is no table of rows: it has a format of its own
 }
 
 func tables() []table {
 	return []table{
-		{"pages", export.CheckPages, export.Pages},
-		{"errors", export.CheckPages, export.Errors},
-		{"queue", export.CheckQueue, writeQueue},
-		{"skipped", export.CheckSkipped, writeSkipped},
+		{"pages", "a row for each address that has an outcome", export.CheckPages, export.Pages, false},
+		{"errors", "those of them that failed", export.CheckPages, export.Errors, false},
+		{"redirects", "those that redirect, and where that ends", export.CheckRedirects, export.Redirects, false},
+		{"duplicates", "those with the content of another", export.CheckDuplicates, export.Duplicates, false},
+		{"fields", "those where a --field was found, with what was", export.CheckFields, export.Fields, false},
+		{"links", "a row for each link of each page (needs --links)", export.CheckLinks, writeLinks, false},
+		{"hosts", "a row for each host", export.CheckHosts, export.Hosts, false},
+		{"queue", "addresses that have no outcome yet", export.CheckQueue, writeQueue, false},
+		{"skipped", "addresses that were not admitted, and why", export.CheckSkipped, writeSkipped, false},
+		{"sitemap", "an XML sitemap of the pages", export.CheckSitemap, export.Sitemap, true},
+		{"graph", "pages and links as GraphML (needs --links)", export.CheckGraph, export.Graph, true},
+		{"warc", "what was asked and answered (needs --store-bodies)", checkWARC, writeWARC, true},
 	}
+}
+
+func whatText() string {
+	var b strings.Builder
+	b.WriteString("WHAT is one of (pages):\n")
+	for _, t := range tables() {
+		fmt.Fprintf(&b, "  %-11s %s\n", t.name, t.about)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 func runExport(ctx context.Context, c *call) error {
@@ -54,35 +76,103 @@ func runExport(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	o, err := exportOptions(c.given)
+	o, err := c.exportOptions(&what)
 	if err != nil {
 		return err
 	}
-	if err := what.check(o); err != nil {
-		return c.columnsError(err)
-	}
 	path, _ := c.file()
+	name := c.given.text("output", "-")
+	isFile := name != "-" && name != ""
+	if isFile {
+		if err := refuseTarget(name, path); err != nil {
+			return c.given["output"].wrong(err)
+		}
+		o.TempDir = filepath.Dir(name)
+	}
+	follow, err := c.given.isOn("follow")
+	if err != nil {
+		return err
+	}
+	if follow {
+		return c.followExport(ctx, &what, name, path, o)
+	}
 	file, err := storage.Open(path, true)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
+	if err := c.addFields(file, &what, &o); err != nil {
+		return err
+	}
 	write := func(w io.Writer) error {
 		_, err := what.write(&stoppable{ctx: ctx, w: w}, file, o)
 		return err
 	}
-	name := c.given.text("output", "-")
-	if name == "-" || name == "" {
-		return quiet(write(c.Stdout))
+	switch {
+	case !isFile:
+		err = quiet(write(c.Stdout))
+	case what.name == "sitemap":
+		_, _, err = export.SitemapFiles(ctx, name, file, o)
+	default:
+		err = writeFile(name, write)
 	}
-	if err := refuseTarget(name, path); err != nil {
-		return c.given["output"].wrong(err)
-	}
-	err = writeFile(name, write)
-	if errors.Is(err, context.Canceled) {
+	if isFile && errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%w before the export was whole; %s was not written", errStopped, name)
 	}
+	return c.exportError(err)
+}
+
+// addFields adds the columns of the fields that the crawl takes, and then checks
+// the options.
+func (c *call) addFields(file *storage.File, what *table, o *export.Options) error {
+	settings, _, err := crawl.Remembered(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file.Path(), err)
+	}
+	if o.Fields, err = exportFields(&settings); err != nil {
+		return fmt.Errorf("%s: %w", file.Path(), err)
+	}
+	return c.exportError(what.check(*o))
+}
+
+// exportError tells what to do about options that cannot be.
+func (c *call) exportError(err error) error {
+	column, where := (*export.ColumnError)(nil), (*export.WhereError)(nil)
+	switch {
+	case errors.As(err, &where):
+		return c.given["where"].wrong(err)
+	case errors.As(err, &column) && column.Nearest != "":
+		// All columns are listed only to those who did not just mistype one.
+		return didYouMean(c.given["columns"].wrong(fmt.Errorf("there is no column %q", column.Name)), column.Nearest)
+	case errors.As(err, &column):
+		return c.given["columns"].wrong(err)
+	case errors.Is(err, export.ErrNoLinks):
+		return hintedError{err, "pages that are fetched from then on are counted; --links is remembered"}
+	}
 	return err
+}
+
+func checkWARC(o export.Options) error {
+	if len(o.Columns) > 0 || o.Where != "" {
+		return usagef("warc has no columns to choose, nor rows")
+	}
+	return nil
+}
+
+func writeWARC(w io.Writer, file *storage.File, o export.Options) (int, error) {
+	settings, _, err := crawl.Remembered(file)
+	if err != nil {
+		return 0, err
+	}
+	return export.WARC(w, file, warcInfo(file, &settings), o)
+}
+
+func writeLinks(w io.Writer, file *storage.File, o export.Options) (int, error) {
+	var err error
+	if o.InScope, err = crawl.InScope(file); err != nil {
+		return 0, err
+	}
+	return export.Links(w, file, o)
 }
 
 func findTable(args []string) (table, error) {
@@ -107,17 +197,18 @@ func findTable(args []string) (table, error) {
 	return table{}, err
 }
 
-func exportOptions(said given) (export.Options, error) {
+func (c *call) exportOptions(what *table) (export.Options, error) {
 	o := export.Defaults()
-	name := said.text("output", "")
-	switch ext := strings.ToLower(filepath.Ext(name)); ext {
-	case ".tsv", ".tab":
-		o.Format = export.TSV
-	case ".jsonl", ".ndjson", ".json":
-		o.Format = export.JSONL
+	said := c.given
+	isKnown := false
+	if o.Format, isKnown = export.FormatOf(said.text("output", "")); !isKnown {
+		o.Format = export.CSV
 	}
 	var err error
 	if s, ok := said["format"]; ok {
+		if what.plain {
+			return o, s.wrong(fmt.Errorf("%s has a format of its own", what.name))
+		}
 		if o.Format, err = export.ParseFormat(s.last()); err != nil {
 			return o, s.wrong(err)
 		}
@@ -130,17 +221,12 @@ func exportOptions(said given) (export.Options, error) {
 	if s, ok := said["columns"]; ok && len(o.Columns) == 0 {
 		return o, s.wrong(errors.New("names no column"))
 	}
+	if s, ok := said["base"]; ok && what.name != "sitemap" {
+		return o, s.wrong(errors.New("is for sitemap alone"))
+	}
+	o.Where, o.SitemapBase = said.text("where", ""), said.text("base", "")
 	o.Raw, err = said.isOn("raw")
 	return o, err
-}
-
-// columnsError lists all columns only to those who did not just mistype one.
-func (c *call) columnsError(err error) error {
-	var column *export.ColumnError
-	if errors.As(err, &column) && column.Nearest != "" {
-		return didYouMean(c.given["columns"].wrong(fmt.Errorf("there is no column %q", column.Name)), column.Nearest)
-	}
-	return c.given["columns"].wrong(err)
 }
 
 // stoppable is a writer that fails once its context is cancelled.

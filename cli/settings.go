@@ -34,6 +34,7 @@ const (
 	groupPoliteness = "Politeness"
 	groupFetch      = "Fetch"
 	groupResults    = "Results"
+	groupCheck      = "Check"
 	groupExport     = "Export"
 	groupQueue      = "Queue"
 	groupFile       = "File"

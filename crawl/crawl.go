@@ -312,6 +312,7 @@ type loop struct {
 	trapsKept  time.Time // when what is counted of traps was last kept
 	wholeAt    time.Time // when stdin was read to its end
 	stopping   bool
+	isLast     bool  // the commit to come is the last, and not because the crawl was stopped
 	sinkErr    error // of writing what was left at the end
 	end        End
 	summary    Summary
@@ -1204,7 +1205,7 @@ func (l *loop) sealAnd(keepTraps bool) {
 	}
 	b.Side = append(b.Side, l.positions...)
 	l.positions = nil
-	l.commits <- commitment{b, l.exchanges, l.end == Finished}
+	l.commits <- commitment{b, l.exchanges, l.isLast}
 	l.exchanges, l.weight = nil, 0
 }
 
@@ -1307,6 +1308,11 @@ func (l *loop) finish() error {
 	positions, l.sinkErr = l.outs.end()
 	l.frontier.Stop()
 	l.positions = positions
+	switch l.end {
+	case Stopped, MaxDuration, NoProxy:
+	default:
+		l.isLast = true
+	}
 	l.sealAnd(true)
 	if err := l.committed(<-l.done); err != nil {
 		return err

@@ -104,6 +104,36 @@ func (s *scope) judge(f finding) storage.Reason {
 	return storage.NoReason
 }
 
+// within tells whether an address is one that the crawl is about, however it is
+// found.
+func (s *scope) within(u weburl.URL) bool {
+	return s.contains(u) && (len(s.include) == 0 || matches(s.include, u)) && !matches(s.exclude, u) && !s.treat.of(string(u)).ignore
+}
+
+// InScope gives what tells whether a canonical address is in the scope of the
+// crawl in the file by the settings that it remembers: of its hosts, domains or
+// folders, and included, not excluded, by regular expressions. It is for one
+// goroutine. The crawl file must be at rest.
+func InScope(file *storage.File) (func(url string) bool, error) {
+	settings, _, err := Remembered(file)
+	if err != nil {
+		return nil, err
+	}
+	f, err := frontier.Load(file, settings.frontierOptions())
+	if err != nil {
+		return nil, err
+	}
+	treat, err := newTreatments(&settings)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newScope(&settings, f, treat)
+	if err != nil {
+		return nil, err
+	}
+	return func(url string) bool { return s.within(weburl.URL(url)) }, nil
+}
+
 // isOwnSitemap tells whether it is a sitemap that may be asked for wherever it
 // stands. The robots.txt of a host that is only asked for such a sitemap names
 // none, or one host could lead to the next without end. In a scope of folders it

@@ -66,7 +66,8 @@ type Exchange struct {
 type Archive interface {
 	// Add makes exchanges durable.
 	Add([]Exchange) error
-	// Finish is called when nothing is pending any more. A later run may add again.
+	// Finish is called when the crawl ends by itself: nothing is left, or a limit on
+	// what it fetches is reached. A later run may add again.
 	Finish() error
 	// Position is what is to be kept in the crawl file. It is kept with every
 	// commit, so once before the first Add.

@@ -263,7 +263,7 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 		w.take(&r, res, treat)
 	}
 	if r.Status != 0 && treat.store == StoreAll {
-		w.keepExchange(url, &r, res)
+		w.keepExchange(&r, res)
 	}
 	if w.log.Enabled(ctx, slog.LevelDebug) { // for the arguments alone cost memory
 		w.log.Debug("asked", "url", url, "status", r.Status, "class", r.Class, "took", r.Total.Round(time.Millisecond), "bytes", r.Transferred)
@@ -376,7 +376,7 @@ func (w *worker) take(r *fetch.Response, res *result, treat *treatment) [][]byte
 
 // keepExchange has an exchange kept in the crawl file, and archived, as far as
 // that is asked for. The body is the worker's, so it is packed or copied.
-func (w *worker) keepExchange(url string, r *fetch.Response, res *result) {
+func (w *worker) keepExchange(r *fetch.Response, res *result) {
 	if w.settings.StoreBodies {
 		res.body = &storage.Body{Request: r.RequestHead, Response: r.ResponseHead, Content: r.Body}
 		res.packed = w.packer.Body(res.body)
@@ -384,7 +384,7 @@ func (w *worker) keepExchange(url string, r *fetch.Response, res *result) {
 	}
 	if w.archives {
 		res.exchange = &Exchange{
-			URL: url, Time: began(r), IP: r.IP, Proto: r.Proto, Request: r.RequestHead, Response: r.ResponseHead,
+			URL: res.task.job.URL, Time: began(r), IP: r.IP, Proto: r.Proto, Request: r.RequestHead, Response: r.ResponseHead,
 			Body: bytes.Clone(r.Body), Truncated: r.Truncated,
 		}
 	}

@@ -29,6 +29,8 @@ func TestRecordReadsEveryField(t *testing.T) {
 				f.SetUint(1<<f.Type().Bits() - 1 - uint64(i))
 			case reflect.Uint64:
 				f.SetUint(1<<63 + uint64(i))
+			case reflect.Slice:
+				f.Set(reflect.ValueOf([]Field{{"one", []string{"1"}}, {"none", nil}, {"two", []string{"", strings.Repeat("x", 1<<17)}}}))
 			default:
 				t.Fatalf("a field of kind %v", f.Kind())
 			}
