@@ -766,7 +766,7 @@ func TestTrail(t *testing.T) {
 	for b := range slices.Chunk(content, 300<<10) {
 		tr.add(length, b)
 		length += int64(len(b))
-		if n := length - tr.From; !tr.plausible(length) || n > 2*trailPart+300<<10 || n < min(length, trailPart) {
+		if n := length - tr.From; !tr.plausible(length) || n > 2*(trailPart+300<<10) || n < min(length, trailPart) {
 			t.Fatalf("%+v at %d", tr, length)
 		}
 	}
@@ -785,5 +785,70 @@ func TestTrail(t *testing.T) {
 	content = content[:length-1]
 	if ok, err := tr.holds(bytes.NewReader(content), length); ok || err == nil {
 		t.Error("a file that is too short holds")
+	}
+}
+
+func BenchmarkFollow(b *testing.B) {
+	const rows = 20_000
+	f := benchFile(b, rows)
+	last, err := end(f)
+	if err != nil {
+		b.Fatal(err)
+	}
+	path := filepath.Join(b.TempDir(), "pages.csv")
+	rate := func(b *testing.B) {
+		b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+	}
+	b.Run("pages", func(b *testing.B) { // to compare with
+		b.ReportAllocs()
+		for b.Loop() {
+			out, err := os.Create(path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if n, err := Pages(out, f, Defaults()); n != rows || err != nil {
+				b.Fatal(n, err)
+			}
+			out.Close()
+			os.Remove(path)
+		}
+		rate(b)
+	})
+	for _, step := range []uint64{rows, 256} {
+		b.Run(fmt.Sprintf("step=%d", step), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				w := follow(b, path, f, Defaults(), nil)
+				for at := uint64(0); at < last; at += step {
+					if err := w.Write(min(at+step, last)); err != nil {
+						b.Fatal(err)
+					}
+				}
+				w.Close()
+				os.Remove(path)
+			}
+			rate(b)
+		})
+	}
+	w := follow(b, path, f, Defaults(), nil)
+	w.must(b, last)
+	b.Run("nothing new", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := w.Write(last); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	position := w.Position()
+	w.Close()
+	for name, position := range map[string][]byte{"start=position": position, "start=whole": nil} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				follow(b, path, f, Defaults(), position).Close()
+			}
+			rate(b)
+		})
 	}
 }
