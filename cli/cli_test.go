@@ -484,6 +484,8 @@ func TestExportOptions(t *testing.T) {
 		{"x.ndjson", "", export.JSONL},
 		{"x.unknown", "", export.CSV},
 		{"x.tsv", "jsonl", export.JSONL},
+		{"x.parquet", "", export.Parquet},
+		{"x.SQLite", "", export.SQLite},
 	} {
 		said := given{}
 		if c.output != "" {
@@ -492,7 +494,7 @@ func TestExportOptions(t *testing.T) {
 		if c.format != "" {
 			said["format"] = textSaid(c.format)
 		}
-		if o, err := exportOptions(said); err != nil || o.Format != c.want {
+		if o, err := (&call{given: said}).exportOptions(new(table)); err != nil || o.Format != c.want {
 			t.Errorf("-o %q --format %q: %v, %v; want %v", c.output, c.format, o.Format, err, c.want)
 		}
 	}
