@@ -23,7 +23,7 @@ func TestCSSFindsWhatCascadiaFinds(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
 	tried := 0
-	for range 4000 {
+	for range 2000 {
 		var b strings.Builder
 		b.WriteString(compounds[r.IntN(len(compounds))])
 		for range r.IntN(4) {
@@ -64,7 +64,7 @@ func TestCSSFindsWhatCascadiaFinds(t *testing.T) {
 			t.Fatalf("seed %d: %q in %s (-Cascadia +ours)\n%s", seed, text, &page, diff)
 		}
 	}
-	if tried < 1000 {
+	if tried < 500 {
 		t.Errorf("only %d selectors parsed", tried)
 	}
 }

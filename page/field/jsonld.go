@@ -121,7 +121,7 @@ func (r *jsonReader) value(depth int) (int, error) {
 		n.text = r.text[start:r.i]
 		switch {
 		case n.text == "true" || n.text == "false" || n.text == "null":
-		case machineNumber.MatchString(n.text):
+		case isMachineNumber(n.text):
 			n.kind = '0'
 		default:
 			err = errJSON

@@ -3,7 +3,6 @@ package field
 import (
 	"math"
 	"math/big"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -33,13 +32,46 @@ import (
 // What machines have written for machines, as in JSON-LD, attributes and headers, has a dot only before a fraction and may
 // have an exponent; if the whole of it is such a number it is read so, else as above.
 
-// machineNumber is a number as in JSON, and with a plus sign, or zeros before it.
-var machineNumber = regexp.MustCompile(`^[+-]?[0-9]{1,400}(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?$`)
+// isMachineNumber reports whether a text is a number as in JSON, perhaps with a plus sign or zeros before it.
+func isMachineNumber(s string) bool {
+	if s != "" && (s[0] == '-' || s[0] == '+') {
+		s = s[1:]
+	}
+	whole := countDigits(s)
+	s = s[whole:]
+	if whole == 0 || whole > maxDigits {
+		return false
+	}
+	if s != "" && s[0] == '.' {
+		fraction := countDigits(s[1:])
+		if s = s[1+fraction:]; fraction == 0 || fraction > maxDigits {
+			return false
+		}
+	}
+	if s != "" && s[0]|0x20 == 'e' {
+		s = s[1:]
+		if s != "" && (s[0] == '-' || s[0] == '+') {
+			s = s[1:]
+		}
+		exponent := countDigits(s)
+		return 0 < exponent && exponent <= 4 && exponent == len(s)
+	}
+	return s == ""
+}
+
+// countDigits returns how many digits s begins with.
+func countDigits(s string) int {
+	n := 0
+	for n < len(s) && '0' <= s[n] && s[n] <= '9' {
+		n++
+	}
+	return n
+}
 
 // parseNumber returns the number in a text as digits with at most a minus sign and a decimal point, empty if there is not
 // exactly one. machine says that the text may have been written by a machine.
 func parseNumber(text string, t Type, machine bool) string {
-	if machine && machineNumber.MatchString(text) {
+	if machine && isMachineNumber(text) {
 		return canonical(text, t)
 	}
 	r := numberReader{text: text, int: t == Int}
@@ -252,7 +284,7 @@ func lead(before string) (sign string, point, ok bool) {
 		return "", point, !isDash(c) || size < len(strings.TrimSpace(rest))
 	}
 	switch p, _ := utf8.DecodeLastRuneInString(rest[:len(rest)-size]); {
-	case isDash(p):
+	case isDash(p) || p == '+':
 		return "", false, false
 	case unicode.IsLetter(p) || unicode.IsDigit(p) || p == ')':
 		return "", point, true // a hyphen
