@@ -247,29 +247,50 @@ func Errors(w io.Writer, f *storage.File, o Options) (rows int, err error) {
 // results, as rows of the table; of these only those that takes takes, unless it
 // is nil.
 func writePages(w io.Writer, f *storage.File, o Options, t *table[pageRow], only storage.Outcome, takes func(*pageRow) bool) (int, error) {
-	out, err := t.rows(w, o)
-	if err != nil {
-		return 0, err
-	}
 	last, err := end(f)
 	if err != nil {
 		return 0, err
 	}
-	var reader pageReader
-	if reader.row.beside, err = besideOf(f, last, o); err != nil {
+	out, err := t.rows(w, o)
+	if err != nil {
 		return 0, err
 	}
+	beside, err := besideOf(f, last, o)
+	if err != nil {
+		return 0, err
+	}
+	return writeVisits(out, f, last, o.Rest, &pageReader{row: pageRow{beside: beside}}, only, takes)
+}
+
+// writeVisits is writePages with all that the rows need at hand.
+func writeVisits(
+	out *rows[pageRow], f *storage.File, last uint64, rest float64, reader *pageReader, only storage.Outcome, takes func(*pageRow) bool,
+) (int, error) {
 	if err := out.begin(); err != nil {
 		return 0, err
 	}
-	err = walk(f, last, o.Rest, func(seq uint64, event []byte) (bool, error) {
+	write := func(seq uint64, event []byte) (room bool, err error) {
 		row, err := reader.read(seq, event, only)
 		if row == nil || takes != nil && !takes(row) {
 			return true, err
 		}
 		return out.row(row)
-	}, out.flush)
-	return out.end(err)
+	}
+	kept := reader.row.kept
+	if kept == nil {
+		return out.end(walk(f, last, rest, write, out.flush))
+	}
+	return out.end(walkKept(f, kept.what, true, last, rest, func(v *keptVisit) error {
+		kept.visit(v)
+		room, err := write(v.seq, v.event)
+		if err == nil {
+			err = kept.err
+		}
+		if err == nil && !room {
+			err = out.flush()
+		}
+		return err
+	}))
 }
 
 // pageReader makes rows of events.
@@ -304,6 +325,9 @@ func (p *pageReader) read(seq uint64, event []byte, only storage.Outcome) (*page
 type beside struct {
 	inlinks *inlinks // nil: not asked for
 	paths   *paths
+	kept    *keptReader
+	pages   int64 // of HTML that were fetched
+	places  *places
 }
 
 // besideOf finds what the columns of the options need.
