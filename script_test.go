@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 //	patch FILE OLD NEW           replace bytes in a file by as many others
 //	cut FILE SIZE                shorten a file
 //	hold FILE                    have a crawl file open until the script ends
-//	site NAME                    serve a site of fakeweb.Sites, or sitemaps or cookies, at $SITE
+//	site NAME                    serve a site of fakeweb.Sites, or sitemaps, cookies or store, at $SITE
 func TestScripts(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the scripts need a shell")
@@ -123,6 +123,10 @@ func serveSite(ts *testscript.TestScript, neg bool, args []string) {
 		web, err := fakeweb.NewCookies(fakeweb.DefaultCookies())
 		ts.Check(err)
 		handler = web
+	case "store":
+		store, err := fakeweb.NewStore(fakeweb.DefaultStore())
+		ts.Check(err)
+		handler = store
 	default:
 		sites, err := fakeweb.NewSites(fakeweb.DefaultSites())
 		ts.Check(err)

@@ -405,10 +405,16 @@ func (p *pageReport) writeTo(b *strings.Builder, all bool) {
 	if len(p.Fields) > 0 {
 		b.WriteString("  fields\n")
 	}
+	width := 0
 	for i := range p.Fields {
-		p.Fields[i].writeTo(b, all)
+		width = max(width, len(p.Fields[i].Name))
 	}
-	p.writeLinks(b, all)
+	for i := range p.Fields {
+		p.Fields[i].writeTo(b, width, all)
+	}
+	if p.Outcome == storage.Fetched.String() || len(p.Links) > 0 {
+		p.writeLinks(b, all)
+	}
 }
 
 // outcome sums up the answer.
@@ -435,21 +441,21 @@ func (p *pageReport) outcome() string {
 // shownRunes is how much of a value is shown unless all is asked for.
 const shownRunes = 200
 
-func (f *fieldReport) writeTo(b *strings.Builder, all bool) {
+func (f *fieldReport) writeTo(b *strings.Builder, width int, all bool) {
 	name := f.Name
 	if len(f.Values) == 0 {
-		fmt.Fprintf(b, "    %-12s (nothing found)\n", name)
+		fmt.Fprintf(b, "    %-*s  (nothing found)\n", width, name)
 		return
 	}
 	for i, v := range f.Values {
 		if i == shownOfEach && !all {
-			fmt.Fprintf(b, "    %-12s and %s\n", "", counted(uint64(len(f.Values)-i), "other", "others"))
+			fmt.Fprintf(b, "    %-*s  and %s\n", width, "", counted(uint64(len(f.Values)-i), "other", "others"))
 			return
 		}
 		if r := []rune(v); len(r) > shownRunes && !all {
 			v = string(r[:shownRunes]) + "…"
 		}
-		fmt.Fprintf(b, "    %-12s %s\n", name, clean(v))
+		fmt.Fprintf(b, "    %-*s  %s\n", width, name, clean(v))
 		name = ""
 	}
 }

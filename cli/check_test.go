@@ -127,11 +127,11 @@ func TestCheckTriesAPage(t *testing.T) {
   rule       3, /product
   store      its row alone
   fields
-    name         A thing [2J
-    price        (nothing found)
-    kind         a product
-    numbers      1234
-` + strings.Repeat("                 1234\n", 19) + `                 and 5 others
+    name     A thing [2J
+    price    (nothing found)
+    kind     a product
+    numbers  1234
+` + strings.Repeat("             1234\n", 19) + `             and 5 others
   links to follow: 2
     ROOT/product/2
     ROOT/list/1 (priority high)
