@@ -1,4 +1,5 @@
-// Package export writes what a crawl file holds as CSV, TSV or JSON Lines.
+// Package export writes what a crawl file holds as CSV, TSV, JSON Lines, Parquet
+// or a SQLite database.
 //
 // The rows come from the log alone, in the order of seq up to its end at the
 // moment the export starts, so that two exports of a file at rest are the same
@@ -14,10 +15,20 @@
 // cell only where it holds a comma, a quote or a line end (or is the empty cell
 // of a table with a single column, which readers would take for an empty line).
 // TSV is the same with a tab for the comma, quotes included, because that is
-// what DuckDB, pandas and spreadsheets read by default. JSON Lines holds an
-// object in each line, which ends in \n, with all columns in order: numbers as
-// numbers, null for a cell that is empty, and nothing escaped but what JSON
-// and readers by line need.
+// what DuckDB, pandas and spreadsheets read by default. The items of a list are
+// joined by |. JSON Lines holds an object in each line, which ends in \n, with
+// all columns in order: numbers as numbers, lists as arrays, null for a cell
+// that is empty, and nothing escaped but what JSON and readers by line need.
+//
+// Parquet has a column of its type for each: STRING, INT(64), DOUBLE, BOOLEAN,
+// TIMESTAMP in milliseconds of UTC, LIST; all but seq may be null. Row groups
+// end at 122,880 rows or 64 MB of cells, so that the memory for a file does not
+// depend on its size; pages are compressed with zstd. A SQLite database has one
+// table with the name of what is exported, an index on its addresses, and seq
+// for its primary key; times are text by RFC 3339, lists are text that holds an
+// array of JSON, both as SQLite's own functions take them. It is made in a
+// temporary file, see [Options].TempDir, and copied to the writer when it is
+// whole.
 //
 // All text is UTF-8 and passed on byte for byte, with two exceptions: a byte
 // that is not UTF-8 becomes U+FFFD, and so does NUL, which many readers choke
@@ -26,7 +37,39 @@
 // [Options].Raw is set.
 //
 // Times are UTC by RFC 3339 with milliseconds. A value that is not known or was
-// not measured is an empty cell, never a zero.
+// not measured is an empty cell, or null, never a zero. So is a value of a field
+// that is no number though its field now is one; in a list it leaves its place
+// empty.
+//
+// # Filters
+//
+// [Options].Where chooses rows by their columns, those on request included,
+// written or not. The language is a part of that of github.com/expr-lang/expr:
+//
+//	status >= 400 and depth < 3            == != < <= > >=, and && or || not !
+//	url contains "/blog/"                  startsWith, endsWith
+//	title matches "(?i)\\bsale\\b"         a regular expression of Go
+//	outcome in ["failed", "blocked"]       status in 400..499
+//	not (content_type startsWith "text/")  status not in [200, 304]
+//	total_ms - ttfb_ms > 1000              + - * / %
+//	len(title) > 60                        characters; of a list: its items
+//	lower(title) == "home"                 upper
+//	fetched_at >= "2026-11-22T12:00"       a date, or a time by RFC 3339
+//	"red" in colours                       a list
+//	status == nil                          is empty
+//	col("my-field") > 3                    a name that is not a word
+//
+// A number, a time or a list that is empty equals nothing but nil, and each
+// comparison with it is false, except that != is always the opposite of ==: so
+// status != 200 holds where there was no answer. Text that is empty is "". What
+// is calculated with an empty number, or divided by zero, is empty. Integers are
+// exact as long as the result has 64 bits. Text is compared byte by byte, and is
+// what is exported, without the ' of CSV. Times in quotes are UTC unless they
+// say otherwise, and what they leave out is the least there is.
+//
+// What is wrong with a filter, a *WhereError, shows before anything is written.
+// Nothing can go wrong later, and there are no loops: each row takes some tens
+// of nanoseconds an operator.
 package export
 
 import (
@@ -97,7 +140,7 @@ type Options struct {
 	Columns []string // names in the order wanted; none: the default columns
 	Raw     bool     // CSV and TSV: leave cells that a spreadsheet would run as a formula as they are
 	Fields  []Field  // of pages and errors: a column for each, behind the default ones
-	Where   string   // which rows, see the filter language; empty: all
+	Where   string   // which rows, see Filters above; empty: all
 	TempDir string   // SQLite: the folder where the database is made; empty: os.TempDir
 	// InScope tells whether an address is in the scope of the crawl, for the
 	// column in_scope of links; nil: the column is empty. It is asked while no

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -137,10 +138,15 @@ func write[R any](t testing.TB, w io.Writer, table *table[R], rows []R, o Option
 	return n
 }
 
-// written writes the hostile rows to a file.
-func writtenHostile(t *testing.T, o Options) (path string, rows []hostileRow) {
+// small are the rows that a spreadsheet can hold, which ends at 32,767
+// characters a cell.
+func small(rows []hostileRow) []hostileRow {
+	return slices.DeleteFunc(rows, func(r hostileRow) bool { return len(r.text) > 30_000 })
+}
+
+// writtenHostile writes the rows to a file.
+func writtenHostile(t *testing.T, o Options, rows []hostileRow) (path string) {
 	t.Helper()
-	rows = hostileRows()
 	o.TempDir = t.TempDir()
 	path = filepath.Join(t.TempDir(), "hostile."+o.Format.String())
 	f, err := os.Create(path)
@@ -156,7 +162,7 @@ func writtenHostile(t *testing.T, o Options) (path string, rows []hostileRow) {
 	if left, _ := os.ReadDir(o.TempDir); len(left) != 0 {
 		t.Errorf("%s is left behind", left[0].Name())
 	}
-	return path, rows
+	return path
 }
 
 // lineCells is what a row should read as in CSV and TSV.
@@ -261,7 +267,11 @@ func comma(f Format) rune {
 func TestHostileCSV(t *testing.T) {
 	for _, o := range []Options{{Format: CSV}, {Format: CSV, Raw: true}, {Format: TSV}, {Format: TSV, Raw: true}} {
 		t.Run(fmt.Sprintf("%v raw %v", o.Format, o.Raw), func(t *testing.T) {
-			path, rows := writtenHostile(t, o)
+			rows := hostileRows()
+			if o.Raw { // nothing new about those that are large
+				rows = small(rows)
+			}
+			path := writtenHostile(t, o, rows)
 			data, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
@@ -360,7 +370,8 @@ func sniff(t *testing.T, data string) (separator byte, quoted bool) {
 }
 
 func TestHostileJSONLines(t *testing.T) {
-	path, rows := writtenHostile(t, Options{Format: JSONL})
+	rows := hostileRows()
+	path := writtenHostile(t, Options{Format: JSONL}, rows)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -417,7 +428,8 @@ func sameCells(want, got []any) bool {
 }
 
 func TestHostileSQLite(t *testing.T) {
-	path, rows := writtenHostile(t, Options{Format: SQLite})
+	rows := hostileRows()
+	path := writtenHostile(t, Options{Format: SQLite}, rows)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -492,7 +504,8 @@ print(json.dumps({
 }
 
 func TestHostileParquet(t *testing.T) {
-	path, rows := writtenHostile(t, Options{Format: Parquet})
+	rows := hostileRows()
+	path := writtenHostile(t, Options{Format: Parquet}, rows)
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -609,9 +622,10 @@ func TestHostileLibreOffice(t *testing.T) {
 	if err != nil {
 		t.Skip("there is no soffice to read it")
 	}
-	for _, o := range []Options{{Format: CSV}, {Format: CSV, Raw: true}, {Format: TSV}} {
-		t.Run(fmt.Sprintf("%v raw %v", o.Format, o.Raw), func(t *testing.T) {
-			file, rows := writtenHostile(t, o)
+	for _, o := range []Options{{Format: CSV}, {Format: TSV}} {
+		t.Run(o.Format.String(), func(t *testing.T) {
+			rows := small(hostileRows())
+			file := writtenHostile(t, o, rows)
 			dir := t.TempDir()
 			// 9 or 44: the separator; 34: quotes; 76: UTF-8; from line 1; all
 			// columns by themselves; and no cell evaluated that looks like a formula.
@@ -639,15 +653,16 @@ func TestHostileLibreOffice(t *testing.T) {
 			if len(got) != len(rows)+1 {
 				t.Fatalf("%d rows, want %d", len(got), len(rows)+1)
 			}
-			differ := 0
 			for i := range rows {
-				want := rows[i].lineCells(o.Raw)[1]
+				// A cell's lines end in \n there, and what looks like a number is one.
+				want := strings.ReplaceAll(strings.ReplaceAll(rows[i].lineCells(o.Raw)[1], "\r\n", "\n"), "\r", "\n")
+				if _, err := strconv.ParseFloat(strings.ReplaceAll(want, ",", ""), 64); err == nil {
+					continue
+				}
 				if cell := got[i+1][1]; cell != want {
-					differ++
-					t.Logf("text %.40q of %d bytes reads as %.40q of %d", want, len(want), cell, len(cell))
+					t.Errorf("text %.40q of %d bytes reads as %.40q of %d", want, len(want), cell, len(cell))
 				}
 			}
-			t.Logf("%d of %d texts differ", differ, len(rows))
 		})
 	}
 }

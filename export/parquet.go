@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"math"
@@ -20,7 +21,8 @@ const (
 // parquetRows writes a file of Parquet.
 type parquetRows[R any] struct {
 	batch  batch[R]
-	writer *parquet.Writer
+	out    *bufio.Writer // not that of the library, which does not tell when its last byte is out
+	writer *parquet.GenericWriter[any]
 	cells  []parquet.Value // scratch space
 	rows   int             // in the row group, without those of the batch
 	bytes  int             // as rows
@@ -29,10 +31,13 @@ type parquetRows[R any] struct {
 }
 
 func newParquetRows[R any](w io.Writer, columns []column[R], name string) *parquetRows[R] {
+	out := bufio.NewWriterSize(w, sliceBytes)
 	return &parquetRows[R]{
 		batch: batch[R]{columns: columns},
-		writer: parquet.NewWriter(
-			w,
+		out:   out,
+		writer: parquet.NewGenericWriter[any](
+			out,
+			parquet.WriteBufferSize(0),
 			parquet.NewSchema(name, parquetSchema(columns)),
 			parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault, Concurrency: 1}),
 			parquet.CreatedBy("pawl", "", ""),
@@ -136,6 +141,9 @@ func (p *parquetRows[R]) endGroup() error {
 	if err := p.writer.Flush(); err != nil {
 		return err
 	}
+	if err := p.out.Flush(); err != nil {
+		return err
+	}
 	p.whole += p.rows
 	p.rows, p.bytes = 0, 0
 	return nil
@@ -186,6 +194,9 @@ func (p *parquetRows[R]) end() error {
 	}
 	if p.failed == nil {
 		p.failed = p.writer.Close()
+	}
+	if p.failed == nil {
+		p.failed = p.out.Flush()
 	}
 	return p.failed
 }

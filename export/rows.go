@@ -1,7 +1,6 @@
 package export
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -41,7 +40,8 @@ import (
 // What appends to a file that has its header calls no begin, and no end but a
 // last flush; only formats that append can be written so.
 type rows[R any] struct {
-	out encoding[R]
+	out    encoding[R]
+	wanted func(*R) bool // nil: all rows
 }
 
 // encoding is what a format does with rows.
@@ -83,7 +83,9 @@ func (t *table[R]) check(o Options) ([]column[R], error) {
 		}
 	}
 	if o.Where != "" {
-		return nil, errors.New("a filter is not available yet")
+		if _, err := t.filter(o.Where); err != nil {
+			return nil, err
+		}
 	}
 	return columns, nil
 }
@@ -116,6 +118,11 @@ func (t *table[R]) rows(w io.Writer, o Options) (*rows[R], error) {
 		return nil, err
 	}
 	r := &rows[R]{}
+	if o.Where != "" {
+		if r.wanted, err = t.filter(o.Where); err != nil {
+			return nil, err
+		}
+	}
 	switch o.Format {
 	case Parquet:
 		r.out = newParquetRows(w, columns, t.name)
@@ -136,6 +143,9 @@ func (r *rows[R]) begin() error {
 }
 
 func (r *rows[R]) row(row *R) (room bool, err error) {
+	if r.wanted != nil && !r.wanted(row) {
+		return true, nil
+	}
 	r.out.add(row)
 	return r.out.waiting() < sliceBytes, nil
 }

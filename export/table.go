@@ -72,6 +72,8 @@ type table[R any] struct {
 	columns  []column[R]
 	defaults int
 	later    []string // names that are promised, but not to be had yet
+	// filtered are the columns that a filter may name; nil: all.
+	filtered []column[R]
 }
 
 // complete fills in what follows from the definitions, and refuses a name that
@@ -79,14 +81,18 @@ type table[R any] struct {
 func (t *table[R]) complete() error {
 	taken := make(map[string]bool, len(t.columns))
 	for i := range t.columns {
-		c := &t.columns[i]
-		if taken[c.name] {
-			return &ColumnError{Name: c.name, Known: t.names(), Reason: "is there twice."}
+		name := t.columns[i].name
+		if taken[name] {
+			return &ColumnError{Name: name, Known: t.names(), Reason: "is there twice."}
 		}
-		taken[c.name] = true
-		var one bool
-		if c.kind, one = c.kindOf(); !one {
-			panic("export: column " + c.name + " must have one function")
+		taken[name] = true
+	}
+	for _, columns := range [][]column[R]{t.columns, t.filtered} {
+		for i := range columns {
+			var one bool
+			if columns[i].kind, one = columns[i].kindOf(); !one {
+				panic("export: column " + columns[i].name + " must have one function")
+			}
 		}
 	}
 	return nil
