@@ -57,6 +57,11 @@ type Options struct {
 	Log       *slog.Logger      // nil: nothing is logged
 	Transport http.RoundTripper // nil: the network
 	Outputs   []Output          // are told of what is committed
+	// Links adds links to those of an answer: addresses, absolute or relative to
+	// it, which the scope judges as it judges others. It is called for every
+	// answer that was fetched, by several goroutines at once, and again when the
+	// page is fetched again because the process had died. nil: none are added.
+	Links func(*Answer) []string
 	// Archive keeps all exchanges; nil: there is none. What is kept of it in the
 	// crawl file stands there under ArchiveKey.
 	Archive    Archive
@@ -73,6 +78,7 @@ type Crawl struct {
 	log         *slog.Logger
 	transport   http.RoundTripper
 	outputs     []Output
+	links       func(*Answer) []string
 	archive     Archive
 	archiveKey  string
 	speller     *weburl.Speller
@@ -139,7 +145,7 @@ func New(file *storage.File, o Options) (*Crawl, error) {
 	}
 	c := &Crawl{
 		file: file, settings: o.Settings, input: o.Input, log: o.Log, transport: o.Transport, speller: speller,
-		outputs: o.Outputs, archive: o.Archive, archiveKey: o.ArchiveKey,
+		outputs: o.Outputs, links: o.Links, archive: o.Archive, archiveKey: o.ArchiveKey,
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -373,7 +379,7 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 		w := &worker{
 			number: i + 1, settings: &c.settings, fetcher: fetcher, speller: c.speller, hash: c.hash, token: token,
 			log: c.log.With("worker", i+1), sent: l.sent, large: large, parsers: parsers,
-			treat: treat, packer: packer, archives: c.archive != nil,
+			treat: treat, packer: packer, archives: c.archive != nil, links: c.links,
 		}
 		workers.Go(func() { w.run(l.ctx, l.tasks, l.results) })
 	}

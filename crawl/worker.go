@@ -89,8 +89,9 @@ type worker struct {
 	token    string
 	treat    *treatments
 	packer   *storage.Packer
-	archives bool // exchanges are to be archived
-	inspects bool // all links are of interest, whatever the settings say
+	archives bool                   // exchanges are to be archived
+	links    func(*Answer) []string // of the program; nil: none
+	inspects bool                   // all links are of interest, whatever the settings say
 	log      *slog.Logger
 	sent     chan<- sending
 	large    chan struct{} // of as many places as sitemaps may be in memory
@@ -264,6 +265,9 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 	}
 	if r.Status != 0 && treat.store == StoreAll {
 		w.keepExchange(&r, res)
+	}
+	if w.links != nil && v.Outcome == storage.Fetched && !res.large {
+		w.ownLinks(url, &Answer{URL: j.URL, Depth: int(j.Depth), Status: r.Status, Header: r.Header, Body: r.Body}, res)
 	}
 	if w.log.Enabled(ctx, slog.LevelDebug) { // for the arguments alone cost memory
 		w.log.Debug("asked", "url", url, "status", r.Status, "class", r.Class, "took", r.Total.Round(time.Millisecond), "bytes", r.Transferred)
