@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 
 	"pawl/page"
@@ -31,7 +32,7 @@ func CheckGraph(o Options) error {
 	if len(o.Columns) > 0 {
 		return errors.New("a graph has no columns to choose")
 	}
-	return CheckPages(o)
+	return checkFilter(o)
 }
 
 // Graph writes the crawl as GraphML: a node for each address that has an
@@ -42,8 +43,8 @@ func CheckGraph(o Options) error {
 //
 // The id of a node is n and the seq of the row. Nodes have url, outcome, status,
 // title and depth, edges have kind, count (how often the link stands on the page)
-// and nofollow. Characters that XML cannot hold become U+FFFD. Of the options
-// only Rest counts.
+// and nofollow. Characters that XML cannot hold become U+FFFD. [Options].Where
+// says which addresses are nodes; but for it and Rest, the options say nothing.
 //
 // The log is read once, the links once; 23 bytes are in memory for each node.
 func Graph(w io.Writer, f *storage.File, o Options) (nodes int, err error) {
@@ -57,7 +58,11 @@ func Graph(w io.Writer, f *storage.File, o Options) (nodes int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	g := graph{w: w}
+	wanted, beside, err := pageFilter(f, last, o)
+	if err != nil {
+		return 0, err
+	}
+	g := graph{w: w, wanted: wanted, row: pageRow{beside: beside}}
 	g.buf.WriteString(graphHead)
 	n, err := expected(f)
 	if err != nil {
@@ -96,6 +101,9 @@ type graph struct {
 	seqs    []uint64 // of the nodes, by their numbers
 	decoder storage.PageDecoder
 	nodes   int
+	wanted  func(*pageRow) bool // nil: all
+	row     pageRow
+	visits  uint32
 }
 
 func (g *graph) flush() error {
@@ -108,6 +116,11 @@ func (g *graph) node(seq uint64, event []byte) error {
 	v, err := g.decoder.Decode(event)
 	if err != nil {
 		return err
+	}
+	g.row.seq, g.row.Visit, g.row.number = seq, v, g.visits
+	g.visits++
+	if g.wanted != nil && !g.wanted(&g.row) {
+		return nil
 	}
 	g.numbers.put(g.numbers.fingerprint(v.URL), uint32(g.nodes))
 	g.seqs = append(g.seqs, seq)
@@ -128,6 +141,9 @@ func (g *graph) node(seq uint64, event []byte) error {
 
 func (g *graph) edge(from uint64, l *storage.PageLink) {
 	to, ok := g.numbers.find(g.numbers.fingerprint(l.URL))
+	if ok && g.wanted != nil {
+		_, ok = slices.BinarySearch(g.seqs, from)
+	}
 	if !ok {
 		return
 	}

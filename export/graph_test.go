@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -159,5 +161,36 @@ func TestGraphAgainstAModel(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" || len(nodes) != n {
 		t.Errorf("%d nodes, %s", len(nodes), diff)
+	}
+}
+
+func TestGraphOfSome(t *testing.T) {
+	const at = "https://example.org/"
+	visit := func(path string, depth uint32, to ...string) *storage.Visit {
+		var links []storage.PageLink
+		for _, path := range to {
+			links = append(links, storage.PageLink{URL: at + path, Kind: uint8(page.KindA), Count: 1})
+		}
+		return &storage.Visit{URL: at + path, Outcome: storage.Fetched, Origin: storage.Origin{Depth: depth}, Kept: packed(t, at+path, links...)}
+	}
+	f := of(t, visit("", 0, "a", "b"), visit("a", 1, "b", ""), visit("b", 1, "c"), visit("c", 2, "", "a"))
+	for where, want := range map[string][]string{
+		"depth < 2":               {"n1 n2", "n1 n3", "n2 n1", "n2 n3"},
+		"depth > 0":               {"n2 n3", "n3 n4", "n4 n2"},
+		"inlinks >= 2":            {"n1 n2", "n1 n3", "n2 n1", "n2 n3"},
+		`discovery_path == "LLL"`: nil,
+	} {
+		var b bytes.Buffer
+		if _, err := Graph(&b, f, Options{Where: where}); err != nil {
+			t.Fatal(err)
+		}
+		_, edges := readGraph(t, b.Bytes())
+		if got := slices.Sorted(maps.Keys(edges)); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", where, got, want)
+		}
+	}
+	var wrong *WhereError
+	if _, err := Graph(io.Discard, f, Options{Where: "dept < 2"}); !errors.As(err, &wrong) || wrong.Nearest != "depth" {
+		t.Error(err)
 	}
 }

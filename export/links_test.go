@@ -48,6 +48,12 @@ func TestLinks(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 	})
+	t.Run("some", func(t *testing.T) {
+		got := cells(t, Links, f, Options{Columns: []string{"target"}, Where: "target_status >= 400 or count == 1 and kind == 'redirect'"})
+		if want := []string{"https://example.org/home", "https://example.org/gone"}; !cmp.Equal(got, want) {
+			t.Error(got)
+		}
+	})
 	t.Run("columns", func(t *testing.T) {
 		const want = "source, target, kind, anchor, rel, in_scope, target_status, nofollow, count"
 		if got := strings.Join(LinkColumns(), ", "); got != want {

@@ -343,6 +343,38 @@ func besideOf(f *storage.File, last uint64, o Options) (b beside, err error) {
 	return b, err
 }
 
+// pageFilter gives the filter of the options, for what is made of visits but is
+// no table; nil when there is none. A row that it is given needs what beside
+// holds.
+func pageFilter(f *storage.File, last uint64, o Options) (wanted func(*pageRow) bool, b beside, err error) {
+	if o.Where == "" {
+		return nil, b, nil
+	}
+	t := pageTable(o.Fields)
+	t.columns = withoutContent(t.columns)
+	if err := t.complete(); err != nil {
+		return nil, b, err
+	}
+	if wanted, err = t.filter(o.Where); err != nil {
+		return nil, b, err
+	}
+	b, err = besideOf(f, last, Options{Where: o.Where, Rest: o.Rest})
+	return wanted, b, err
+}
+
+// checkFilter tells whether pageFilter would accept the options, and whether
+// what all exports share is right.
+func checkFilter(o Options) error {
+	t := pageTable(o.Fields)
+	t.columns = withoutContent(t.columns)
+	return t.accepts(o)
+}
+
+// withoutContent leaves out the columns that are made of the content of pages.
+func withoutContent(columns []column[pageRow]) []column[pageRow] {
+	return slices.DeleteFunc(columns, func(c column[pageRow]) bool { return c.name == "text" || c.name == "markdown" })
+}
+
 // names tells whether the options ask for a column that is none of the default
 // ones. A filter may speak of what only looks like its name: that costs time.
 func (o *Options) names(column string) bool {

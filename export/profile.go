@@ -67,7 +67,9 @@ func (p Profile) table(fields []Field) (*table[pageRow], error) {
 		return nil, fmt.Errorf("unknown %v", p)
 	}
 	columns = append(columns, fieldColumns(fields, func(r *pageRow) *storage.Record { return &r.Record })...)
-	return &table[pageRow]{name: "pages", columns: columns, defaults: len(columns)}, nil
+	return &table[pageRow]{
+		name: "pages", columns: columns, defaults: len(columns), filtered: withoutContent(pageTable(fields).columns),
+	}, nil
 }
 
 // ProfileColumns gives the names of the columns of a profile in their order.
@@ -90,8 +92,8 @@ func CheckProfile(p Profile, o Options) error {
 }
 
 // ProfilePages writes the rows of [Pages] under the names, in the order and in
-// the words of another program. [Options].Columns are names of its columns.
-// [Options].Fields stand behind them. What is not measured is empty; so are the
+// the words of another program. [Options].Columns are names of its columns,
+// [Options].Where goes by those of [Pages]. [Options].Fields stand behind them. What is not measured is empty; so are the
 // counts of links when the crawl did not keep its links.
 //
 // It reads the log twice, and what was kept of the links twice, and remembers 24
@@ -109,7 +111,11 @@ func ProfilePages(w io.Writer, f *storage.File, p Profile, o Options) (rows int,
 	if err != nil {
 		return 0, err
 	}
-	all := beside{kept: &keptReader{file: f, what: storage.KeepLinks}}
+	all, err := besideOf(f, last, Options{Where: o.Where, Rest: o.Rest})
+	if err != nil {
+		return 0, err
+	}
+	all.kept = &keptReader{file: f, what: storage.KeepLinks}
 	var hasLinks bool
 	err = f.View(func(r *storage.Reader) error {
 		hasLinks = r.Has(storage.KeepLinks)
@@ -123,7 +129,10 @@ func ProfilePages(w io.Writer, f *storage.File, p Profile, o Options) (rows int,
 	}
 	switch {
 	case p == ScreamingFrog && hasLinks && wants("Inlinks", "Unique Inlinks", "% of Total"):
-		if all.inlinks, err = countInlinks(f, last, o.Rest); err == nil {
+		if all.inlinks == nil {
+			all.inlinks, err = countInlinks(f, last, o.Rest)
+		}
+		if err == nil {
 			all.pages, err = countPages(f, last, o.Rest)
 		}
 	case p == Advertools && wants("redirect_urls", "redirect_reasons"):

@@ -111,6 +111,13 @@ func TestScreamingFrog(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+	t.Run("some", func(t *testing.T) {
+		o := Options{Columns: []string{"Address"}, Where: `status == 302 or inlinks == 2 or url endsWith "/no"`}
+		want := []string{"https://example.org/", "https://example.org/old", "https://example.org/no"}
+		if diff := cmp.Diff(want, cells(t, profiled(ScreamingFrog), profileCrawl(t, true), o)); diff != "" {
+			t.Error(diff)
+		}
+	})
 	t.Run("fields", func(t *testing.T) {
 		o := Options{Columns: []string{"Address", "price"}, Fields: []Field{{Name: "price"}}}
 		if err := CheckProfile(ScreamingFrog, o); err != nil {

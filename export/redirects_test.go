@@ -55,6 +55,16 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
+func TestSomeRedirects(t *testing.T) {
+	f := of(t, redirect("a", 301, "b"), redirect("b", 302, "c"), redirect("x", 301, "x"))
+	if got := cells(t, Redirects, f, Options{Columns: []string{"url"}, Where: "final_url == 'c' or loop"}); !cmp.Equal(got, []string{"a", "b", "x"}) {
+		t.Error(got)
+	}
+	if got := cells(t, Redirects, f, Options{Columns: []string{"url"}, Where: "hops > 1"}); !cmp.Equal(got, []string{"a"}) {
+		t.Error(got)
+	}
+}
+
 func TestALongChainIsCut(t *testing.T) {
 	c := newCrawl(t)
 	for i := range 50 {

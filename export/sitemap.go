@@ -50,7 +50,7 @@ func CheckSitemap(o Options) error {
 		(err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" || base.Fragment != "") {
 		return fmt.Errorf("the base of a sitemap must be a web address of a folder, not %q", o.SitemapBase)
 	}
-	return CheckPages(o)
+	return checkFilter(o)
 }
 
 // Sitemap writes the pages of the crawl as an XML sitemap: each address that was
@@ -138,10 +138,14 @@ func SitemapFiles(ctx context.Context, name string, f *storage.File, o Options) 
 func eachSitemapEntry(f *storage.File, last uint64, o Options, do func(url string, entry []byte) error) error {
 	var buf bytes.Buffer
 	var ends []int // of address and entry, in turns
-	var reader pageReader
+	wanted, beside, err := pageFilter(f, last, o)
+	if err != nil {
+		return err
+	}
+	reader := pageReader{row: pageRow{beside: beside}}
 	read := func(seq uint64, event []byte) (bool, error) {
 		row, err := reader.read(seq, event, 0)
-		if row == nil || !row.parsed() || !row.indexable() || len(row.URL) > maxSitemapLoc {
+		if row == nil || !row.parsed() || !row.indexable() || len(row.URL) > maxSitemapLoc || wanted != nil && !wanted(row) {
 			return true, err
 		}
 		buf.WriteString(row.URL)

@@ -250,3 +250,15 @@ func TestCheckSitemap(t *testing.T) {
 		t.Error("takes columns")
 	}
 }
+
+func TestSitemapOfSome(t *testing.T) {
+	f := manyPages(t, 30, "")
+	var b bytes.Buffer
+	if n, err := Sitemap(&b, f, Options{Where: `seq > 10 and not (url endsWith "7")`}); n != 18 || err != nil || len(readSitemap(t, b.Bytes()).URLs) != 18 {
+		t.Error(n, err)
+	}
+	var wrong *WhereError
+	if err := CheckSitemap(Options{Where: "titel == nil"}); !errors.As(err, &wrong) {
+		t.Error(err)
+	}
+}
