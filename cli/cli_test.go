@@ -434,7 +434,7 @@ func TestPromisedFlags(t *testing.T) {
 			"workers per-host delay ignore-robots user-agent contact timeout max-body H user cookies proxy insecure retries max-redirects http1 allow-private " +
 			"field o links store-bodies warc links-from config progress log-level log-format log-file q db",
 		"resume": "progress log-level log-format log-file q db",
-		"export": "format columns raw o db",
+		"export": "format columns where profile raw base follow o db",
 		"check": "seeds sitemaps scope include exclude assets forms ignore-nofollow traps keep-query drop-param sort-query max-depth max-pages max-pages-per-host max-duration max-bytes " +
 			"workers per-host delay ignore-robots user-agent contact timeout max-body H user cookies proxy insecure retries max-redirects http1 allow-private " +
 			"field o links store-bodies warc links-from config all json",

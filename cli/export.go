@@ -19,7 +19,7 @@ import (
 
 func exportCommand() *command {
 	return &command{
-		name: "export", args: "[WHAT]", summary: "write what the crawl found: CSV, JSON Lines, Parquet, SQLite and more",
+		name: "export", args: "[WHAT]", summary: "write what the crawl found, as CSV and more",
 		text: whatText(),
 		options: []option{
 			{name: "format", arg: "FORMAT", group: groupExport, usage: "csv, tsv, jsonl, parquet or sqlite (by the ending of -o FILE, otherwise csv)"},
@@ -43,22 +43,24 @@ type table struct {
 	check func(export.Options) error
 	write func(io.Writer, *storage.File, export.Options) (rows int, err error)
 	plain bool // it is no table of rows: it has a format of its own
+	// profile has pages written as another program would; 0: none.
+	profile export.Profile
 }
 
 func tables() []table {
 	return []table{
-		{"pages", "a row for each address that has an outcome", export.CheckPages, export.Pages, false},
-		{"errors", "those of them that failed", export.CheckPages, export.Errors, false},
-		{"redirects", "those that redirect, and where that ends", export.CheckRedirects, export.Redirects, false},
-		{"duplicates", "those with the content of another", export.CheckDuplicates, export.Duplicates, false},
-		{"fields", "those where a --field was found, with what was", export.CheckFields, export.Fields, false},
-		{"links", "a row for each link of each page (needs --links)", export.CheckLinks, writeLinks, false},
-		{"hosts", "a row for each host", export.CheckHosts, export.Hosts, false},
-		{"queue", "addresses that have no outcome yet", export.CheckQueue, writeQueue, false},
-		{"skipped", "addresses that were not admitted, and why", export.CheckSkipped, writeSkipped, false},
-		{"sitemap", "an XML sitemap of the pages", export.CheckSitemap, export.Sitemap, true},
-		{"graph", "pages and links as GraphML (needs --links)", export.CheckGraph, export.Graph, true},
-		{"warc", "what was asked and answered (needs --store-bodies)", checkWARC, writeWARC, true},
+		{"pages", "a row for each address that has an outcome", export.CheckPages, export.Pages, false, 0},
+		{"errors", "those of them that failed", export.CheckPages, export.Errors, false, 0},
+		{"redirects", "those that redirect, and where that ends", export.CheckRedirects, export.Redirects, false, 0},
+		{"duplicates", "those with the content of another", export.CheckDuplicates, export.Duplicates, false, 0},
+		{"fields", "those where a --field was found, with what was", export.CheckFields, export.Fields, false, 0},
+		{"links", "a row for each link of each page (needs --links)", export.CheckLinks, writeLinks, false, 0},
+		{"hosts", "a row for each host", export.CheckHosts, export.Hosts, false, 0},
+		{"queue", "addresses that have no outcome yet", export.CheckQueue, writeQueue, false, 0},
+		{"skipped", "addresses that were not admitted, and why", export.CheckSkipped, writeSkipped, false, 0},
+		{"sitemap", "an XML sitemap of the pages", export.CheckSitemap, export.Sitemap, true, 0},
+		{"graph", "pages and links as GraphML (needs --links)", export.CheckGraph, export.Graph, true, 0},
+		{"warc", "what was asked and answered (needs --store-bodies)", checkWARC, writeWARC, true, 0},
 	}
 }
 
@@ -74,6 +76,9 @@ func whatText() string {
 func runExport(ctx context.Context, c *call) error {
 	what, err := findTable(c.args)
 	if err != nil {
+		return err
+	}
+	if err := c.takeProfile(&what); err != nil {
 		return err
 	}
 	o, err := c.exportOptions(&what)
@@ -152,6 +157,30 @@ func (c *call) exportError(err error) error {
 	return err
 }
 
+// takeProfile has the table of pages written as another program would.
+func (c *call) takeProfile(what *table) error {
+	said, ok := c.given["profile"]
+	if !ok {
+		return nil
+	}
+	p, err := export.ParseProfile(said.last())
+	switch {
+	case err != nil:
+		return said.wrong(err)
+	case what.name != "pages":
+		return said.wrong(errors.New("is for pages alone"))
+	}
+	if _, ok := c.given["follow"]; ok {
+		return said.wrong(errors.New("cannot be followed"))
+	}
+	what.profile = p
+	what.check = func(o export.Options) error { return export.CheckProfile(p, o) }
+	what.write = func(w io.Writer, file *storage.File, o export.Options) (int, error) {
+		return export.ProfilePages(w, file, p, o)
+	}
+	return nil
+}
+
 func checkWARC(o export.Options) error {
 	if len(o.Columns) > 0 || o.Where != "" {
 		return usagef("warc has no columns to choose, nor rows")
@@ -203,6 +232,9 @@ func (c *call) exportOptions(what *table) (export.Options, error) {
 	isKnown := false
 	if o.Format, isKnown = export.FormatOf(said.text("output", "")); !isKnown {
 		o.Format = export.CSV
+		if what.profile != 0 {
+			o.Format = what.profile.Format()
+		}
 	}
 	var err error
 	if s, ok := said["format"]; ok {
