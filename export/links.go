@@ -59,7 +59,8 @@ func CheckLinks(o Options) error { return linkTable().accepts(o) }
 // it is empty. For target_status the log is read once before, and eighteen bytes
 // are in memory for each visit.
 func Links(w io.Writer, f *storage.File, o Options) (int, error) {
-	out, err := linkTable().rows(w, o)
+	t := linkTable()
+	out, err := t.rows(w, o)
 	if err != nil {
 		return 0, err
 	}
@@ -72,7 +73,7 @@ func Links(w io.Writer, f *storage.File, o Options) (int, error) {
 	}
 	var status []uint16
 	var targets *addresses
-	if len(o.Columns) == 0 || o.names("target_status") {
+	if t.needs(o, "target_status") {
 		targets, err = visitsOf(f, last, o.Rest, func(_ uint32, _ uint64, h *storage.VisitHead) { status = append(status, h.Status) })
 		if err != nil {
 			return 0, err

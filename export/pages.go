@@ -255,7 +255,7 @@ func writePages(w io.Writer, f *storage.File, o Options, t *table[pageRow], only
 	if err != nil {
 		return 0, err
 	}
-	beside, err := besideOf(f, last, o)
+	beside, err := besideOf(f, last, t, o)
 	if err != nil {
 		return 0, err
 	}
@@ -330,14 +330,14 @@ type beside struct {
 	places  *places
 }
 
-// besideOf finds what the columns of the options need.
-func besideOf(f *storage.File, last uint64, o Options) (b beside, err error) {
-	if o.names("inlinks") || o.names("unique_inlinks") {
+// besideOf finds what the columns and the filter of an export need.
+func besideOf(f *storage.File, last uint64, t *table[pageRow], o Options) (b beside, err error) {
+	if t.needs(o, "inlinks") || t.needs(o, "unique_inlinks") {
 		if b.inlinks, err = countInlinks(f, last, o.Rest); err != nil {
 			return b, err
 		}
 	}
-	if o.names("discovery_path") {
+	if t.needs(o, "discovery_path") {
 		b.paths, err = pathsOf(f, last, o.Rest)
 	}
 	return b, err
@@ -358,7 +358,7 @@ func pageFilter(f *storage.File, last uint64, o Options) (wanted func(*pageRow) 
 	if wanted, err = t.filter(o.Where); err != nil {
 		return nil, b, err
 	}
-	b, err = besideOf(f, last, Options{Where: o.Where, Rest: o.Rest})
+	b, err = besideOf(f, last, t, Options{Where: o.Where, Rest: o.Rest})
 	return wanted, b, err
 }
 
@@ -375,8 +375,25 @@ func withoutContent(columns []column[pageRow]) []column[pageRow] {
 	return slices.DeleteFunc(columns, func(c column[pageRow]) bool { return c.name == "text" || c.name == "markdown" })
 }
 
-// names tells whether the options ask for a column that is none of the default
-// ones. A filter may speak of what only looks like its name: that costs time.
-func (o *Options) names(column string) bool {
-	return slices.Contains(o.Columns, column) || strings.Contains(o.Where, column)
+// needs tells whether an export of the table, which accepts the options, shows
+// the column or filters by it.
+func (t *table[R]) needs(o Options, name string) bool {
+	names := o.Columns
+	if len(names) == 0 {
+		names = t.names()[:t.defaults]
+	}
+	if slices.Contains(names, name) {
+		return true
+	}
+	if o.Where == "" {
+		return false
+	}
+	// It filters by the column when the filter makes no sense without it.
+	without := *t
+	if without.filtered == nil {
+		without.filtered = t.columns
+	}
+	without.filtered = slices.DeleteFunc(slices.Clone(without.filtered), func(c column[R]) bool { return c.name == name })
+	_, err := without.filter(o.Where)
+	return err != nil
 }

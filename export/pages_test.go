@@ -509,3 +509,28 @@ func TestFormatNames(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestNeeds(t *testing.T) {
+	for _, c := range []struct {
+		where   string
+		columns []string
+		want    bool
+	}{
+		{"", nil, false},
+		{"", []string{"url", "inlinks"}, true},
+		{"inlinks > 2", nil, true},
+		{`not (col("inlinks") == nil)`, []string{"url"}, true},
+		{`url contains "inlinks" and unique_inlinks == 0`, nil, false},
+	} {
+		table := pageTable(nil)
+		if err := table.complete(); err != nil {
+			t.Fatal(err)
+		}
+		if got := table.needs(Options{Columns: c.columns, Where: c.where}, "inlinks"); got != c.want {
+			t.Errorf("%q %q: %v", c.columns, c.where, got)
+		}
+	}
+	if !linkTable().needs(Defaults(), "target_status") {
+		t.Error("a default column is not needed")
+	}
+}

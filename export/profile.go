@@ -111,7 +111,7 @@ func ProfilePages(w io.Writer, f *storage.File, p Profile, o Options) (rows int,
 	if err != nil {
 		return 0, err
 	}
-	all, err := besideOf(f, last, Options{Where: o.Where, Rest: o.Rest})
+	all, err := besideOf(f, last, t, o)
 	if err != nil {
 		return 0, err
 	}
@@ -124,18 +124,15 @@ func ProfilePages(w io.Writer, f *storage.File, p Profile, o Options) (rows int,
 	if err != nil {
 		return 0, err
 	}
-	wants := func(names ...string) bool {
-		return len(o.Columns) == 0 || slices.ContainsFunc(names, func(name string) bool { return slices.Contains(o.Columns, name) })
-	}
 	switch {
-	case p == ScreamingFrog && hasLinks && wants("Inlinks", "Unique Inlinks", "% of Total"):
+	case p == ScreamingFrog && hasLinks && (t.needs(o, "Inlinks") || t.needs(o, "Unique Inlinks") || t.needs(o, "% of Total")):
 		if all.inlinks == nil {
 			all.inlinks, err = countInlinks(f, last, o.Rest)
 		}
 		if err == nil {
 			all.pages, err = countPages(f, last, o.Rest)
 		}
-	case p == Advertools && wants("redirect_urls", "redirect_reasons"):
+	case p == Advertools && (t.needs(o, "redirect_urls") || t.needs(o, "redirect_reasons")):
 		all.places, err = placesOf(f, last, o.Rest)
 	}
 	if err != nil {
