@@ -17,6 +17,8 @@ const (
 	// maxRemade and maxRemadePerByte bound the memory of the elements that a tree holds beyond those which the page has.
 	maxRemade        = 64 << 20
 	maxRemadePerByte = 8
+	// maxTreeAttrs bounds the attributes of a tag: each tag that follows costs as much as there were.
+	maxTreeAttrs = 4096
 	// maxFormatting is how many formatting elements may be open: the stack of a tree holds no more.
 	maxFormatting = 512
 	nodeBytes     = 112 // of html.Node
@@ -24,16 +26,17 @@ const (
 )
 
 var (
-	errManyTags = fmt.Errorf("page has more than %d tags", maxTags)
-	errRemade   = errors.New("formatting tags that are never closed would make the tree too large")
+	errManyTags  = fmt.Errorf("page has more than %d tags", maxTags)
+	errManyAttrs = fmt.Errorf("page has a tag with more than %d attributes", maxTreeAttrs)
+	errRemade    = errors.New("formatting tags that are never closed would make the tree too large")
 )
 
 // Tree returns the tree of a page, with its text in UTF-8, and the name of the encoding that the page was in, as Text does.
 // The content of noscript is markup, and templates are empty, as they are for a Parser. A Parser needs no tree; this is for
 // those who look for elements by what is around them.
 //
-// There is no tree, but an error, of a page with more than 512 elements in one another, with more than a million tags, or with
-// formatting tags left open so that each paragraph would have to hold all of them again: twenty kilobytes of those can make
+// There is no tree, but an error, of a page with more than 512 elements in one another, with more than a million tags or
+// thousands of attributes in one, or with formatting tags left open so that each paragraph would have to hold all of them again: twenty kilobytes of those can make
 // a tree of a hundred megabytes. The tree of any other page takes at most about 60 times the memory of the page. Tree may be
 // called concurrently.
 func Tree(contentType string, body []byte) (root *html.Node, charset string, err error) {
@@ -100,19 +103,13 @@ func checkTree(text []byte) error {
 
 // checkFormatting returns an error if the elements that are made again may take more than budget bytes.
 func checkFormatting(text []byte, budget int) error {
-	var open []formatting
-	sum := 0         // of the sizes of open
-	foreign := false // a drawing or a formula was met: in those, no element holds raw text
+	c := treeCheck{budget: budget, scan: maxRescans * (len(text) + 1<<10)}
 	for {
 		i := bytes.IndexByte(text, '<')
 		if i < 0 || i+1 == len(text) {
 			return nil
 		}
 		text = text[i:]
-		if text[1] == '!' {
-			text = afterMarkup(text)
-			continue
-		}
 		skip, end := len("<"), text[1] == '/'
 		if end {
 			skip = len("</")
@@ -120,48 +117,146 @@ func checkFormatting(text []byte, budget int) error {
 		var buf [maxName]byte
 		name := tagName(text[:min(len(text), skip+maxName+1)], skip)
 		if len(name) == 0 || !isLetter(name[0]) {
-			text = text[1:]
+			text = c.other(text)
 			continue
 		}
 		name = lowerName(&buf, name)
-		element := formattingName(name)
-		switch {
-		case element == "" && !isVoid(name):
-			budget -= sum
-			foreign = foreign || string(name) == "svg" || string(name) == "math"
-			if !end && !foreign {
-				text = skipRawText(text, name)
-			}
-		case element != "":
-			last := lastOpen(open, element)
-			if last >= 0 && (end || element == "a" || element == "nobr") {
-				if last < len(open)-1 {
-					budget -= sum // those within it are made again
-				}
-				sum -= open[last].size
-				open = slices.Delete(open, last, last+1)
-			}
-			if end {
-				break
-			}
-			raw := rawTag(text)
-			if twin := fourthTwin(open, raw); twin >= 0 {
-				sum -= open[twin].size
-				open = slices.Delete(open, twin, twin+1)
-			}
-			if len(open) == maxFormatting {
-				return errRemade
-			}
-			size := nodeBytes + attrBytes*countAttrs(raw)
-			open = append(open, formatting{element, raw, size})
-			sum += size
-			skip = len(raw)
+		raw, attrs := readTag(text, skip)
+		if attrs > maxTreeAttrs {
+			return errManyAttrs
 		}
-		if budget < 0 {
+		if c.unsure {
+			text = text[skip:]
+			c.scan -= len(raw)
+		} else {
+			text = text[len(raw):]
+		}
+		if element := formattingName(name); element != "" {
+			c.format(element, raw, attrs, end)
+		} else if !isVoid(name) {
+			c.budget -= c.sum
+			text = c.within(text, raw, name, end)
+		}
+		if c.budget < 0 || c.scan < 0 || len(c.open) > maxFormatting {
 			return errRemade
 		}
-		text = text[min(skip, len(text)):]
 	}
+}
+
+// maxRescans is how often a page may be read over when it cannot be told what in it are tags.
+const maxRescans = 16
+
+// treeCheck is the state of checkFormatting.
+type treeCheck struct {
+	open   []formatting
+	sum    int // of the sizes of open
+	budget int
+	// In a drawing, nothing is raw text: what a style there holds are tags, and in a style elsewhere they are not. Where the
+	// drawing ends is clear as long as it holds what drawings do.
+	drawing []string // the open elements svg, title and desc
+	foreign bool     // there was something else in a drawing, so it may have no end
+	unsure  bool     // what are tags cannot be told, so all that may be tags counts
+	scan    int      // bytes that may still be read while unsure
+}
+
+// format takes in the tag of a formatting element.
+func (c *treeCheck) format(element string, raw []byte, attrs int, end bool) {
+	last := lastOpen(c.open, element)
+	if last >= 0 && (end || element == "a" || element == "nobr") {
+		if last < len(c.open)-1 {
+			c.budget -= c.sum // those within it are made again
+		}
+		c.remove(last)
+	}
+	if end {
+		return
+	}
+	if twin := fourthTwin(c.open, raw); twin >= 0 {
+		c.remove(twin)
+	}
+	size := nodeBytes + attrBytes*attrs
+	c.open = append(c.open, formatting{element, raw, size})
+	c.sum += size
+}
+
+func (c *treeCheck) remove(i int) {
+	c.sum -= c.open[i].size
+	c.open = slices.Delete(c.open, i, i+1)
+}
+
+// within takes in any other tag, and returns what is to be read behind it: not what it makes raw text of.
+func (c *treeCheck) within(text, raw, name []byte, end bool) []byte {
+	inDrawing := len(c.drawing) > 0
+	switch {
+	case string(name) == "math":
+		c.foreign = true
+	case string(name) == "svg" || inDrawing && (string(name) == "title" || string(name) == "desc"):
+		if top := len(c.drawing) - 1; end && top >= 0 && c.drawing[top] == string(name) {
+			c.drawing = c.drawing[:top]
+		} else if !end && !bytes.HasSuffix(raw, []byte("/>")) {
+			c.drawing = append(c.drawing, string(name))
+			c.foreign = c.foreign || len(c.drawing) > maxFormatting
+		}
+	case inDrawing && !isDrawn(name):
+		c.foreign = true
+	}
+	if end || c.unsure || !startsRawText(name) {
+		return text
+	}
+	n := rawTextLength(text, string(name))
+	if content := text[:n]; bytes.IndexByte(content, '<') >= 0 {
+		// A script that starts a comment, and another script in it, ends behind that.
+		escaped := string(name) == "script" && bytes.Contains(content, []byte("<!--")) && indexFold(content, "<script") >= 0
+		if c.unsure = escaped || inDrawing || c.foreign; c.unsure {
+			return text
+		}
+	}
+	return text[n:]
+}
+
+// other returns what is to be read behind a sign < that starts no tag: not the comment that it may start.
+func (c *treeCheck) other(text []byte) []byte {
+	if (len(c.drawing) > 0 || c.foreign) && bytes.HasPrefix(text, []byte("<![CDATA[")) {
+		c.unsure = true
+	}
+	if c.unsure || text[1] != '!' && text[1] != '?' && text[1] != '/' {
+		return text[1:]
+	}
+	return afterMarkup(text)
+}
+
+// rawTextLength returns the length of the raw text that an element holds which text is the rest of.
+func rawTextLength(text []byte, name string) int {
+	for n := 0; ; n += len("</") {
+		i := indexFold(text[n:], "</"+name)
+		if i < 0 {
+			return len(text)
+		}
+		n += i
+		if tagOf(tagName(text[n:min(len(text), n+maxName)], len("</"))) == tagOf([]byte(name)) {
+			return n
+		}
+	}
+}
+
+// startsRawText reports whether the content of an element is no markup, outside of drawings.
+func startsRawText(name []byte) bool {
+	switch string(name) {
+	case "script", "style", "textarea", "title", "iframe", "noembed", "noframes", "xmp":
+		return true
+	}
+	return false
+}
+
+// isDrawn reports whether an element is one of drawings alone, or of no importance in them.
+func isDrawn(name []byte) bool {
+	switch string(name) {
+	case "path", "g", "use", "defs", "circle", "rect", "line", "polygon", "polyline", "ellipse", "symbol", "text", "tspan",
+		"lineargradient", "radialgradient", "stop", "clippath", "mask", "pattern", "marker", "filter", "style", "script", "animate",
+		"animatetransform", "animatemotion", "set", "textpath", "metadata", "switch", "view":
+		return true
+	}
+	return bytes.HasPrefix(name, []byte("fe"))
 }
 
 // afterMarkup returns what follows the comment or declaration that text starts with.
@@ -180,20 +275,6 @@ func afterMarkup(text []byte) []byte {
 			return text
 		}
 	}
-}
-
-// skipRawText returns text from the end tag on if it starts with an element whose content is no markup.
-func skipRawText(text, name []byte) []byte {
-	switch string(name) {
-	case "script", "style", "textarea", "title":
-	default:
-		return text
-	}
-	i := indexFold(text, "</"+string(name))
-	if i < 0 {
-		return nil
-	}
-	return text[i:]
 }
 
 // formattingName returns the name of a formatting element (https://html.spec.whatwg.org/#formatting), empty for others.
@@ -238,33 +319,23 @@ func fourthTwin(open []formatting, raw []byte) int {
 	return -1
 }
 
-// rawTag returns the tag that text starts with.
-func rawTag(text []byte) []byte {
-	var quote byte
-	for i, c := range text {
-		switch {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '>':
-			return text[:i]
-		case (c == '"' || c == '\'') && text[i-1] == '=':
-			quote = c
+// readTag returns the tag that text starts with, whose name starts after skip bytes, and how many attributes it has; of more
+// than maxTreeAttrs only that it has more.
+func readTag(text []byte, skip int) (raw []byte, attrs int) {
+	rest := text[skip+len(tagName(text, skip)):]
+	for attrs <= maxTreeAttrs {
+		name, _, after := nextAttr(rest)
+		if name == nil {
+			break
 		}
+		rest = after
+		attrs++
 	}
-	return text
-}
-
-// countAttrs returns how many attributes a tag has at most.
-func countAttrs(raw []byte) int {
-	n := 0
-	for rest := raw[len("<")+len(tagName(raw, len("<"))):]; ; n++ {
-		var name []byte
-		if name, _, rest = nextAttr(rest); name == nil {
-			return n
-		}
+	end := bytes.IndexByte(rest, '>')
+	if end < 0 {
+		return text, attrs
 	}
+	return text[:len(text)-len(rest)+end+1], attrs
 }
 
 // openXML gives the elements of an XML page that close themselves an end tag, as HTML wants it: its script element would take

@@ -44,9 +44,30 @@ func TestTreeRefuses(t *testing.T) {
 	for _, test := range []struct{ name, body, want string }{
 		{"depth", strings.Repeat("<div>", 600), "512 nodes"},
 		{"tags", strings.Repeat("<p>", maxTags+1), "more than"},
+		{"attributes", "<p" + strings.Repeat(" a", 5000) + ">", "attributes"},
+		{"attributes of a long name", "<" + strings.Repeat("x", 100) + strings.Repeat(" a", 5000) + ">", "attributes"},
+		{"attributes behind a closing sign", "<p x='>'" + strings.Repeat(" a", 5000) + ">", "attributes"},
+		{"attributes of a void element", "<img" + strings.Repeat(" a", 5000) + ">", "attributes"},
+		{"formatting behind a quote within a value", "<p x=y=\"><p>" + open.String() + again + "\">", "never closed"},
+		{"formatting in a value", "<p x=\"<p>" + open.String() + again + "\">", ""},
+		{"long tag", "<p " + strings.Repeat("a", 20_000) + "=1>", ""},
+		{"long script", "<script>a<b" + strings.Repeat(" x", 5000) + "</script>", ""},
 		{"formatting", "<p>" + open.String() + again, "never closed"},
 		{"formatting in a drawing", "<svg><title><p>" + open.String() + again, "never closed"},
 		{"formatting in a style of a drawing", "<svg><style><p>" + open.String() + again + "</style>", "never closed"},
+		{"formatting behind a table in a drawing", "<svg><title><table></title></svg></table></title><style><p>" + open.String() + again + "</style>", "never closed"},
+		{"formatting behind a value in a frame", "<iframe><p x=\"</iframe><p>" + open.String() + again, "never closed"},
+		{"formatting behind a value in a script", "<svg><b></svg><script><p x='</script><p>" + open.String() + again, "never closed"},
+		{"formatting behind a comment in a script", "<svg><table></svg><script><!--</script><p>" + open.String() + again, "never closed"},
+		{"formatting behind CDATA and a quote", "<svg><![CDATA[><p x=\"]]></svg><p>" + open.String() + again, "never closed"},
+		{"formatting behind an instruction", "<?<p x=\"><p>" + open.String() + again, "never closed"},
+		{"formatting behind a bogus end", "</ <p x=\"><p>" + open.String() + again, "never closed"},
+		{"formatting behind a longer end", "<script></scriptx y=\"</script><p>" + open.String() + again, "never closed"},
+		{"formatting behind a script in a script", "<script><!--<script></script><p x=\"--></script></script><p>" + open.String() + again, "never closed"},
+		{"old scripts", strings.Repeat("<script><!--\nif (a <b && c <i) x='<font a=b c=d>'\n//--></script><div><p>x</p></div>", 2000), ""},
+		{"tags in tags", "<math><script><a " + strings.Repeat("<a ", 200_000), "attributes"},
+		{"tags in values", "<math><script>" + strings.Repeat("<a b="+strings.Repeat("<a", 1000), 300), "never closed"},
+		{"drawings and scripts", strings.Repeat("<svg><title>x</title><path d='M0'/><style>a>b{}</style></svg><script>if (a <b && c <i) x='<font a=b c=d>'</script><div><p>x</p></div>", 2000), ""},
 		{"formatting behind a comment", "<!-- --!><p>" + open.String() + again, "never closed"},
 		{"formatting behind an empty comment", "<!--><p>" + open.String() + again, "never closed"},
 		{"formatting by list items", "<li>" + open.String() + strings.Repeat("<li>x", 20_000), "never closed"},
@@ -113,4 +134,20 @@ func remade(text []byte) int {
 		}
 	}
 	return high
+}
+
+// Tokens are those of the Tokenizer, also when it was replaced.
+func TestTokens(t *testing.T) {
+	many := strings.Repeat(" attribute=value", 100)
+	text := []byte("<p" + many + ">a<script" + many + ">x<b></script><!-- c --><b>d</b><title" + many + ">t<i></title><img" + many + "/>e")
+	want, got := html.NewTokenizer(bytes.NewReader(text)), NewTokens(text)
+	for {
+		w, g := want.Next(), got.Next()
+		if w != g || !bytes.Equal(want.Raw(), got.Raw()) {
+			t.Fatalf("%v %.60q, want %v %.60q", g, got.Raw(), w, want.Raw())
+		}
+		if w == html.ErrorToken {
+			return
+		}
+	}
 }

@@ -1,10 +1,11 @@
 package field
 
 import (
-	"bytes"
 	"strings"
 
 	"golang.org/x/net/html"
+
+	"pawl/page"
 )
 
 // data is what a page says in meta elements and in scripts of JSON-LD. It is read from the tokens, so a page of which no tree
@@ -26,7 +27,7 @@ const maxMetas = 10_000
 // readData reads the meta elements and the JSON-LD of a page, but not what is in templates.
 func readData(text []byte) data {
 	var d data
-	z := html.NewTokenizer(bytes.NewReader(text))
+	z := page.NewTokens(text)
 	templates := 0
 	for {
 		switch z.Next() {
@@ -59,7 +60,7 @@ func readData(text []byte) data {
 	}
 }
 
-func readMeta(z *html.Tokenizer, more bool) meta {
+func readMeta(z *page.Tokens, more bool) meta {
 	var m meta
 	for more {
 		var key, value []byte
@@ -86,7 +87,7 @@ func readMeta(z *html.Tokenizer, more bool) meta {
 	return m
 }
 
-func isJSONLD(z *html.Tokenizer, more bool) bool {
+func isJSONLD(z *page.Tokens, more bool) bool {
 	for more {
 		var key, value []byte
 		if key, value, more = z.TagAttr(); string(key) == "type" {
