@@ -336,6 +336,52 @@ func TestVerifyHoldsTheCheckpointAgainstTheLog(t *testing.T) {
 	}
 }
 
+func TestVerifyReadsWhatIsKept(t *testing.T) {
+	db := crawled(t)
+	packer, err := storage.NewPacker()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		kept storage.Kept
+		want string
+	}{
+		{"links", packer.Links("", []storage.PageLink{{URL: "http://h.test/", Count: 1}}), ""},
+		{"body", packer.Body(&storage.Body{Content: []byte("x")}), ""},
+		{"body of one that has none", packer.Body(&storage.Body{First: 1}), "that of event 1"},
+		{"no links", storage.Kept{Keep: storage.KeepLinks, Value: []byte("nonsense")}, "links: of event"},
+	} {
+		file, err := storage.Open(db, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b storage.Batch
+		if err := file.View(func(r *storage.Reader) (err error) {
+			b.First = r.Last() + 1
+			b.State, err = r.State()
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		b.Add(&storage.Visit{URL: "http://h.test/" + c.name, Kept: []storage.Kept{c.kept}})
+		if err := file.Commit(&b); err != nil {
+			t.Fatal(err)
+		}
+		v := &verifier{ctx: t.Context(), file: file}
+		if err := errors.Join(v.kept(storage.KeepLinks, "links"), v.kept(storage.KeepBody, "bodies")); err != nil {
+			t.Fatal(err)
+		}
+		file.Close()
+		if got := strings.Join(v.findings, "; "); !strings.Contains(got, c.want) || (got == "") != (c.want == "") {
+			t.Errorf("%s: found %q, want %q", c.name, got, c.want)
+		}
+		if c.want != "" {
+			db = crawled(t)
+		}
+	}
+}
+
 func TestVerifyFindsTwoOutcomesOfOneAddress(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "crawl.pawl")
 	file, err := storage.Create(db, crawl.Rules(new(crawl.Settings)))

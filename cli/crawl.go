@@ -493,7 +493,7 @@ func (g *crawling) raise(s *crawl.Summary) string {
 	base := ", raise it: pawl crawl" + g.again
 	switch s.End {
 	case crawl.MaxPages:
-		return fmt.Sprintf("%s --max-pages %d", base, 2*max(uint64(set.MaxPages), s.Counts.Of(storage.Fetched)))
+		return fmt.Sprintf("%s --max-pages %d", base, 2*max(uint64(set.MaxPages), s.Counts.Rows()))
 	case crawl.MaxPagesPerHost:
 		return fmt.Sprintf("%s --max-pages-per-host %d", base, 2*set.MaxPagesPerHost)
 	case crawl.MaxBytes:

@@ -169,7 +169,7 @@ func standing(state *storage.State, settings *crawl.Settings) (word, limit strin
 		return "empty", ""
 	case c.Pending == 0:
 		return "finished", ""
-	case settings.MaxPages > 0 && c.Of(storage.Fetched) >= uint64(settings.MaxPages):
+	case settings.MaxPages > 0 && c.Rows() >= uint64(settings.MaxPages):
 		return "limit", "max-pages"
 	case settings.MaxBytes > 0 && c.Transferred >= uint64(settings.MaxBytes):
 		return "limit", "max-bytes"

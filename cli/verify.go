@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -136,7 +137,63 @@ func (v *verifier) run() error {
 			v.foundf("out: job %d of host %d is not pending", m.Job.Ord, m.Job.Host)
 		}
 	}
+	if err := v.kept(storage.KeepLinks, "links"); err != nil {
+		return err
+	}
+	return v.kept(storage.KeepBody, "bodies")
+}
+
+// keptSlice is how much of what is kept of visits is read in one transaction.
+const keptSlice = 200
+
+// kept reads what is kept of visits, and checks that it belongs to one.
+func (v *verifier) kept(what storage.Keep, name string) error {
+	var unpacker storage.Unpacker
+	for from, more := uint64(1), true; more; {
+		if err := v.ctx.Err(); err != nil {
+			return err
+		}
+		more = false
+		n := 0
+		err := v.file.View(func(r *storage.Reader) error {
+			return r.ScanKept(what, from, func(seq uint64, value []byte) (bool, error) {
+				from, more = seq+1, true
+				if err := v.keptOf(r, what, seq, value, &unpacker); err != nil {
+					v.foundf("%s: of event %d: %v", name, seq, err)
+				}
+				n++
+				return n < keptSlice, nil
+			})
+		})
+		if err != nil { // where the next one stands is not known
+			v.foundf("%s: %v", name, err)
+			return nil
+		}
+	}
 	return nil
+}
+
+func (v *verifier) keptOf(r *storage.Reader, what storage.Keep, seq uint64, value []byte, unpacker *storage.Unpacker) error {
+	event := r.Event(seq)
+	if storage.KindOf(event) != storage.KindVisit {
+		return errors.New("that is no visit")
+	}
+	visit, err := storage.DecodeVisitHead(event)
+	if err != nil {
+		return err
+	}
+	if what == storage.KeepLinks {
+		return unpacker.EachLink(value, string(visit.URL), func(*storage.PageLink) error { return nil })
+	}
+	body, err := unpacker.Body(value)
+	if err != nil || body.First == 0 {
+		return err
+	}
+	first, err := r.Kept(storage.KeepBody, body.First)
+	if err == nil && (first == nil || body.First >= seq) {
+		err = fmt.Errorf("the content is said to be that of event %d, which has none", body.First)
+	}
+	return err
 }
 
 // restored sums up what a run would start from: the newest checkpoint and the
