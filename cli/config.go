@@ -180,7 +180,7 @@ func (r *recipe) isSecret(i int) bool {
 }
 
 var (
-	secretLike = regexp.MustCompile(`(?i)(^|\W)["']?(user|proxy|header|authorization|cookie)["']?\s*:|://[^/\s]*@`)
+	secretLike = regexp.MustCompile(`(?i)^\W*(user|proxy|headers?|authorization|cookies?)($|[^-\w])|\W(user|proxy|headers?|authorization|cookies?)["']?\s*:|://[^/\s]*@`)
 	topKey     = regexp.MustCompile(`^["']?\w[^:]*:`)
 )
 

@@ -262,6 +262,9 @@ func TestBrokenRecipes(t *testing.T) {
 		{"proxy", "proxy: 'ftp://topsecret@h.test'", "c.yaml:1:8: proxy: proxy must be of the scheme http, https, socks5 or socks5h" + usage},
 		{"password in a seed", "seeds: ['ftp://me:topsecret@h.test']", "c.yaml:1:9: \"ftp://h.test\" cannot be crawled: not an http or https address" + usage},
 		{"broken line of a secret", "header:\n  - 'X-Key: topsecret\n", "c.yaml:2:5: this is not YAML: could not find end character of single-quoted text" + quote},
+		{"secret without a colon", "user topsecret", "c.yaml:1:1: a recipe is a map of settings, not a single value" + usage},
+		{"secret behind others", "{delay: 1s, proxy: {topsecret: x}}", "c.yaml:1:20: proxy takes a single value, not a map; one that holds ': ' or begins with { must be quoted" + usage},
+		{"no secret", "user-agent: [x]", "c.yaml:1:13: user-agent takes a single value, not a list; one that begins with [ must be quoted" + usage + "\n    1 | user-agent: [x]"},
 		{"nested secret", "{header: {topsecret: x}}", "c.yaml:1:10: header takes a single value, not a map; one that holds ': ' or begins with { must be quoted" + usage},
 	} {
 		t.Run(c.name, func(t *testing.T) {
