@@ -754,24 +754,37 @@ func (l *pageLines) upTo(last uint64, more func() bool, take func() error) error
 	read := func() error {
 		return walkFrom(l.log, l.seq+1, last, l.rest, func(seq uint64, event []byte) (bool, error) {
 			row, err := l.reader.read(seq, event, 0)
+			room := true
+			if row != nil {
+				room, err = l.rows.row(row)
+			}
 			if err != nil {
 				return false, err
 			}
-			if row != nil {
-				if _, err = l.rows.row(row); err == nil {
-					err = l.rows.flush() // to buf
-				}
+			l.seq = seq
+			if more != nil {
+				err = l.rows.flush() // to buf
+				room = room && more()
 			}
-			if err == nil {
-				l.seq = seq
+			return room, err
+		}, func() error {
+			if err := l.rows.flush(); err != nil {
+				return err
 			}
-			return len(l.buf) < sliceBytes && (more == nil || more()), err
-		}, take)
+			return take()
+		})
 	}
+	var err error
 	if last-l.seq > sliceEvents {
-		return l.log.Sequentially(read)
+		err = l.log.Sequentially(read)
+	} else {
+		err = read()
 	}
-	return read()
+	// After an error the rows before it are in buf as well: seq says so.
+	if ferr := l.rows.flush(); err == nil {
+		err = ferr
+	}
+	return err
 }
 
 // position is what is kept of a file.
