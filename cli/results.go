@@ -151,7 +151,7 @@ type archive struct {
 	crawl [16]byte
 }
 
-// Add archives exchanges. One that no WARC record can be made of is left out.
+// Add archives exchanges.
 func (a *archive) Add(exchanges []crawl.Exchange) error {
 	list := make([]*warc.Exchange, len(exchanges))
 	for i := range exchanges {

@@ -379,7 +379,7 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 		w := &worker{
 			number: i + 1, settings: &c.settings, fetcher: fetcher, speller: c.speller, hash: c.hash, token: token,
 			log: c.log.With("worker", i+1), sent: l.sent, large: large, parsers: parsers,
-			treat: treat, packer: packer, archives: c.archive != nil, links: c.links,
+			treat: treat, packer: packer.Another(), archives: c.archive != nil, links: c.links,
 		}
 		workers.Go(func() { w.run(l.ctx, l.tasks, l.results) })
 	}

@@ -8,6 +8,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -27,6 +29,8 @@ import (
 	"golang.org/x/net/html"
 
 	"pawl/crawl"
+	"pawl/export"
+	"pawl/export/warc"
 	"pawl/fetch"
 	"pawl/storage"
 )
@@ -78,6 +82,7 @@ type speedCost struct {
 	rss     int64         // bytes at the peak
 	mallocs int64
 	bytes   int64 // allocated
+	written int64 // size of its files
 }
 
 func (c speedCost) rate() float64   { return float64(c.pages) / c.elapsed.Seconds() }
@@ -180,7 +185,7 @@ func askedPages(b *testing.B, root string) (n int) {
 func runSpeed(b *testing.B, role, root string) (c speedCost) {
 	b.Helper()
 	args := []string{"-speed.root=" + root}
-	if role == "pawl" {
+	if role != "naive" && role != "fetch" {
 		args = append(args, "-speed.profile="+*speedProfile, "-speed.allocs="+*speedHeap)
 	}
 	cmd := speedCommand(role, args...)
@@ -189,7 +194,7 @@ func runSpeed(b *testing.B, role, root string) (c speedCost) {
 		b.Fatalf("%s: %v", role, err)
 	}
 	var elapsed int64
-	if _, err := fmt.Sscan(string(output), &c.pages, &elapsed, &c.mallocs, &c.bytes); err != nil {
+	if _, err := fmt.Sscan(string(output), &c.pages, &elapsed, &c.mallocs, &c.bytes, &c.written); err != nil {
 		b.Fatalf("%s: %v: %s", role, err, output)
 	}
 	c.elapsed = time.Duration(elapsed)
@@ -219,6 +224,9 @@ func speedProcess(role string) error {
 		defer pprof.StopCPUProfile()
 	}
 	crawler := map[string]func(root string) (int, error){"naive": naive, "fetch": fetchOnly, "pawl": crawlSite}[role]
+	if extra, ok := speedExtras[role]; ok {
+		crawler = func(root string) (int, error) { return crawlSiteWith(root, extra) }
+	}
 	start := time.Now()
 	pages, err := crawler(*speedRoot)
 	if err != nil {
@@ -227,7 +235,7 @@ func speedProcess(role string) error {
 	elapsed := time.Since(start)
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
-	fmt.Println(pages, int64(elapsed), mem.Mallocs, mem.TotalAlloc)
+	fmt.Println(pages, int64(elapsed), mem.Mallocs, mem.TotalAlloc, speedWritten)
 	if *speedHeap != "" {
 		f, err := os.Create(*speedHeap)
 		if err != nil {
@@ -240,7 +248,88 @@ func speedProcess(role string) error {
 }
 
 // crawlSite crawls with everything that pawl promises.
-func crawlSite(root string) (int, error) {
+func crawlSite(root string) (int, error) { return crawlSiteWith(root, nil) }
+
+// speedExtras are what results can cost besides.
+var speedExtras = map[string]func(dir string, file *storage.File, o *crawl.Options) error{
+	"links":  func(_ string, _ *storage.File, o *crawl.Options) error { o.KeepLinks = true; return nil },
+	"bodies": func(_ string, _ *storage.File, o *crawl.Options) error { o.StoreBodies = true; return nil },
+	"fields": func(_ string, _ *storage.File, o *crawl.Options) error {
+		for i, selector := range []string{"h1", "p", "a@href", "title", "xpath://p[2]", "body > p:last-of-type"} {
+			o.Fields = append(o.Fields, fmt.Sprintf("f%d=%s", i, selector))
+		}
+		return nil
+	},
+	"csv": func(dir string, file *storage.File, o *crawl.Options) error {
+		f, err := export.Follow(filepath.Join(dir, "pages.csv"), file, export.Defaults(), nil)
+		o.Outputs = []crawl.Output{{Key: "csv", Sink: speedSink{f}}}
+		return err
+	},
+	"warc": func(dir string, _ *storage.File, o *crawl.Options) error {
+		a, err := warc.Open(filepath.Join(dir, "warc"), "speed", nil, warc.Defaults())
+		o.Archive, o.ArchiveKey = speedArchive{a}, "warc"
+		return err
+	},
+}
+
+type speedSink struct{ *export.Follower }
+
+func (s speedSink) Sync() ([]byte, error) { return s.Position(), s.Follower.Sync() }
+
+type speedArchive struct{ *warc.Archive }
+
+func (a speedArchive) Add(exchanges []crawl.Exchange) error {
+	var list []*warc.Exchange
+	for i := range exchanges {
+		e := &exchanges[i]
+		list = append(list, &warc.Exchange{
+			URL: e.URL, Time: e.Time, IP: e.IP, Request: e.Request, Response: e.Response, Protocol: e.Proto, Body: e.Body,
+		})
+	}
+	return a.Archive.Add(list)
+}
+
+// BenchmarkResults tells what each kind of result costs a crawl of the same site.
+//
+//	go test ./crawl -run '^$' -bench Results
+func BenchmarkResults(b *testing.B) {
+	if testing.Short() {
+		*speedPages = min(*speedPages, 2000)
+	}
+	root, stop := startSpeedSite(b)
+	defer stop()
+	costs := map[string][]speedCost{}
+	roles := append([]string{"pawl"}, slices.Sorted(maps.Keys(speedExtras))...)
+	if *speedOnly != "" {
+		roles = []string{"pawl", *speedOnly}
+	}
+	for b.Loop() {
+		for range *speedRounds {
+			for _, role := range roles {
+				c := runSpeed(b, role, root)
+				if c.pages != *speedPages {
+					b.Fatalf("%s: %d pages fetched, not %d", role, c.pages, *speedPages)
+				}
+				costs[role] = append(costs[role], c)
+			}
+		}
+	}
+	askedPages(b, root)
+	b.ReportMetric(0, "ns/op")
+	for role, of := range costs {
+		ratios := make([]float64, len(of))
+		for i := range of {
+			ratios[i] = of[i].micros() / costs["pawl"][i].micros()
+		}
+		b.Logf("%-6s %6.0f pages/s %4.0f µs CPU a page %5.2f of pawl's %4d MB, %5.0f bytes of files a page",
+			role, median(of, speedCost.rate), median(of, speedCost.micros), median(ratios, func(r float64) float64 { return r }),
+			of[0].rss>>20, float64(of[0].written)/float64(of[0].pages))
+		b.ReportMetric(median(ratios, func(r float64) float64 { return r }), role+"-cpu-ratio")
+	}
+}
+
+// crawlSiteWith crawls and makes a kind of result besides.
+func crawlSiteWith(root string, extra func(string, *storage.File, *crawl.Options) error) (int, error) {
 	dir, err := os.MkdirTemp("", "pawl-speed-")
 	if err != nil {
 		return 0, err
@@ -253,12 +342,35 @@ func crawlSite(root string) (int, error) {
 	defer file.Close()
 	o := crawl.Options{Settings: crawl.Defaults("pawl/bench"), Input: crawl.Input{Args: []string{root}}}
 	o.Workers, o.PerHost, o.Delay = speedConns, speedConns, 0
+	if extra != nil {
+		if err := extra(dir, file, &o); err != nil {
+			return 0, err
+		}
+	}
 	c, err := crawl.New(file, o)
 	if err != nil {
 		return 0, err
 	}
 	sum, err := c.Run(context.Background())
+	speedWritten, _ = sizeOf(dir)
 	return int(sum.Counts.Of(storage.Fetched)), err
+}
+
+// speedWritten is the size of all files of the crawl, in bytes.
+var speedWritten int64
+
+func sizeOf(dir string) (n int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			n += info.Size()
+		}
+		return err
+	})
+	return n, err
 }
 
 // fetchOnly asks for all pages by their numbers, and reads none.

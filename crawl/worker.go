@@ -7,6 +7,7 @@ import (
 	"html"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -98,6 +99,7 @@ type worker struct {
 	buffer   fetch.Buffer
 	parsers  *sync.Pool // of *page.Parser: a worker that waits for a host needs none
 	address  []byte     // of a link, to be hashed
+	keeping  []storage.PageLink
 }
 
 // sending is the news that a request has gone out.
@@ -252,10 +254,10 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 		res.large = true
 	case v.Outcome == storage.Redirected:
 		w.redirect(url, &r, res)
-		w.keepLinks(res, func() []storage.PageLink { return linksFound(res.links) })
+		w.keepFound(res)
 	case v.Outcome == storage.Fetched && w.isSitemap(j, r.Body):
 		w.sitemap(url, &r, res)
-		w.keepLinks(res, func() []storage.PageLink { return linksFound(res.links) })
+		w.keepFound(res)
 	case r.Status != 0 && (v.Class == storage.NoClass || v.Class == storage.Throttled) &&
 		page.IsHTML(r.Header.Get("Content-Type"), r.Body):
 		w.parse(url, &r, res, treat)
@@ -394,28 +396,35 @@ func (w *worker) keepExchange(r *fetch.Response, res *result) {
 	}
 }
 
-// keepLinks has all links of a page kept, if that is asked for.
-func (w *worker) keepLinks(res *result, all func() []storage.PageLink) {
-	if !w.inspects && (!w.settings.KeepLinks || w.treat.of(res.task.job.URL).store != StoreAll) {
+// keepLinks has all links of a page kept, if that is asked for: n of them, which
+// get fills in.
+func (w *worker) keepLinks(res *result, n int, get func(i int, to *storage.PageLink)) {
+	if n == 0 || !w.inspects && (!w.settings.KeepLinks || w.treat.of(res.task.job.URL).store != StoreAll) {
 		return
 	}
-	if links := all(); len(links) > 0 {
-		res.keptLinks = w.packer.Links(res.task.job.URL, links)
+	w.keeping = slices.Grow(w.keeping[:0], n)[:n]
+	for i := range w.keeping {
+		get(i, &w.keeping[i])
+	}
+	res.keptLinks = w.packer.Links(res.task.job.URL, w.keeping)
+	clear(w.keeping) // the page goes
+	if n > keepScratch {
+		w.keeping = nil
 	}
 }
 
-// linksFound are links as they are kept, when they are all there are.
-func linksFound(found []frontier.Candidate) []storage.PageLink {
-	links := make([]storage.PageLink, len(found))
-	for i := range found {
-		c := &found[i]
-		anchor := c.Anchor
+// keepScratch is for how many links memory is kept.
+const keepScratch = 1000
+
+// keepFound has the links kept that were found, when they are all there are.
+func (w *worker) keepFound(res *result) {
+	w.keepLinks(res, len(res.links), func(i int, to *storage.PageLink) {
+		c := &res.links[i]
+		*to = storage.PageLink{URL: c.URL, Kind: c.Kind, Count: 1, Anchor: c.Anchor}
 		if c.Kind == uint8(page.KindSitemap) || page.Kind(c.Kind).SitemapFile() {
-			anchor = "" // a date of change
+			to.Anchor = "" // a date of change
 		}
-		links[i] = storage.PageLink{URL: c.URL, Kind: c.Kind, Count: 1, Anchor: anchor}
-	}
-	return links
+	})
 }
 
 // linksIn are the links that stand in parts of a page.
@@ -464,7 +473,12 @@ func (w *worker) parse(url string, r *fetch.Response, res *result, treat *treatm
 	rec.Ignored, rec.Malformed = uint32(p.Ignored), uint32(p.Malformed)
 	rec.SimHash = p.SimHash
 	j := &res.task.job
-	w.keepLinks(res, func() []storage.PageLink { return linksOf(p) })
+	w.keepLinks(res, len(p.Links), func(i int, to *storage.PageLink) {
+		l := &p.Links[i]
+		*to = storage.PageLink{
+			URL: string(l.URL), Kind: uint8(l.Kind), NoFollow: l.NoFollow || p.NoFollow, Count: uint32(l.Count), Anchor: l.Anchor, Rel: l.Rel,
+		}
+	})
 	if v.Outcome != storage.Fetched || page.Kind(j.Kind).SitemapFile() && (!j.Found.Seed || j.Listed) {
 		w.parsers.Put(parser)
 		// Links of error pages are not followed, nor of what a server shows in place
@@ -494,18 +508,6 @@ func (w *worker) parse(url string, r *fetch.Response, res *result, treat *treatm
 			FP: w.hash(w.address),
 		})
 	}
-}
-
-// linksOf are all links of a page as they are kept.
-func linksOf(p *page.Page) []storage.PageLink {
-	links := make([]storage.PageLink, len(p.Links))
-	for i := range p.Links {
-		l := &p.Links[i]
-		links[i] = storage.PageLink{
-			URL: string(l.URL), Kind: uint8(l.Kind), NoFollow: l.NoFollow || p.NoFollow, Count: uint32(l.Count), Anchor: l.Anchor, Rel: l.Rel,
-		}
-	}
-	return links
 }
 
 func class(c fetch.Class) storage.Class {
