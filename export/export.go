@@ -22,7 +22,7 @@
 //
 // Parquet has a column of its type for each: STRING, INT(64), DOUBLE, BOOLEAN,
 // TIMESTAMP in milliseconds of UTC, LIST; all but seq may be null. Row groups
-// end at 122,880 rows or 64 MB of cells, so that the memory for a file does not
+// end at 122,880 rows or 32 MB of cells, so that the memory for a file does not
 // depend on its size; pages are compressed with zstd. A SQLite database has one
 // table with the name of what is exported, an index on its addresses, and seq
 // for its primary key; times are text by RFC 3339, lists are text that holds an

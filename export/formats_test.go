@@ -562,6 +562,36 @@ func TestHostileParquet(t *testing.T) {
 	}
 }
 
+// What is held until it can be written is bounded, in rows and in bytes.
+func TestParquetRowGroups(t *testing.T) {
+	for name, c := range map[string]struct{ rows, text, least int }{
+		"many rows":  {groupRows + 5_000, 1, groupRows},
+		"large rows": {groupBytes/2_000 + 1_000, 2_000, groupBytes / 2_100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := hostileTable()
+			table.columns, table.defaults = table.columns[:2], 2
+			rows := make([]hostileRow, c.rows)
+			text := strings.Repeat("x", c.text)
+			for i := range rows {
+				rows[i] = hostileRow{n: i, text: text}
+			}
+			var b bytes.Buffer
+			if n := write(t, &b, table, rows, Options{Format: Parquet}); n != c.rows {
+				t.Errorf("%d rows written, want %d", n, c.rows)
+			}
+			file, err := parquet.OpenFile(bytes.NewReader(b.Bytes()), int64(b.Len()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			groups := file.RowGroups()
+			if len(groups) != 2 || file.NumRows() != int64(c.rows) || int(groups[0].NumRows()) < c.least || int(groups[0].NumRows()) > c.least*11/10 {
+				t.Errorf("%d rows in %d groups, the first of %d", file.NumRows(), len(groups), groups[0].NumRows())
+			}
+		})
+	}
+}
+
 // parquetCells gives a row as jsonCells does.
 func parquetCells(row parquet.Row) []any {
 	cells := make([]any, 10)
@@ -786,6 +816,30 @@ func TestTempDir(t *testing.T) {
 	_, err := Pages(io.Discard, variedCrawl(t), Options{Format: SQLite, TempDir: filepath.Join(t.TempDir(), "missing")})
 	var trouble *TempDirError
 	if !errors.As(err, &trouble) || !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
+func TestFullTempDir(t *testing.T) {
+	table := hostileTable()
+	if err := table.complete(); err != nil {
+		t.Fatal(err)
+	}
+	out := newSQLiteRows(io.Discard, table.columns, table.name, t.TempDir())
+	defer out.discard()
+	if err := out.begin(); err != nil {
+		t.Fatal(err)
+	}
+	// What SQLite says then is what it says of a disk that is full.
+	if err := out.exec("PRAGMA max_page_count=16"); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range hostileRows() {
+		out.add(&row)
+	}
+	err := out.flush()
+	var trouble *TempDirError
+	if !errors.As(err, &trouble) || !trouble.Full || !strings.Contains(err.Error(), "no space left in "+out.dir) {
 		t.Error(err)
 	}
 }

@@ -7,16 +7,39 @@ import (
 	"math"
 	"reflect"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
+	parquetzstd "github.com/parquet-go/parquet-go/compress/zstd"
 )
 
 // A row group ends with so many rows, which is what DuckDB makes of them, or
 // so many bytes of cells: as much is held, compressed, until it can be written.
 const (
 	groupRows  = 122_880
-	groupBytes = 64 << 20
+	groupBytes = 32 << 20
 )
+
+// pageCodec is zstd with a window that is no larger than most pages: the
+// library's own takes some 16 MB.
+type pageCodec struct {
+	parquetzstd.Codec
+	encoder *zstd.Encoder
+}
+
+func newPageCodec() *pageCodec {
+	encoder, err := zstd.NewWriter(
+		nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(512<<10), zstd.WithZeroFrames(true), zstd.WithEncoderCRC(false),
+	)
+	if err != nil {
+		panic(fmt.Sprintf("export: %v", err)) // of options that are wrong
+	}
+	return &pageCodec{encoder: encoder}
+}
+
+// Encode appends nothing to dst, but makes use of its room.
+func (c *pageCodec) Encode(dst, src []byte) ([]byte, error) {
+	return c.encoder.EncodeAll(src, dst[:0]), nil
+}
 
 // parquetRows writes a file of Parquet.
 type parquetRows[R any] struct {
@@ -39,7 +62,7 @@ func newParquetRows[R any](w io.Writer, columns []column[R], name string) *parqu
 			out,
 			parquet.WriteBufferSize(0),
 			parquet.NewSchema(name, parquetSchema(columns)),
-			parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault, Concurrency: 1}),
+			parquet.Compression(newPageCodec()),
 			parquet.CreatedBy("pawl", "", ""),
 			parquet.DataPageStatistics(true),
 			parquet.ColumnIndexSizeLimit(func([]string) int { return 64 }),

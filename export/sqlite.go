@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"modernc.org/sqlite"
 )
@@ -244,7 +245,7 @@ func (s *sqliteRows[R]) told(err error) error {
 	case errors.As(err, &failure) && failure.Code()&0xff == full:
 		return &TempDirError{Dir: s.dir, Full: true, Err: err}
 	}
-	return &TempDirError{Dir: s.dir, Err: err}
+	return &TempDirError{Dir: s.dir, Full: errors.Is(err, syscall.ENOSPC), Err: err}
 }
 
 // discard removes the temporary file.
@@ -268,7 +269,7 @@ type TempDirError struct {
 
 func (e *TempDirError) Error() string {
 	if e.Full {
-		return fmt.Sprintf("no space left in %s, where the database is made before it is written: make room, or name another folder", e.Dir)
+		return fmt.Sprintf("no space left in %s, where the database is made before it is written, or in the system's folder for temporary files, where its index is sorted", e.Dir)
 	}
 	return fmt.Sprintf("make the database in %s: %v", e.Dir, e.Err)
 }
