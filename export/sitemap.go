@@ -106,10 +106,18 @@ func Sitemap(w io.Writer, f *storage.File, o Options) (urls int, err error) {
 // The index names the parts by [Options].SitemapBase. Files appear under their
 // names when all are whole, the index last; when ctx is cancelled before, none
 // does. A file that is there is replaced; parts that an earlier sitemap had more
-// than this one stay.
+// than this one stay. What is there and is no file, such as a pipe, is written to
+// as by [Sitemap].
 func SitemapFiles(ctx context.Context, name string, f *storage.File, o Options) (files []string, urls int, err error) {
 	if err := CheckSitemap(o); err != nil {
 		return nil, 0, err
+	}
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		urls, err := sitemapTo(name, f, o)
+		return []string{name}, urls, err
+	}
+	if target, err := filepath.EvalSymlinks(name); err == nil {
+		name = target // a link stays one
 	}
 	last, err := end(f)
 	if err != nil {
@@ -131,6 +139,16 @@ func SitemapFiles(ctx context.Context, name string, f *storage.File, o Options) 
 		return nil, 0, err
 	}
 	return s.files, urls, nil
+}
+
+// sitemapTo writes to a pipe or a device.
+func sitemapTo(name string, f *storage.File, o Options) (urls int, err error) {
+	w, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return 0, err
+	}
+	urls, err = Sitemap(w, f, o)
+	return urls, errors.Join(err, w.Close())
 }
 
 // eachSitemapEntry calls do with the address of each page of a sitemap and its
