@@ -152,7 +152,7 @@ func (c *call) exportError(err error) error {
 	case errors.As(err, &column):
 		return c.given["columns"].wrong(err)
 	case errors.Is(err, export.ErrNoLinks):
-		return hintedError{err, "pages that are fetched from then on are counted; --links is remembered"}
+		return hintedError{err, "it is remembered, and keeps the links of pages that are fetched from then on"}
 	}
 	return err
 }
