@@ -114,7 +114,7 @@ func runCheck(ctx context.Context, c *call) error {
 	if err != nil {
 		return usagef("%w", err)
 	}
-	rep.Rules, rep.Fields = len(settings.Patterns), len(fields)
+	rep.Rules, rep.Fields = len(settings.PageRules), len(fields)
 	if len(urls) > 0 {
 		if rep.Pages, err = c.tryPages(ctx, settings, urls); err != nil {
 			return err
@@ -229,8 +229,8 @@ func reportPage(s *crawl.Settings, in *crawl.Inspection) (pageReport, error) {
 	p := pageReport{URL: in.URL, Rules: []int{}, Store: "true", Fields: []fieldReport{}, Links: []linkReport{}}
 	wanted := s.Fields
 	linksFrom, stored := len(s.LinksFrom) > 0, false
-	for _, i := range in.Patterns {
-		rule := &s.Patterns[i]
+	for _, i := range in.Rules {
+		rule := &s.PageRules[i]
 		p.Rules = append(p.Rules, i+1)
 		p.Matches = append(p.Matches, rule.Match)
 		wanted = append(slices.Clip(wanted), rule.Fields...)
@@ -243,7 +243,7 @@ func reportPage(s *crawl.Settings, in *crawl.Inspection) (pageReport, error) {
 	if err != nil {
 		return p, err
 	}
-	p.Skipped = excluded(in.URL, in.Patterns)
+	p.Skipped = excluded(in.URL, in.Rules)
 	if in.Robots != "" {
 		p.Error, p.ErrorClass = "robots.txt: "+in.Robots, storage.Robots.String()
 	}
@@ -287,11 +287,11 @@ func refusal(s *crawl.Settings) (func(url string, matching []int) string, error)
 		}
 		excludes = append(excludes, re)
 	}
-	for i := range s.Patterns {
-		if !s.Patterns[i].Ignore {
+	for i := range s.PageRules {
+		if !s.PageRules[i].Ignore {
 			continue
 		}
-		re, err := regexp.Compile(s.Patterns[i].Match)
+		re, err := regexp.Compile(s.PageRules[i].Match)
 		if err != nil {
 			return nil, err
 		}

@@ -62,7 +62,7 @@ type recipe struct {
 	options []option // that it may set, by their names
 	given   given
 	seeds   []string
-	rules   []crawl.Pattern
+	rules   []crawl.PageRule
 
 	anchors map[string]ast.Node
 	scalars int
@@ -657,14 +657,14 @@ func (r *recipe) readRule(n ast.Node) error {
 		return err
 	}
 	begin := place(n)
-	rule := crawl.Pattern{}
+	rule := crawl.PageRule{}
 	// The step of match comes first: what is wrong is wrong with this rule.
 	first := len(r.steps)
 	r.steps = append(r.steps, recipeStep{})
-	set := func(at *token.Position, apply func(p *crawl.Pattern)) {
+	set := func(at *token.Position, apply func(p *crawl.PageRule)) {
 		apply(&rule)
 		r.steps = append(r.steps, recipeStep{at: at, key: keyRules, apply: func(s *crawl.Settings) error {
-			apply(&s.Patterns[len(s.Patterns)-1])
+			apply(&s.PageRules[len(s.PageRules)-1])
 			return nil
 		}})
 	}
@@ -673,13 +673,13 @@ func (r *recipe) readRule(n ast.Node) error {
 		case "fields", "field":
 			specs, err := r.fieldSpecs(value)
 			for _, one := range specs {
-				set(one.at, func(p *crawl.Pattern) { p.Fields = append(p.Fields, one.text) })
+				set(one.at, func(p *crawl.PageRule) { p.Fields = append(p.Fields, one.text) })
 			}
 			return err
 		case "links-from":
 			list, err := r.list(key, value)
 			for _, one := range list {
-				set(one.at, func(p *crawl.Pattern) { p.LinksFrom = append(p.LinksFrom, one.text) })
+				set(one.at, func(p *crawl.PageRule) { p.LinksFrom = append(p.LinksFrom, one.text) })
 			}
 			return err
 		}
@@ -698,26 +698,26 @@ func (r *recipe) readRule(n ast.Node) error {
 			if err != nil {
 				return r.wrongf(one.at, "delay: %w", err)
 			}
-			set(one.at, func(p *crawl.Pattern) { p.Delay = d })
+			set(one.at, func(p *crawl.PageRule) { p.Delay = d })
 		case "priority":
-			set(one.at, func(p *crawl.Pattern) { p.Priority = one.text })
+			set(one.at, func(p *crawl.PageRule) { p.Priority = one.text })
 		case "store":
 			store, err := parseStore(one.text)
 			if err != nil {
 				return r.wrongf(one.at, "store: %w", err)
 			}
-			set(one.at, func(p *crawl.Pattern) { p.Store = store })
+			set(one.at, func(p *crawl.PageRule) { p.Store = store })
 		case "ignore":
 			ignore, err := parseSwitch(one.text)
 			if err != nil {
 				return r.wrongf(one.at, "ignore: %w", err)
 			}
-			set(one.at, func(p *crawl.Pattern) { p.Ignore = ignore })
+			set(one.at, func(p *crawl.PageRule) { p.Ignore = ignore })
 		}
 		return nil
 	})
 	r.steps[first] = recipeStep{at: begin, key: keyRules, apply: func(s *crawl.Settings) error {
-		s.Patterns = append(s.Patterns, crawl.Pattern{Match: rule.Match})
+		s.PageRules = append(s.PageRules, crawl.PageRule{Match: rule.Match})
 		return nil
 	}}
 	r.rules = append(r.rules, rule)

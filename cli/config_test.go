@@ -92,7 +92,7 @@ rules:
 	want.LinksFrom = []string{"section.cluster:first-of-type"}
 	want.Fields = []string{"name=h1", "five[]:int=.five-star .bar-number"}
 	want.Output, want.WARC = abs("dir/out/apps.csv"), abs("dir/warc")
-	want.Patterns = []crawl.Pattern{
+	want.PageRules = []crawl.PageRule{
 		{Match: "^https?://[^/]+/app/", Fields: []string{"price:float=#price"}, LinksFrom: want.LinksFrom, Delay: time.Minute, Priority: "high", Store: crawl.StoreRow},
 		{Match: "/cart", Ignore: true},
 		{Match: ".", Fields: []string{"b=h2", "c=h3"}, Store: crawl.StoreNothing, Priority: "low"},
@@ -120,7 +120,7 @@ func TestRecipeTakesBack(t *testing.T) {
 			}
 			s := crawl.Defaults(ownAgent())
 			s.MaxDepth, s.Include, s.Fields, s.Output, s.WARC = 1, []string{"a"}, []string{"a=b"}, "/x.csv", "/warc"
-			s.Delay, s.KeepLinks, s.Scope, s.Patterns = time.Second, true, crawl.ScopeAny, []crawl.Pattern{{Match: "x"}}
+			s.Delay, s.KeepLinks, s.Scope, s.PageRules = time.Second, true, crawl.ScopeAny, []crawl.PageRule{{Match: "x"}}
 			was := s
 			if err := overlay(&s, r.given); err != nil {
 				t.Fatal(err)
@@ -461,7 +461,7 @@ func TestExamplesAreRecipes(t *testing.T) {
 }
 
 func TestRulesAreSpelledExactly(t *testing.T) {
-	rules := []crawl.Pattern{
+	rules := []crawl.PageRule{
 		{Match: "a<&>\"\n\u2028", Fields: []string{"x=a > b"}, LinksFrom: []string{"y"}, Delay: time.Second, Priority: "low", Store: crawl.StoreRow, Ignore: true},
 		{Match: "b"},
 	}
@@ -469,7 +469,7 @@ func TestRulesAreSpelledExactly(t *testing.T) {
 	if err := readRules(&s, spellRules(rules)); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(rules, s.Patterns, cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(rules, s.PageRules, cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -150,14 +150,14 @@ func crawlSettings() []setting {
 		{
 			option: option{name: "rules", inFile: true},
 			read:   readRules,
-			reset:  func(s, usual *crawl.Settings) { s.Patterns = usual.Patterns },
+			reset:  func(s, usual *crawl.Settings) { s.PageRules = usual.PageRules },
 			show: func(s *crawl.Settings) string {
-				if len(s.Patterns) == 0 {
+				if len(s.PageRules) == 0 {
 					return "none"
 				}
-				return counted(uint64(len(s.Patterns)), "rule", "rules")
+				return counted(uint64(len(s.PageRules)), "rule", "rules")
 			},
-			key: func(s *crawl.Settings) string { return strings.Join(spellRules(s.Patterns), "\n") },
+			key: func(s *crawl.Settings) string { return strings.Join(spellRules(s.PageRules), "\n") },
 		},
 	}
 }
@@ -374,18 +374,18 @@ func readWARC(s *crawl.Settings, v []string) (err error) {
 
 // readRules reads what spellRules has written.
 func readRules(s *crawl.Settings, v []string) error {
-	rules := make([]crawl.Pattern, len(v))
+	rules := make([]crawl.PageRule, len(v))
 	for i, text := range v {
 		if err := json.Unmarshal([]byte(text), &rules[i]); err != nil {
 			return err
 		}
 	}
-	s.Patterns = rules
+	s.PageRules = rules
 	return nil
 }
 
 // spellRules spells each rule in one line.
-func spellRules(rules []crawl.Pattern) []string {
+func spellRules(rules []crawl.PageRule) []string {
 	list := make([]string, len(rules))
 	for i := range rules {
 		text, err := json.Marshal(&rules[i])
@@ -414,8 +414,8 @@ func checkFields(s *crawl.Settings) error {
 	if err := check(s.Fields); err != nil {
 		return err
 	}
-	for i := range s.Patterns {
-		if err := check(s.Patterns[i].Fields); err != nil {
+	for i := range s.PageRules {
+		if err := check(s.PageRules[i].Fields); err != nil {
 			return err
 		}
 	}

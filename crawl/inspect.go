@@ -16,12 +16,12 @@ import (
 
 // Inspection is what a crawl with certain settings would make of one page.
 type Inspection struct {
-	URL      string         // canonical
-	Patterns []int          // of the settings that match, by their places
-	Visit    *storage.Visit // its row, with the fields; what needs a crawl (duplicates, depth) is empty
-	Links    []InspectedLink
-	Blocked  string // the line of robots.txt that forbids it; empty: none does
-	Robots   string // why robots.txt could not be had; empty: it was, or was not asked for
+	URL     string         // canonical
+	Rules   []int          // of the settings that match, by their places
+	Visit   *storage.Visit // its row, with the fields; what needs a crawl (duplicates, depth) is empty
+	Links   []InspectedLink
+	Blocked string // the line of robots.txt that forbids it; empty: none does
+	Robots  string // why robots.txt could not be had; empty: it was, or was not asked for
 }
 
 // InspectedLink is a link of the page.
@@ -61,7 +61,7 @@ func Inspect(ctx context.Context, file *storage.File, o Options, url string) (*I
 	if _, err := c.frontier.AddSeeds([]frontier.Candidate{seed}, nil, time.Now()); err != nil {
 		return nil, err
 	}
-	in := &Inspection{URL: string(u), Patterns: w.treat.of(string(u)).patterns}
+	in := &Inspection{URL: string(u), Rules: w.treat.of(string(u)).rules}
 	t := &task{trusted: true, tell: c.frontier.MayTell(u)}
 	t.job.URL, t.job.Host, t.job.Asked, t.job.Attempt, t.job.Seed = string(u), u.Host(), u.Host(), 1, true
 	if !c.settings.IgnoreRobots {

@@ -68,7 +68,7 @@ func TestLinksAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, web := onPaper(t, "http://a.test/")
 		s.opt.KeepLinks = true
-		s.opt.Patterns = []Pattern{{Match: "/row", Store: StoreRow}}
+		s.opt.PageRules = []PageRule{{Match: "/row", Store: StoreRow}}
 		web.on("http://a.test/", answer{body: `<a href=b rel="me nofollow">B</a><a href=b>again</a><img src=c.png alt=C><a href=http://other.test/>O</a>`})
 		web.on("http://a.test/b", answer{status: 404, body: `<a href=/row>lost</a>`})
 		web.on("http://a.test/plain", text("no links"))
@@ -104,7 +104,7 @@ func TestBodiesAreKeptOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, web := onPaper(t, "http://a.test/")
 		s.opt.StoreBodies, s.opt.Workers = true, 1
-		s.opt.Patterns = []Pattern{{Match: "/none", Store: StoreNothing}}
+		s.opt.PageRules = []PageRule{{Match: "/none", Store: StoreNothing}}
 		same := text("the same text on two pages, which is long enough to be worth something")
 		home := linking("/1", "/2", "/none", "/404", "/moved")
 		web.on("http://a.test/", home)
@@ -149,11 +149,11 @@ func TestBodiesAreKeptOnce(t *testing.T) {
 
 // What a pattern says of pages: their fields, whether they are rows, and that
 // they are not to be fetched.
-func TestPatterns(t *testing.T) {
+func TestPageRules(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, web := onPaper(t, "http://a.test/list/1")
 		s.opt.Fields = []string{"all=h1"}
-		s.opt.Patterns = []Pattern{
+		s.opt.PageRules = []PageRule{
 			{Match: "/item/", Fields: []string{"price:int=b"}, LinksFrom: []string{".more"}},
 			{Match: "/list/", Store: StoreNothing},
 			{Match: "/secret/", Ignore: true},
@@ -189,7 +189,7 @@ func TestMaxPagesCountsRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, web := onPaper(t, "http://a.test/list/0")
 		s.opt.MaxPages = 3
-		s.opt.Patterns = []Pattern{{Match: "/list/", Store: StoreNothing}}
+		s.opt.PageRules = []PageRule{{Match: "/list/", Store: StoreNothing}}
 		web.all = func(url string) (answer, bool) {
 			var n int
 			if _, err := fmt.Sscanf(url, "http://a.test/list/%d", &n); err == nil {
@@ -209,7 +209,7 @@ func TestHighPriorityGoesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, web := onPaper(t, "http://a.test/")
 		s.opt.Workers = 1
-		s.opt.Patterns = []Pattern{{Match: "/low/", Priority: "low"}, {Match: "/high/", Priority: "high"}}
+		s.opt.PageRules = []PageRule{{Match: "/low/", Priority: "low"}, {Match: "/high/", Priority: "high"}}
 		web.on("http://a.test/", linking("/low/1", "/1", "/high/1", "/low/2", "/2", "/high/2"))
 		web.on("http://a.test/2", linking("/high/3", "/low/3"))
 		s.finish()
@@ -409,7 +409,7 @@ func TestArchiveAcrossDeaths(t *testing.T) {
 func TestInspect(t *testing.T) {
 	s, web := onPaper(t)
 	s.opt.Fields = []string{"name=h1"}
-	s.opt.Patterns = []Pattern{{Match: "/never", Ignore: true}, {Match: "/high", Priority: "high"}, {Match: "/$", Store: StoreNothing}}
+	s.opt.PageRules = []PageRule{{Match: "/never", Ignore: true}, {Match: "/high", Priority: "high"}, {Match: "/$", Store: StoreNothing}}
 	web.on("http://a.test/", answer{body: `<h1>Hello</h1><a href=/high>h</a><a href=/never>n</a><a href=http://b.test/>b</a><img src=i.png>`})
 	web.on("http://a.test/robots.txt", text("User-agent: *\nDisallow: /no"))
 	file, err := storage.Create(newPath(t), Rules(&s.opt.Settings))
@@ -425,7 +425,7 @@ func TestInspect(t *testing.T) {
 	for _, l := range in.Links {
 		links = append(links, fmt.Sprintf("%s %v %s %s", l.URL, l.Taken, l.Reason, l.Lane))
 	}
-	got := fmt.Sprint(in.URL, in.Patterns, in.Visit.Outcome, in.Visit.Record.Fields, links)
+	got := fmt.Sprint(in.URL, in.Rules, in.Visit.Outcome, in.Visit.Record.Fields, links)
 	want := "http://a.test/[2] fetched [{name [Hello]}] [http://a.test/high true  high http://a.test/never true exclude normal" +
 		" http://b.test/ true scope normal http://a.test/i.png false  normal]"
 	if got != want {

@@ -56,7 +56,7 @@ type Settings struct {
 	// of them are taken.
 	LinksFrom []string `json:"links_from,omitempty"`
 	// Patterns say what is different for some addresses.
-	Patterns []Pattern `json:"patterns,omitempty"`
+	PageRules []PageRule `json:"page_rules,omitempty"`
 
 	// How addresses are spelled: fixed when the crawl file is made, see Rules.
 	KeepQuery  bool     `json:"keep_query,omitempty"`
@@ -94,10 +94,10 @@ type Settings struct {
 	AllowPrivate bool          `json:"allow_private,omitempty"`
 }
 
-// Pattern is a rule for the addresses that Match, a regular expression on the
+// PageRule is a rule for the addresses that Match, a regular expression on the
 // canonical address, matches. Of several that match, the first that says
 // something of a matter counts; fields add up.
-type Pattern struct {
+type PageRule struct {
 	Match     string        `json:"match"`
 	Fields    []string      `json:"fields,omitempty"`
 	LinksFrom []string      `json:"links_from,omitempty"`
@@ -139,7 +139,7 @@ const (
 	maxRetries   = 100
 	maxRedirects = 200
 	maxFields    = 1000
-	maxPatterns  = 10_000
+	maxPageRules = 10_000
 )
 
 // maxDelay is the longest gap between two requests to a host.
@@ -243,11 +243,11 @@ func (s *Settings) validateResults() error {
 	if err := checkSelectors(s.LinksFrom); err != nil {
 		return fmt.Errorf("--links-from: %w", err)
 	}
-	if len(s.Patterns) > maxPatterns {
-		return fmt.Errorf("there may be %d rules, not %d", maxPatterns, len(s.Patterns))
+	if len(s.PageRules) > maxPageRules {
+		return fmt.Errorf("there may be %d rules, not %d", maxPageRules, len(s.PageRules))
 	}
-	for i := range s.Patterns {
-		if err := s.Patterns[i].validate(names); err != nil {
+	for i := range s.PageRules {
+		if err := s.PageRules[i].validate(names); err != nil {
 			return fmt.Errorf("rule %d: %w", i+1, err)
 		}
 	}
@@ -283,7 +283,7 @@ func checkOutput(path string) error {
 
 // validate checks a pattern, with the fields of those before it and of the
 // whole crawl in names.
-func (p *Pattern) validate(names fieldNames) error {
+func (p *PageRule) validate(names fieldNames) error {
 	if p.Match == "" {
 		return errors.New("match is missing: a regular expression on addresses")
 	}

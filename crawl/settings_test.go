@@ -14,7 +14,7 @@ func TestResultsThatCannotBe(t *testing.T) {
 		}
 		return specs
 	}
-	rule := func(p Pattern) Settings { return Settings{Patterns: []Pattern{{Match: "x"}, p}} }
+	rule := func(p PageRule) Settings { return Settings{PageRules: []PageRule{{Match: "x"}, p}} }
 	for _, c := range []struct {
 		name string
 		s    Settings
@@ -27,24 +27,24 @@ func TestResultsThatCannotBe(t *testing.T) {
 		{"field twice", Settings{Fields: []string{"a=h1", "a=h2"}}, `--field "a=h2": there is a field a already`},
 		{"1,000 fields", Settings{Fields: many(1000)}, ""},
 		{"1,001 fields", Settings{Fields: many(1001)}, "there may be 1000 fields, not 1001"},
-		{"1,001 fields in rules", Settings{Fields: many(1000), Patterns: []Pattern{{Match: "x", Fields: []string{"g=h1"}}}}, "there may be 1000 fields"},
-		{"the same 1,000 fields in rules", Settings{Fields: many(1000), Patterns: []Pattern{{Match: "x", Fields: many(1000)}}}, ""},
+		{"1,001 fields in rules", Settings{Fields: many(1000), PageRules: []PageRule{{Match: "x", Fields: []string{"g=h1"}}}}, "there may be 1000 fields"},
+		{"the same 1,000 fields in rules", Settings{Fields: many(1000), PageRules: []PageRule{{Match: "x", Fields: many(1000)}}}, ""},
 		{"links-from", Settings{LinksFrom: []string{"main", "xpath://nav"}}, ""},
 		{"links-from that does not parse", Settings{LinksFrom: []string{"main", ".b["}}, `--links-from: CSS selector ".b[" does not parse`},
-		{"10,000 rules", Settings{Patterns: make([]Pattern, 10_001)}, "there may be 10000 rules, not 10001"},
-		{"rule without match", rule(Pattern{Ignore: true}), "rule 2: match is missing"},
-		{"match", rule(Pattern{Match: "("}), `rule 2: match "(" is not a regular expression`},
-		{"field of a rule", rule(Pattern{Match: "y", Fields: []string{"a=.b["}}), "rule 2: field a: CSS selector"},
-		{"links-from of a rule", rule(Pattern{Match: "y", LinksFrom: []string{""}}), "rule 2: links-from: "},
-		{"negative delay", rule(Pattern{Match: "y", Delay: -1}), "rule 2: delay must not be negative"},
-		{"longest delay", rule(Pattern{Match: "y", Delay: 24 * time.Hour}), ""},
-		{"longer delay", rule(Pattern{Match: "y", Delay: 24*time.Hour + 1}), "rule 2: delay must not be longer than 24h"},
-		{"priority", rule(Pattern{Match: "y", Priority: "low", Store: StoreRow}), ""},
-		{"unknown priority", rule(Pattern{Match: "y", Priority: "Low"}), `rule 2: priority is high, normal or low, not "Low"`},
-		{"unknown store", rule(Pattern{Match: "y", Store: "true"}), `rule 2: store is all, row or none, not "true"`},
-		{"one name in two rules", Settings{Patterns: []Pattern{{Match: "x", Fields: []string{"a:int=h1"}}, {Match: "y", Fields: []string{"a:int=h2"}}}}, ""},
-		{"one name of two types", Settings{Fields: []string{"a:int=h1"}, Patterns: []Pattern{{Match: "y", Fields: []string{"a:float=h2"}}}}, `rule 1: field "a:float=h2": elsewhere a is a:int`},
-		{"one name, a list elsewhere", Settings{Fields: []string{"a[]:int=h1"}, Patterns: []Pattern{{Match: "y", Fields: []string{"a:int=h2"}}}}, "elsewhere a is a[]:int"},
+		{"10,000 rules", Settings{PageRules: make([]PageRule, 10_001)}, "there may be 10000 rules, not 10001"},
+		{"rule without match", rule(PageRule{Ignore: true}), "rule 2: match is missing"},
+		{"match", rule(PageRule{Match: "("}), `rule 2: match "(" is not a regular expression`},
+		{"field of a rule", rule(PageRule{Match: "y", Fields: []string{"a=.b["}}), "rule 2: field a: CSS selector"},
+		{"links-from of a rule", rule(PageRule{Match: "y", LinksFrom: []string{""}}), "rule 2: links-from: "},
+		{"negative delay", rule(PageRule{Match: "y", Delay: -1}), "rule 2: delay must not be negative"},
+		{"longest delay", rule(PageRule{Match: "y", Delay: 24 * time.Hour}), ""},
+		{"longer delay", rule(PageRule{Match: "y", Delay: 24*time.Hour + 1}), "rule 2: delay must not be longer than 24h"},
+		{"priority", rule(PageRule{Match: "y", Priority: "low", Store: StoreRow}), ""},
+		{"unknown priority", rule(PageRule{Match: "y", Priority: "Low"}), `rule 2: priority is high, normal or low, not "Low"`},
+		{"unknown store", rule(PageRule{Match: "y", Store: "true"}), `rule 2: store is all, row or none, not "true"`},
+		{"one name in two rules", Settings{PageRules: []PageRule{{Match: "x", Fields: []string{"a:int=h1"}}, {Match: "y", Fields: []string{"a:int=h2"}}}}, ""},
+		{"one name of two types", Settings{Fields: []string{"a:int=h1"}, PageRules: []PageRule{{Match: "y", Fields: []string{"a:float=h2"}}}}, `rule 1: field "a:float=h2": elsewhere a is a:int`},
+		{"one name, a list elsewhere", Settings{Fields: []string{"a[]:int=h1"}, PageRules: []PageRule{{Match: "y", Fields: []string{"a:int=h2"}}}}, "elsewhere a is a[]:int"},
 		{"output", Settings{Output: "/x/a.CSV"}, ""},
 		{"output to a device", Settings{Output: "/dev/stdout"}, ""},
 		{"relative output", Settings{Output: "a.csv"}, "not an absolute path"},
@@ -55,7 +55,7 @@ func TestResultsThatCannotBe(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := Defaults("pawl/1")
-			s.Fields, s.LinksFrom, s.Patterns, s.Output, s.WARC = c.s.Fields, c.s.LinksFrom, c.s.Patterns, c.s.Output, c.s.WARC
+			s.Fields, s.LinksFrom, s.PageRules, s.Output, s.WARC = c.s.Fields, c.s.LinksFrom, c.s.PageRules, c.s.Output, c.s.WARC
 			err := s.Validate()
 			switch {
 			case c.want == "" && err != nil:

@@ -14,8 +14,8 @@ import (
 // treatment is what the settings say of an address: what is to be taken from
 // the page, and how it is asked for.
 type treatment struct {
-	patterns []int      // those that match, by their place in the settings
-	take     *field.Set // nil: nothing
+	rules []int      // those that match, by their place in the settings
+	take  *field.Set // nil: nothing
 	// fromParts: only links in the parts that take finds are followed.
 	fromParts bool
 	delay     time.Duration
@@ -27,29 +27,29 @@ type treatment struct {
 // treatments finds the treatment of addresses. It may be used concurrently.
 type treatments struct {
 	settings *Settings
-	patterns []*regexp.Regexp
-	usual    *treatment // of addresses that no pattern matches
+	rules    []*regexp.Regexp
+	usual    *treatment // of addresses that no rule matches
 
 	mu    sync.Mutex
-	known map[string]*treatment // by the patterns that match
+	known map[string]*treatment // by the rules that match
 }
 
-// maxTreatments bounds how many combinations of patterns are remembered.
+// maxTreatments bounds how many combinations of rules are remembered.
 const maxTreatments = 10_000
 
 func newTreatments(s *Settings) (*treatments, error) {
 	t := &treatments{settings: s, known: map[string]*treatment{}}
-	for i := range s.Patterns {
-		re, err := regexp.Compile(s.Patterns[i].Match)
+	for i := range s.PageRules {
+		re, err := regexp.Compile(s.PageRules[i].Match)
 		if err != nil {
 			return nil, err
 		}
-		t.patterns = append(t.patterns, re)
+		t.rules = append(t.rules, re)
 	}
 	var err error
 	t.usual, err = t.make(nil)
 	if err == nil {
-		_, err = t.make(all(len(t.patterns))) // so that all are known to be good
+		_, err = t.make(all(len(t.rules))) // so that all are known to be good
 	}
 	return t, err
 }
@@ -64,12 +64,12 @@ func all(n int) []int {
 
 // of gives the treatment of a canonical address.
 func (t *treatments) of(url string) *treatment {
-	if len(t.patterns) == 0 {
+	if len(t.rules) == 0 {
 		return t.usual
 	}
 	var space [8]int
 	match := space[:0]
-	for i, re := range t.patterns {
+	for i, re := range t.rules {
 		if re.MatchString(url) {
 			match = append(match, i)
 		}
@@ -96,13 +96,13 @@ func (t *treatments) of(url string) *treatment {
 	return made
 }
 
-// make makes the treatment of what the patterns match.
+// make makes the treatment of what the rules match.
 func (t *treatments) make(match []int) (*treatment, error) {
-	made := &treatment{patterns: append([]int(nil), match...), store: StoreAll}
+	made := &treatment{rules: append([]int(nil), match...), store: StoreAll}
 	specs, linksFrom := t.settings.Fields, []string(nil)
 	hasLane, hasStore := false, false
 	for _, i := range match {
-		p := &t.settings.Patterns[i]
+		p := &t.settings.PageRules[i]
 		specs = append(specs[:len(specs):len(specs)], p.Fields...)
 		if len(linksFrom) == 0 {
 			linksFrom = p.LinksFrom
@@ -156,8 +156,8 @@ func (t *treatments) make(match []int) (*treatment, error) {
 // pages first. Of a name that occurs again the first counts.
 func (s *Settings) AllFields() ([]field.Field, error) {
 	specs := s.Fields
-	for i := range s.Patterns {
-		specs = append(specs[:len(specs):len(specs)], s.Patterns[i].Fields...)
+	for i := range s.PageRules {
+		specs = append(specs[:len(specs):len(specs)], s.PageRules[i].Fields...)
 	}
 	var fields []field.Field
 	taken := map[string]bool{}
