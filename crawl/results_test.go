@@ -184,6 +184,26 @@ func TestPageRules(t *testing.T) {
 	})
 }
 
+// What a rule no longer ignores is fetched, and what one ignores now is not.
+func TestIgnoreChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, web := onPaper(t, "http://a.test/")
+		s.opt.MaxPages = 1
+		s.opt.PageRules = []PageRule{{Match: "/1", Ignore: true}}
+		web.on("http://a.test/", linking("/1", "/2"))
+		web.on("http://a.test/1", text("one"))
+		web.on("http://a.test/2", text("two"))
+		ctx, cancel := withPatience(t)
+		defer cancel()
+		s.run(ctx)
+		s.opt.MaxPages = 0
+		s.opt.PageRules = []PageRule{{Match: "/2", Ignore: true}}
+		s.finish()
+		s.want(map[string]string{"http://a.test/": "fetched", "http://a.test/1": "fetched"})
+		s.wantSkipped(map[string]string{"http://a.test/2": "exclude"})
+	})
+}
+
 // Pages that are no rows do not count for the limit of rows.
 func TestMaxPagesCountsRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -372,7 +372,17 @@ func (s *Settings) SpellsLike(o *Settings) bool {
 func (s *Settings) admits(o *Settings) bool {
 	return s.Scope == o.Scope && slices.Equal(s.Include, o.Include) && slices.Equal(s.Exclude, o.Exclude) &&
 		s.Assets == o.Assets && s.Forms == o.Forms && s.KeepTraps == o.KeepTraps && s.NoSitemaps == o.NoSitemaps && s.IgnoreNoFollow == o.IgnoreNoFollow && s.MaxDepth == o.MaxDepth &&
-		s.MaxRedirects == o.MaxRedirects
+		s.MaxRedirects == o.MaxRedirects && slices.Equal(s.ignored(), o.ignored())
+}
+
+// ignored are the rules for what is not to be fetched.
+func (s *Settings) ignored() (matches []string) {
+	for i := range s.PageRules {
+		if s.PageRules[i].Ignore {
+			matches = append(matches, s.PageRules[i].Match)
+		}
+	}
+	return matches
 }
 
 func isContact(s string) bool {
