@@ -36,16 +36,24 @@ var layers = map[string][]string{
 
 // owners are the libraries that few packages may import.
 var owners = map[string][]string{
-	"go.etcd.io/bbolt":              {"pawl/storage"},
-	"github.com/urfave/cli/v2":      {"pawl/cli"},
-	"github.com/temoto/robotstxt":   {"pawl/fetch"},
-	"github.com/nlnwa/whatwg-url":   {"pawl/weburl"},
-	"github.com/tinylib/msgp":       {"pawl/storage"},
-	"github.com/vbauerster/mpb/v8":  {"pawl/cli"},
-	"github.com/lmittmann/tint":     {"pawl/cli"},
-	"github.com/klauspost/compress": {"pawl/export/warc", "pawl/fetch", "pawl/page/sitemap", "pawl/storage"},
-	"github.com/andybalholm/brotli": {"pawl/fetch"},
-	"github.com/zeebo/xxh3":         {"pawl/crawl", "pawl/page"},
+	"go.etcd.io/bbolt":                                {"pawl/storage"},
+	"github.com/urfave/cli/v2":                        {"pawl/cli"},
+	"github.com/temoto/robotstxt":                     {"pawl/fetch"},
+	"github.com/nlnwa/whatwg-url":                     {"pawl/weburl"},
+	"github.com/tinylib/msgp":                         {"pawl/storage"},
+	"github.com/vbauerster/mpb/v8":                    {"pawl/cli"},
+	"github.com/lmittmann/tint":                       {"pawl/cli"},
+	"github.com/klauspost/compress":                   {"pawl/export", "pawl/export/warc", "pawl/fetch", "pawl/page/sitemap", "pawl/storage"},
+	"github.com/andybalholm/brotli":                   {"pawl/fetch"},
+	"github.com/zeebo/xxh3":                           {"pawl/crawl", "pawl/page"},
+	"github.com/andybalholm/cascadia":                 {"pawl/page/field"},
+	"github.com/antchfx/htmlquery":                    {"pawl/page/field"},
+	"github.com/antchfx/xpath":                        {"pawl/page/field"},
+	"github.com/JohannesKaufmann/html-to-markdown/v2": {"pawl/page/prose"},
+	"github.com/goccy/go-yaml":                        {"pawl/cli"},
+	"github.com/expr-lang/expr":                       {"pawl/export"},
+	"github.com/parquet-go/parquet-go":                {"pawl/export"},
+	"modernc.org/sqlite":                              {"pawl/export"},
 }
 
 func TestLayers(t *testing.T) {
