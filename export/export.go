@@ -28,7 +28,8 @@
 // for its primary key; times are text by RFC 3339, lists are text that holds an
 // array of JSON, both as SQLite's own functions take them. It is made in a
 // temporary file, see [Options].TempDir, and copied to the writer when it is
-// whole.
+// whole. Until then the writer is asked to write no bytes now and then, so that
+// it can fail to stop the export.
 //
 // All text is UTF-8 and passed on byte for byte, with two exceptions: a byte
 // that is not UTF-8 becomes U+FFFD, and so does NUL, which many readers choke

@@ -798,6 +798,30 @@ func TestBrokenExport(t *testing.T) {
 	}
 }
 
+// A database is written in the end, which is late for who wants it no more.
+func TestSQLiteStopsEarly(t *testing.T) {
+	c := newCrawl(t)
+	for i := range 2 * sliceEvents {
+		c.add(samplePage(i))
+	}
+	c.commit()
+	o := Options{Format: SQLite, TempDir: t.TempDir()}
+	stopped := errors.New("stopped")
+	w := writerFunc(func(b []byte) (int, error) {
+		left, err := os.ReadDir(o.TempDir)
+		if err != nil || len(left) != 1 {
+			t.Fatal(left, err)
+		}
+		if info, err := left[0].Info(); err != nil || info.Size() > 1<<20 {
+			t.Errorf("asked when there were %d bytes: %v", info.Size(), err)
+		}
+		return 0, stopped
+	})
+	if _, err := Pages(w, c.file, o); !errors.Is(err, stopped) {
+		t.Error(err)
+	}
+}
+
 type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }

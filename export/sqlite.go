@@ -134,6 +134,10 @@ func (s *sqliteRows[R]) waiting() int { return s.batch.size() }
 
 // flush puts the rows into the temporary file.
 func (s *sqliteRows[R]) flush() error {
+	// The writer is not needed yet, but may be what stops the export.
+	if _, err := s.w.Write(nil); err != nil {
+		return err
+	}
 	texts := string(s.batch.texts) // once, not for each cell
 	for row := range s.batch.rows {
 		for i := range s.args {
