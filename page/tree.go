@@ -32,19 +32,19 @@ var (
 )
 
 // Tree returns the tree of a page, with its text in UTF-8, and the name of the encoding that the page was in, as Text does.
-// The content of noscript is markup, and templates are empty, as they are for a Parser. A Parser needs no tree; this is for
-// those who look for elements by what is around them.
+// With noscript, the content of noscript elements is markup, as it is for a Parser; otherwise it is text that is not shown.
+// Templates are empty. A Parser needs no tree; this is for those who look for elements by what is around them.
 //
 // There is no tree, but an error, of a page with more than 512 elements in one another, with more than a million tags or
 // thousands of attributes in one, or with formatting tags left open so that each paragraph would have to hold all of them again: twenty kilobytes of those can make
 // a tree of a hundred megabytes. The tree of any other page takes at most about 60 times the memory of the page. Tree may be
 // called concurrently.
-func Tree(contentType string, body []byte) (root *html.Node, charset string, err error) {
+func Tree(contentType string, body []byte, noscript bool) (root *html.Node, charset string, err error) {
 	text, charset := Text(contentType, body)
 	if isXML(MediaType(contentType)) {
 		text = openXML(text)
 	}
-	if err := checkTree(text); err != nil {
+	if err := checkTree(text, noscript); err != nil {
 		return nil, charset, err
 	}
 	defer func() {
@@ -52,7 +52,7 @@ func Tree(contentType string, body []byte) (root *html.Node, charset string, err
 			root, err = nil, fmt.Errorf("page cannot be made a tree: %v", r)
 		}
 	}()
-	root, err = html.ParseWithOptions(bytes.NewReader(text), html.ParseOptionEnableScripting(false))
+	root, err = html.ParseWithOptions(bytes.NewReader(text), html.ParseOptionEnableScripting(!noscript))
 	if err != nil {
 		return nil, charset, err
 	}
@@ -94,16 +94,16 @@ type formatting struct {
 //
 // A formatting element that is open where its parent ends goes on in what follows: the tree has it once more. checkTree adds
 // up what that can come to at most, by the tags alone: at each tag that may end a parent, all that are open are made again.
-func checkTree(text []byte) error {
+func checkTree(text []byte, noscript bool) error {
 	if bytes.Count(text, []byte("<")) > maxTags {
 		return errManyTags
 	}
-	return checkFormatting(text, maxRemade+maxRemadePerByte*len(text))
+	return checkFormatting(text, noscript, maxRemade+maxRemadePerByte*len(text))
 }
 
 // checkFormatting returns an error if the elements that are made again may take more than budget bytes.
-func checkFormatting(text []byte, budget int) error {
-	c := treeCheck{budget: budget, scan: maxRescans * (len(text) + 1<<10)}
+func checkFormatting(text []byte, noscript bool, budget int) error {
+	c := treeCheck{noscript: noscript, budget: budget, scan: maxRescans * (len(text) + 1<<10)}
 	for {
 		i := bytes.IndexByte(text, '<')
 		if i < 0 || i+1 == len(text) {
@@ -148,9 +148,10 @@ const maxRescans = 16
 
 // treeCheck is the state of checkFormatting.
 type treeCheck struct {
-	open   []formatting
-	sum    int // of the sizes of open
-	budget int
+	noscript bool // its content is markup
+	open     []formatting
+	sum      int // of the sizes of open
+	budget   int
 	// In a drawing, nothing is raw text: what a style there holds are tags, and in a style elsewhere they are not. Where the
 	// drawing ends is clear as long as it holds what drawings do.
 	drawing []string // the open elements svg, title and desc
@@ -200,7 +201,7 @@ func (c *treeCheck) within(text, raw, name []byte, end bool) []byte {
 	case inDrawing && !isDrawn(name):
 		c.foreign = true
 	}
-	if end || c.unsure || !startsRawText(name) {
+	if end || c.unsure || !startsRawText(name) && (c.noscript || string(name) != "noscript") {
 		return text
 	}
 	n := rawTextLength(text, string(name))

@@ -22,7 +22,7 @@ func TestTree(t *testing.T) {
 		{"HTML does not", "text/html", "<body><div/>x", `<html><head></head><body><div>x</div></body></html>`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			root, _, err := Tree(test.contentType, []byte(test.body))
+			root, _, err := Tree(test.contentType, []byte(test.body), true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,6 +62,7 @@ func TestTreeRefuses(t *testing.T) {
 		{"formatting behind CDATA and a quote", "<svg><![CDATA[><p x=\"]]></svg><p>" + open.String() + again, "never closed"},
 		{"formatting behind an instruction", "<?<p x=\"><p>" + open.String() + again, "never closed"},
 		{"formatting behind a bogus end", "</ <p x=\"><p>" + open.String() + again, "never closed"},
+		{"scripted, formatting behind a value in noscript", "<body><noscript><p x=\"</noscript><p>" + open.String() + again, "never closed"},
 		{"formatting behind a longer end", "<script></scriptx y=\"</script><p>" + open.String() + again, "never closed"},
 		{"formatting behind a script in a script", "<script><!--<script></script><p x=\"--></script></script><p>" + open.String() + again, "never closed"},
 		{"old scripts", strings.Repeat("<script><!--\nif (a <b && c <i) x='<font a=b c=d>'\n//--></script><div><p>x</p></div>", 2000), ""},
@@ -78,7 +79,7 @@ func TestTreeRefuses(t *testing.T) {
 		{"script", "<script>" + open.String() + "</script>" + again, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			root, _, err := Tree("text/html", []byte(test.body))
+			root, _, err := Tree("text/html", []byte(test.body), !strings.HasPrefix(test.name, "scripted"))
 			if got := fmt.Sprint(err); test.want == "" && err != nil || !strings.Contains(got, test.want) && test.want != "" {
 				t.Errorf("got %v", err)
 			}
@@ -127,7 +128,7 @@ func remade(text []byte) int {
 	low, high := 0, 1<<40
 	for high-low > 1<<10 {
 		mid := (low + high) / 2
-		if checkFormatting(text, mid) == nil {
+		if checkFormatting(text, true, mid) == nil {
 			high = mid
 		} else {
 			low = mid

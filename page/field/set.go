@@ -230,7 +230,7 @@ func (t *taking) jsonLD(f *Field, b *budget, yield func(result) bool) error {
 func (t *taking) tree() *html.Node {
 	if !t.built {
 		t.built = true
-		root, _, err := page.Tree(t.in.ContentType, t.in.Body)
+		root, _, err := page.Tree(t.in.ContentType, t.in.Body, true)
 		if err != nil {
 			t.fail(err)
 		}
