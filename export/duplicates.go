@@ -24,7 +24,7 @@ func duplicateTable(o *Options) (*table[pageRow], error) {
 	if len(o.Columns) == 0 {
 		o.Columns = DuplicateColumns()
 	}
-	return t, t.accepts(*o)
+	return t, checkPages(t, *o)
 }
 
 // Duplicates writes the rows of [Pages] whose content, byte for byte, was

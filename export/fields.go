@@ -35,7 +35,7 @@ func fieldTable(o *Options) (*table[pageRow], error) {
 	if len(o.Columns) == 0 {
 		o.Columns = FieldColumns(o.Fields)
 	}
-	return t, t.accepts(*o)
+	return t, checkPages(t, *o)
 }
 
 // Fields writes the rows of [Pages] where at least one of [Options].Fields

@@ -16,7 +16,9 @@ type keptReader struct {
 
 	at    *keptVisit
 	links []storage.PageLink
-	ready bool // the links are those of the visit
+	body  []byte
+	first []byte // what is kept of the visit that had the content first
+	ready bool   // links or body are those of the visit
 
 	counts  linkCounts
 	counted bool

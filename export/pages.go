@@ -57,7 +57,6 @@ func pageTable(fields []Field) *table[pageRow] {
 	t := &table[pageRow]{
 		name:     "pages",
 		defaults: 37,
-		later:    []string{"text", "markdown"},
 		columns: []column[pageRow]{
 			{name: "seq", key: true, integer: func(r *pageRow) (int64, bool) { return int64(r.seq), true }},
 			{name: "url", indexed: true, text: func(r *pageRow) string { return r.URL }},
@@ -146,6 +145,7 @@ func pageTable(fields []Field) *table[pageRow] {
 			{name: "discovery_path", plain: func(b []byte, r *pageRow) []byte { return r.paths.append(b, r.number) }},
 		},
 	}
+	t.columns = append(t.columns, contentColumns()...)
 	t.columns = slices.Insert(t.columns, t.defaults, fieldColumns(fields, func(r *pageRow) *storage.Record { return &r.Record })...)
 	t.defaults += len(fields)
 	return t
@@ -165,16 +165,21 @@ func PageColumns() []string {
 // reading elsewhere. So they are not to be had in what follows a crawl.
 func NeedsWholeCrawl(column string) bool {
 	switch column {
-	case "inlinks", "unique_inlinks", "discovery_path", "text", "markdown":
+	case "inlinks", "unique_inlinks", "discovery_path":
 		return true
 	}
-	return false
+	return isContent(column)
 }
 
 // CheckPages tells whether [Pages] and [Errors] would accept the options,
 // before anything is opened for writing. An unknown column is a *ColumnError.
-func CheckPages(o Options) error {
-	return pageTable(o.Fields).accepts(o)
+func CheckPages(o Options) error { return checkPages(pageTable(o.Fields), o) }
+
+func checkPages(t *table[pageRow], o Options) error {
+	if err := t.accepts(o); err != nil {
+		return err
+	}
+	return checkContent(t, o)
 }
 
 // Pages writes a row for each job that has an outcome, in the order in which
@@ -214,6 +219,12 @@ func CheckPages(o Options) error {
 // is empty for a seed. Of more than 50 letters the last 50 stand behind the
 // number of those before them and a plus sign, as 12+LLL….
 //
+// text and markdown are what there is to read in a page of HTML, menus and
+// footers included, as package prose makes it of the stored body; empty for all
+// else, and for what cannot be read as such. They are not to be had as CSV or
+// TSV, and need a crawl that stored bodies, otherwise the error is [ErrNoBodies].
+// One body is in memory at a time.
+//
 // For the counts 24 bytes a row are in memory, for the paths 24 as well.
 //
 // inlinks and unique_inlinks count the links that lead to an address, and the
@@ -228,6 +239,12 @@ func CheckPages(o Options) error {
 // sitemap or a sitemap, S a form, and P in front for what a robots.txt named. It
 // is empty for a seed. Of more than 50 letters the last 50 stand behind the
 // number of those before them and a plus sign, as 12+LLL….
+//
+// text and markdown are what there is to read in a page of HTML, menus and
+// footers included, as package prose makes it of the stored body; empty for all
+// else, and for what cannot be read as such. They are not to be had as CSV or
+// TSV, and need a crawl that stored bodies, otherwise the error is [ErrNoBodies].
+// One body is in memory at a time.
 //
 // For the counts 24 bytes a row are in memory, for the paths as many.
 func Pages(w io.Writer, f *storage.File, o Options) (rows int, err error) {
@@ -247,6 +264,9 @@ func Errors(w io.Writer, f *storage.File, o Options) (rows int, err error) {
 // results, as rows of the table; of these only those that takes takes, unless it
 // is nil.
 func writePages(w io.Writer, f *storage.File, o Options, t *table[pageRow], only storage.Outcome, takes func(*pageRow) bool) (int, error) {
+	if err := checkPages(t, o); err != nil {
+		return 0, err
+	}
 	last, err := end(f)
 	if err != nil {
 		return 0, err
@@ -338,7 +358,13 @@ func besideOf(f *storage.File, last uint64, t *table[pageRow], o Options) (b bes
 		}
 	}
 	if t.needs(o, "discovery_path") {
-		b.paths, err = pathsOf(f, last, o.Rest)
+		if b.paths, err = pathsOf(f, last, o.Rest); err != nil {
+			return b, err
+		}
+	}
+	if t.needs(o, "text") || t.needs(o, "markdown") {
+		b.kept = &keptReader{file: f, what: storage.KeepBody}
+		err = has(f, storage.KeepBody)
 	}
 	return b, err
 }
@@ -368,11 +394,6 @@ func checkFilter(o Options) error {
 	t := pageTable(o.Fields)
 	t.columns = withoutContent(t.columns)
 	return t.accepts(o)
-}
-
-// withoutContent leaves out the columns that are made of the content of pages.
-func withoutContent(columns []column[pageRow]) []column[pageRow] {
-	return slices.DeleteFunc(columns, func(c column[pageRow]) bool { return c.name == "text" || c.name == "markdown" })
 }
 
 // needs tells whether an export of the table, which accepts the options, shows

@@ -238,7 +238,6 @@ func TestRefusedColumns(t *testing.T) {
 		{"empty", []string{"url", ""}, "", "", "is unknown. The columns are seq, url, "},
 		{"very long", []string{strings.Repeat("x", 1<<20)}, strings.Repeat("x", 1<<20), "", "is unknown."},
 		{"twice", []string{"url", "seq", "url"}, "url", "", "is named twice."},
-		{"later", []string{"text"}, "text", "", "is not available yet."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var b bytes.Buffer
