@@ -47,7 +47,6 @@ var owners = map[string][]string{
 	"github.com/andybalholm/brotli":                   {"pawl/fetch"},
 	"github.com/zeebo/xxh3":                           {"pawl/crawl", "pawl/page"},
 	"github.com/andybalholm/cascadia":                 {"pawl/page/field"},
-	"github.com/antchfx/htmlquery":                    {"pawl/page/field"},
 	"github.com/antchfx/xpath":                        {"pawl/page/field"},
 	"github.com/JohannesKaufmann/html-to-markdown/v2": {"pawl/page/prose"},
 	"github.com/goccy/go-yaml":                        {"pawl/cli"},
