@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"html"
 	"log/slog"
 	"runtime/debug"
 	"slices"
@@ -427,15 +426,13 @@ func (w *worker) keepFound(res *result) {
 	})
 }
 
-// linksIn are the links that stand in parts of a page.
-func (w *worker) linksIn(parts [][]byte, parser *page.Parser, whole *page.Page, url string) []page.Link {
+// linksIn are the links that stand in parts of a page, each of which begins with
+// the page's base element.
+func linksIn(parts [][]byte, parser *page.Parser, url string) []page.Link {
 	if len(parts) == 0 {
 		return nil
 	}
 	var b bytes.Buffer
-	if whole.Base != "" {
-		b.WriteString(`<base href="` + html.EscapeString(string(whole.Base)) + `">`)
-	}
 	for _, part := range parts {
 		b.Write(part)
 		b.WriteByte('\n')
@@ -490,7 +487,7 @@ func (w *worker) parse(url string, r *fetch.Response, res *result, treat *treatm
 	if treat.take != nil {
 		parts := w.take(r, res, treat)
 		if treat.fromParts {
-			links = w.linksIn(parts, parser, p, url)
+			links = linksIn(parts, parser, url)
 		}
 	}
 	w.parsers.Put(parser)
