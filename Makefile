@@ -56,9 +56,9 @@ race: ## run all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
 
 KILLS ?= 100
-crash: ## kill the real binary 100 times in one crawl of 5,000 pages, and a process that writes checkpoints, and check that nothing is lost or doubled
+crash: ## kill the real binary 100 times in one crawl of 5,000 pages, in others that write rows and WARC, and a process that writes checkpoints, and check that nothing is lost or doubled
 	$(GO) test -count=1 -timeout 30m -run TestKill -v . -crash.kills $(KILLS) -crash.pages 5000
-	$(GO) test -count=1 -timeout 30m -run TestAppStore -v . -store.kills 50
+	$(GO) test -count=1 -timeout 30m -run "TestAppStore|TestWARC" -v . -store.kills 50
 	$(GO) test -count=1 -timeout 30m -run TestKill -v ./frontier -kill.times $(KILLS)
 
 polite: ## crawl 50 hosts with stops and kills, and report the gaps that their servers saw
