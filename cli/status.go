@@ -47,6 +47,7 @@ type status struct {
 	Pending      uint64            `json:"pending"`
 	Retrying     uint64            `json:"retrying"`
 	Withdrawn    uint64            `json:"withdrawn"`
+	Unlisted     uint64            `json:"unlisted"` // fetched pages that rules keep out of the results
 	EverParked   uint64            `json:"ever_parked"`
 	Known        uint64            `json:"known"`
 	Hosts        uint64            `json:"hosts"`
@@ -130,7 +131,7 @@ func readStatus(file *storage.File) (*status, error) {
 		Seeds: hosts, Runs: state.Run.Number, LastRun: stamp(state.Run.Started), LastActivity: stamp(c.LastTime),
 		Clean: !state.Run.Running, Unread: state.Run.Unread, Done: c.Done(),
 		Outcomes: map[string]uint64{}, ErrorClasses: map[string]uint64{}, ErrorStatus: c.Classes[storage.NoClass],
-		Pending: c.Pending, Retrying: c.Retrying, Withdrawn: c.Withdrawn, EverParked: c.Parked, Known: c.Known, Hosts: c.Hosts,
+		Pending: c.Pending, Retrying: c.Retrying, Withdrawn: c.Withdrawn, Unlisted: c.Unlisted, EverParked: c.Parked, Known: c.Known, Hosts: c.Hosts,
 		Requests: c.Requests, Transferred: c.Transferred,
 		Parked: patterns, Settings: map[string]string{},
 		counts: *c,
@@ -268,6 +269,9 @@ func (s *status) text(path, again string, now time.Time) string {
 		return ": " + list
 	}
 	line("done", "%s%s", grouped(s.Done), detail(outcomes(&s.counts, none)))
+	if s.Unlisted > 0 {
+		line("", "%s of the fetched are no rows, by a rule", grouped(s.Unlisted))
+	}
 	retrying := ""
 	if s.Retrying > 0 {
 		retrying = ", " + grouped(s.Retrying) + " of them after a failure"
