@@ -296,7 +296,12 @@ func (g *crawling) run(ctx context.Context) error {
 		}
 		return err
 	}
-	defer results.Close()
+	isBehind := false
+	defer func() {
+		if !isBehind { // otherwise it is being written to
+			_ = results.Close()
+		}
+	}()
 	c, err := crawl.New(g.file, crawl.Options{
 		Settings: g.settings, Outputs: results.outputs, Archive: results.archive, ArchiveKey: results.archiveKey,
 		Input: crawl.Input{Args: g.seeds, Sitemaps: g.sitemaps, Stdin: g.stdin, Cookies: g.cookies},
@@ -313,6 +318,7 @@ func (g *crawling) run(ctx context.Context) error {
 	var told sync.WaitGroup
 	told.Go(func() { g.tellStop(ctx, c, over) })
 	summary, err := c.Run(ctx)
+	isBehind = summary.Behind
 	close(over)
 	told.Wait()
 	unwatch()
@@ -399,6 +405,9 @@ func hostList(hosts []string) string {
 
 // conclude tells how the run ended, and what can be done next.
 func (g *crawling) conclude(s *crawl.Summary) error {
+	if s.Behind {
+		g.talk.sayf("the rows were not all written; the next run goes on with them")
+	}
 	did := s.Counts.Done() - s.Before.Done()
 	if did > 0 {
 		g.talk.sayf("%s", g.tally(s))
@@ -514,6 +523,9 @@ func (g *crawling) tally(s *crawl.Summary) string {
 	}
 	fmt.Fprintf(&b, ", %s: ", roughSize(float64(bytes)))
 	b.WriteString(outcomes(&s.Counts, &s.Before))
+	if n := s.Counts.Unlisted - s.Before.Unlisted; n > 0 {
+		fmt.Fprintf(&b, "; %s of them no rows, by a rule", grouped(n))
+	}
 	return b.String()
 }
 

@@ -101,6 +101,9 @@ func runExport(ctx context.Context, c *call) error {
 	if follow {
 		return c.followExport(ctx, &what, name, path, o)
 	}
+	if !isFile && (what.name == "warc" || !what.plain && !o.Format.Appends()) && isTerminal(c.Stdout) {
+		return usageError{error: errors.New("this is nothing for a terminal: name a file with -o"), command: "export"}
+	}
 	file, err := storage.Open(path, true)
 	if err != nil {
 		return err

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"time"
 
+	"pawl/crawl"
 	"pawl/export"
 	"pawl/storage"
 )
@@ -14,20 +17,17 @@ import (
 // lookAgain is how often it is looked whether a crawl at rest has gone on.
 const lookAgain = time.Second
 
-// followExport writes rows as they come, until the crawl in the file is finished.
-// The crawl file is open only while rows are read, so that the crawl can go on
-// meanwhile.
+// followExport writes rows as they come, until the crawl in the file has come to
+// its end. The crawl file is open only while rows are read, so that the crawl can
+// go on meanwhile.
 func (c *call) followExport(ctx context.Context, what *table, name, path string, o export.Options) error {
 	if what.name != "pages" {
 		return c.given["follow"].wrong(errors.New("is for pages alone"))
 	}
-	if err := export.CheckFollow(o); err != nil && len(o.Columns) == 0 {
-		return usageError{error: err, command: "export"}
-	}
-	out := &continued{w: c.Stdout}
+	f := &following{call: c, what: what, name: name, path: path, o: o, out: &continued{w: c.Stdout}}
 	told := false
 	for {
-		over, err := c.followOnce(ctx, what, name, path, o, out)
+		err := f.look(ctx)
 		isBusy := errors.Is(err, storage.ErrInUse)
 		switch {
 		case errors.Is(err, export.ErrClosed), errors.Is(err, errGone):
@@ -36,7 +36,7 @@ func (c *call) followExport(ctx context.Context, what *table, name, path string,
 			return silentError{errStopped}
 		case err != nil && !isBusy:
 			return err
-		case over:
+		case f.over:
 			return nil
 		}
 		if !told {
@@ -55,41 +55,68 @@ func (c *call) followExport(ctx context.Context, what *table, name, path string,
 	}
 }
 
-// followOnce writes the rows that there are. over tells that there will be no
-// more.
-func (c *call) followOnce(ctx context.Context, what *table, name, path string, o export.Options, out *continued) (over bool, err error) {
-	file, err := storage.Open(path, true)
+// following is an export that goes on.
+type following struct {
+	*call
+	what       *table
+	name, path string
+	o          export.Options
+	out        *continued
+	seen       fs.FileInfo // the crawl file when all of it was written; nil: it never was
+	position   []byte      // of the output then
+	over       bool        // there will be no more rows
+}
+
+// look writes the rows that there are, if the crawl file has changed since the
+// last look.
+func (f *following) look(ctx context.Context) error {
+	info, err := os.Stat(f.path)
+	if err == nil && f.seen != nil && info.ModTime().Equal(f.seen.ModTime()) && info.Size() == f.seen.Size() && os.SameFile(info, f.seen) {
+		return nil
+	}
+	file, err := storage.Open(f.path, true)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer file.Close()
-	if err := c.addFields(file, what, &o); err != nil {
-		return false, err
+	o := f.o
+	if err := f.addFields(file, f.what, &o); err != nil {
+		return err
+	}
+	settings, _, err := crawl.Remembered(file)
+	if err != nil {
+		return err
 	}
 	var last uint64
+	over := false
 	err = file.View(func(r *storage.Reader) error {
 		state, err := r.State()
-		last, over = r.Last(), state.Counts.Pending == 0 && !state.Run.Running && !state.Run.Unread
+		word, _ := standing(&state, &settings)
+		last, over = r.Last(), word == "finished" && !state.Run.Unread || word == "limit"
 		return err
 	})
 	if err != nil {
-		return false, err
+		return err
 	}
-	var f *export.Follower
-	if name == "-" || name == "" {
-		out.skip = out.written
-		f, err = export.FollowTo(&stoppable{ctx: ctx, w: out}, file, o)
+	var w *export.Follower
+	if f.name == "-" || f.name == "" {
+		f.out.skip = f.out.written
+		w, err = export.FollowTo(&stoppable{ctx: ctx, w: f.out}, file, o)
 	} else {
-		f, err = export.Follow(name, file, o, nil)
+		w, err = export.Follow(f.name, file, o, f.position)
 	}
 	if err != nil {
-		return false, err
+		return f.exportError(err)
 	}
-	defer f.Close()
-	if err := f.Write(last); err != nil {
-		return false, err
+	defer w.Close()
+	if err := w.Write(last); err != nil {
+		return err
 	}
-	return over, f.Sync()
+	if err := w.Sync(); err != nil {
+		return err
+	}
+	f.seen, f.position, f.over = info, w.Position(), over
+	return nil
 }
 
 var errGone = errors.New("the reader of the output has left")

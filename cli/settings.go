@@ -136,7 +136,7 @@ func crawlSettings() []setting {
 			show:   func(s *crawl.Settings) string { return orNone(s.Output) },
 			key:    func(s *crawl.Settings) string { return s.Output },
 		},
-		toggle("links", groupResults, "keep every link, for pawl export links and the column inlinks",
+		toggle("links", groupResults, "keep every link: for links, graph and inlinks of pawl export",
 			func(s *crawl.Settings) *bool { return &s.KeepLinks }),
 		toggle("store-bodies", groupResults, "keep the bodies of pages in the crawl file",
 			func(s *crawl.Settings) *bool { return &s.StoreBodies }),
@@ -356,9 +356,11 @@ func readSeedsFile(s *crawl.Settings, v []string) error {
 
 // readOutput remembers the file by its absolute path; - is none.
 func readOutput(s *crawl.Settings, v []string) (err error) {
-	if v[0] == "-" {
-		s.Output = ""
+	if v[0] == "-" { // for this run, beside what is remembered
 		return nil
+	}
+	if info, err := os.Stat(v[0]); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder", v[0])
 	}
 	s.Output, err = filepath.Abs(v[0])
 	return err

@@ -229,6 +229,7 @@ type Summary struct {
 	BadSeeds int
 	NewSeeds int // that became jobs
 	SeedsErr error
+	Behind   bool // the outputs were not written to the end: the next run goes on with them
 	Unread   bool // the Input.Stdin of this run, or of one before, was not read to its end
 	Took     time.Duration
 }
@@ -393,7 +394,7 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 		err = l.run(ctx, abort)
 	}
 	if err != nil {
-		_, _ = l.outs.end() // the first trouble is told
+		l.summary.Behind = !l.outs.end(ctx, true) // the first trouble is told
 	}
 	// After an error results may still come; nobody needs them.
 	abort()
@@ -610,7 +611,7 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 		l.end = Finished // also when it was being stopped
 	}
 	l.summary.End, l.summary.Unread = l.end, l.frontier.Unread()
-	if err := l.finish(); err != nil {
+	if err := l.finish(ctx); err != nil {
 		return err
 	}
 	return errors.Join(sinkErr, l.sinkErr)
@@ -853,14 +854,15 @@ func (l *loop) settle(r *result) error {
 		}
 		v.DuplicateOf = first.URL
 	}
-	if err := l.keep(r, &first); err != nil {
-		return err
-	}
 	l.judge(r)
 	if v.Outcome == storage.Fetched {
 		if err := l.watch(r, l.now()); err != nil {
 			return err
 		}
+	}
+	// Last, for it counts on the visit being the next event.
+	if err := l.keep(r, &first); err != nil {
+		return err
 	}
 	return l.frontier.Finish(j, v, r.links, r.retryAfter)
 }
@@ -1302,7 +1304,7 @@ func (l *loop) over(feeding bool) (bool, error) {
 }
 
 // finish marks the run as cleanly ended, when all that came of it is written.
-func (l *loop) finish() error {
+func (l *loop) finish(ctx context.Context) error {
 	if l.frontier.Waiting() > 0 {
 		l.seal()
 		if err := l.committed(<-l.done); err != nil {
@@ -1310,15 +1312,14 @@ func (l *loop) finish() error {
 		}
 	}
 	l.outs.tell(l.onDisk)
-	var positions []storage.SideValue
-	positions, l.sinkErr = l.outs.end()
-	l.frontier.Stop()
-	l.positions = positions
 	switch l.end {
 	case Stopped, MaxDuration, NoProxy:
 	default:
 		l.isLast = true
 	}
+	l.summary.Behind = !l.outs.end(ctx, !l.isLast)
+	l.positions, l.sinkErr = l.outs.left()
+	l.frontier.Stop()
 	l.sealAnd(true)
 	if err := l.committed(<-l.done); err != nil {
 		return err

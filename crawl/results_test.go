@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pawl/internal/fakeweb"
 	"pawl/page"
 	"pawl/storage"
 )
@@ -422,6 +423,59 @@ func TestArchiveAcrossDeaths(t *testing.T) {
 		}
 		if after, _ := s.visits(); len(after) != len(before) {
 			t.Error("a visit was committed that is not archived")
+		}
+	})
+}
+
+// An exchange bears the number of its visit, also when a trap is parked just then.
+func TestArchiveOfATrap(t *testing.T) {
+	sites, err := fakeweb.NewSites(fakeweb.DefaultSites())
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive := &shelf{}
+	s, _ := crawlTrap(t, sites, "pagination", 2000, func(o *Options) { o.Archive, o.ArchiveKey = archive, "shelf" })
+	if _, parks := s.fetchedPages(); len(parks) == 0 {
+		t.Fatal("nothing was parked")
+	}
+	seqs, visits := s.visits()
+	urls := map[uint64]string{}
+	for i, v := range visits {
+		urls[seqs[i]] = v.URL
+	}
+	for _, e := range archive.exchanges {
+		if urls[e.Seq] != e.URL {
+			t.Errorf("exchange %d of %s bears the number of %q", e.Seq, e.URL, urls[e.Seq])
+		}
+	}
+}
+
+// stuck is a Sink that never comes back.
+type stuck struct{ released chan struct{} }
+
+func (s stuck) Write(uint64) error    { <-s.released; return nil }
+func (s stuck) Sync() ([]byte, error) { return nil, nil }
+
+// A stop does not wait for ever for who writes the rows, and ends in order.
+func TestStopWithAStuckOutput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, web := onPaper(t, "http://a.test/")
+		web.all = func(url string) (answer, bool) {
+			var n int
+			_, _ = fmt.Sscanf(url, "http://a.test/%d", &n)
+			return linking(fmt.Sprint(n + 1)), !strings.Contains(url, "robots")
+		}
+		sink := stuck{make(chan struct{})}
+		s.opt.Outputs = []Output{{Key: "rows", Sink: sink}}
+		began := time.Now()
+		sum := s.stopAfter(time.Minute)
+		if sum.End != Stopped || !sum.Behind || time.Since(began) > time.Minute+grace+time.Second {
+			t.Errorf("ended %s after %v, behind: %v", sum.End, time.Since(began), sum.Behind)
+		}
+		close(sink.released)
+		s.opt.Outputs = nil
+		if sum = s.stopAfter(time.Second); sum.Unclean {
+			t.Error("it did not end in order")
 		}
 	})
 }

@@ -55,7 +55,7 @@ type Settings struct {
 	// LinksFrom are selectors of elements (package field): only links inside one
 	// of them are taken.
 	LinksFrom []string `json:"links_from,omitempty"`
-	// Patterns say what is different for some addresses.
+	// PageRules say what is different for some addresses.
 	PageRules []PageRule `json:"page_rules,omitempty"`
 
 	// How addresses are spelled: fixed when the crawl file is made, see Rules.
@@ -272,16 +272,16 @@ func (s *Settings) validateResults() error {
 // device has no ending.
 func checkOutput(path string) error {
 	switch ext := strings.ToLower(filepath.Ext(path)); {
-	case ext == ".csv", ext == ".tsv", ext == ".jsonl", strings.HasPrefix(path, "/dev/"):
+	case slices.Contains([]string{".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json"}, ext), strings.HasPrefix(path, "/dev/"):
 		return nil
-	case ext == ".parquet", ext == ".sqlite", ext == ".db":
+	case ext == ".parquet", ext == ".sqlite", ext == ".sqlite3", ext == ".db":
 		return fmt.Errorf("%q cannot be written while a crawl goes on, only .csv, .tsv and .jsonl can; export it afterwards: pawl export -o FILE", path)
 	default:
 		return fmt.Errorf("%q must end in .csv, .tsv or .jsonl", path)
 	}
 }
 
-// validate checks a pattern, with the fields of those before it and of the
+// validate checks a rule, with the fields of those before it and of the
 // whole crawl in names.
 func (p *PageRule) validate(names fieldNames) error {
 	if p.Match == "" {

@@ -1,6 +1,7 @@
 package crawl
 
 import (
+	"context"
 	"time"
 
 	"pawl/storage"
@@ -8,7 +9,8 @@ import (
 
 // Sink is told of what is committed while a crawl runs. Its methods are called
 // by one goroutine, beside the crawl; a slow Sink falls behind, but holds nothing
-// up until the end of the run, which waits for it.
+// up until the end of the run, which waits for it: for ten seconds at most when it
+// was stopped.
 type Sink interface {
 	// Write takes in the events of the log up to last, all of which are
 	// committed. It is called again and again with higher numbers, and in each
@@ -126,15 +128,33 @@ func (o *outputs) tell(last uint64) {
 	o.news <- last
 }
 
-// end writes what is left and waits for it. It gives the positions to be kept.
-// Further calls give nothing.
-func (o *outputs) end() (positions []storage.SideValue, err error) {
-	if o.ended {
-		return nil, nil
+// end has what is left written, and waits for it; but once the crawl is being
+// stopped for a while only, as who reads a pipe may never do so. isWhole tells
+// whether all was written.
+func (o *outputs) end(ctx context.Context, isStopping bool) (isWhole bool) {
+	if !o.ended {
+		o.ended = true
+		close(o.news)
 	}
-	o.ended = true
-	close(o.news)
-	<-o.over
+	stopped := ctx.Done()
+	var tooLong <-chan time.Time
+	if isStopping {
+		stopped, tooLong = nil, time.After(grace)
+	}
+	for {
+		select {
+		case <-o.over:
+			return true
+		case <-stopped:
+			stopped, tooLong = nil, time.After(grace)
+		case <-tooLong:
+			return false
+		}
+	}
+}
+
+// left gives the positions that are to be kept, and the trouble that there was.
+func (o *outputs) left() (positions []storage.SideValue, err error) {
 	select {
 	case positions = <-o.synced:
 	default:
