@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"html"
 	"log/slog"
 	"runtime/debug"
 	"slices"
@@ -364,7 +365,7 @@ func escaped(location string) string {
 
 // take takes the fields from an answer, and gives the parts of the page that
 // links are to be taken from.
-func (w *worker) take(r *fetch.Response, res *result, treat *treatment) [][]byte {
+func (w *worker) take(r *fetch.Response, res *result, treat *treatment) []byte {
 	taken := treat.take.Take(field.Input{
 		ContentType: r.Header.Get("Content-Type"), Header: r.Header, Body: r.Body, HTML: res.isPage,
 	})
@@ -426,18 +427,16 @@ func (w *worker) keepFound(res *result) {
 	})
 }
 
-// linksIn are the links that stand in parts of a page, each of which begins with
-// the page's base element.
-func linksIn(parts [][]byte, parser *page.Parser, url string) []page.Link {
+// linksIn are the links that stand in parts of a page.
+func linksIn(parts []byte, parser *page.Parser, whole *page.Page, url string) []page.Link {
 	if len(parts) == 0 {
 		return nil
 	}
-	var b bytes.Buffer
-	for _, part := range parts {
-		b.Write(part)
-		b.WriteByte('\n')
-	}
-	p, err := parser.Parse(page.Input{URL: url, ContentType: "text/html; charset=utf-8", Body: b.Bytes()})
+	// Even an empty base element counts: it is the first, and others that may be in
+	// the parts are not.
+	base := `<base href="` + html.EscapeString(string(whole.Base)) + `">`
+	body := slices.Concat([]byte(base), parts)
+	p, err := parser.Parse(page.Input{URL: url, ContentType: "text/html; charset=utf-8", Body: body})
 	if err != nil {
 		return nil
 	}
@@ -487,7 +486,7 @@ func (w *worker) parse(url string, r *fetch.Response, res *result, treat *treatm
 	if treat.take != nil {
 		parts := w.take(r, res, treat)
 		if treat.fromParts {
-			links = linksIn(parts, parser, url)
+			links = linksIn(parts, parser, p, url)
 		}
 	}
 	w.parsers.Put(parser)

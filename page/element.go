@@ -1,6 +1,10 @@
 package page
 
-import "bytes"
+import (
+	"bytes"
+
+	"pawl/weburl"
+)
 
 // manyAttrs is how many attributes a tag may have before the Tokenizer is replaced: it keeps a map of their names, which
 // it clears for each tag at the cost of the largest that it has met.
@@ -284,6 +288,7 @@ func (p *Parser) setBase() {
 	if base, err := p.speller.NewBase(string(addr)); err == nil {
 		p.base = base
 		p.links.baseLen = len(addr)
+		p.page.Base = weburl.URL(addr)
 	}
 }
 

@@ -58,6 +58,7 @@ type Page struct {
 	Charset         string // name by the Encoding standard, in lower case: "utf-8", "windows-1251"
 
 	Canonical weburl.URL // the first valid rel=canonical; Link headers come before elements
+	Base      weburl.URL // of a base element, which links in the body are resolved against; empty: there is none
 
 	NoIndex  bool // asked for by meta elements or X-Robots-Tag; the stricter counts
 	NoFollow bool // likewise; the NoFollow of single links does not repeat it

@@ -56,6 +56,9 @@ func TestLinkCount(t *testing.T) {
 	if got := []int{page.Links[0].Count, page.Links[1].Count}; got[0] != 4 || got[1] != 1 {
 		t.Errorf("the links occur %v times, want 4 and 1", got)
 	}
+	if page.Base != "http://x.org/z/" {
+		t.Errorf("base %q", page.Base)
+	}
 }
 
 func TestLinks(t *testing.T) {

@@ -289,41 +289,37 @@ func TestParseFaults(t *testing.T) {
 	}
 }
 
+func selectors(t *testing.T, texts ...string) (out []Selector) {
+	t.Helper()
+	for _, text := range texts {
+		s, err := ParseSelector(text)
+		if err != nil || s.String() != text {
+			t.Fatal(s, err)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
 func TestParts(t *testing.T) {
 	const body = `<base href="/b/?x&amp;y"><div class=a>1<div class=a><a href=x>in</a></div></div><p>out</p><div class=b>2 &lt;</div>`
-	const base = `<base href="/b/?x&amp;y"/>`
 	for _, test := range []struct {
 		selectors []string
-		want      []string
-		err       string
+		want, err string
 	}{
-		{[]string{".a"}, []string{base + `<div class="a">1<div class="a"><a href="x">in</a></div></div>`}, ""},
-		{[]string{".b", "xpath://div[@class='a']"}, []string{base + `<div class="a">1<div class="a"><a href="x">in</a></div></div>`, base + `<div class="b">2 &lt;</div>`}, ""},
-		{[]string{"a", ".a > .a"}, []string{base + `<div class="a"><a href="x">in</a></div>`}, ""},
-		{[]string{".none"}, []string{}, ""},
-		{[]string{"xpath://p/text()"}, []string{}, ""},
-		{[]string{".b", "xpath:count(//p)"}, nil, `selector "xpath:count(//p)": gives no elements`},
+		{[]string{".a"}, `<div class="a">1<div class="a"><a href="x">in</a></div></div>` + "\n", ""},
+		{[]string{".b", "xpath://div[@class='a']"}, `<div class="a">1<div class="a"><a href="x">in</a></div></div>` + "\n" + `<div class="b">2 &lt;</div>` + "\n", ""},
+		{[]string{"a", ".a > .a"}, `<div class="a"><a href="x">in</a></div>` + "\n", ""},
+		{[]string{".none"}, "", ""},
+		{[]string{"xpath://p/text()"}, "", ""},
+		{[]string{".b", "xpath:count(//p)"}, "", `selector "xpath:count(//p)": gives no elements`},
 	} {
-		var selectors []Selector
-		for _, text := range test.selectors {
-			s, err := ParseSelector(text)
-			if err != nil || s.String() != text {
-				t.Fatal(s, err)
-			}
-			selectors = append(selectors, s)
-		}
-		taken := NewSet(nil, selectors).Take(Input{ContentType: "text/html", Body: []byte(body), HTML: true})
+		taken := NewSet(nil, selectors(t, test.selectors...)).Take(Input{ContentType: "text/html", Body: []byte(body), HTML: true})
 		if (taken.Err == nil) != (test.err == "") || taken.Err != nil && taken.Err.Error() != test.err {
 			t.Errorf("%q: error %v", test.selectors, taken.Err)
 		}
-		if (taken.Parts == nil) != (test.want == nil) || len(taken.Parts) != len(test.want) {
-			t.Errorf("%q: %q", test.selectors, taken.Parts)
-			continue
-		}
-		for i, part := range taken.Parts {
-			if string(part) != test.want[i] {
-				t.Errorf("%q: part %q, want %q", test.selectors, part, test.want[i])
-			}
+		if string(taken.Parts) != test.want {
+			t.Errorf("%q: parts %q, want %q", test.selectors, taken.Parts, test.want)
 		}
 	}
 	for _, text := range []string{"", " ", ".a[", "a@href", "xpath:", "xpath://a[", "og:title", strings.Repeat("a", MaxSpec+1)} {

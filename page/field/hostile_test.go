@@ -50,6 +50,31 @@ func TestDeepPageKeepsWhatNeedsNoTree(t *testing.T) {
 	}
 }
 
+// What the elements that links are taken from come to is bounded, whatever the page has once and they would have each.
+func TestHostileParts(t *testing.T) {
+	long := strings.Repeat("x", 100_000)
+	var many strings.Builder
+	for i := range 200 {
+		fmt.Fprintf(&many, "<p>%d", i)
+	}
+	for _, test := range []struct{ name, body, err string }{
+		{"long base", "<base href='/" + long + "/'>" + many.String(), ""},
+		{"left open", "<p><b title='" + long + "'>" + many.String(), "too large"},
+		{"escaped", "<p>" + strings.Repeat(`"`, 100_000), "too large"},
+		{"quotes added", "<p>" + strings.Repeat("<a b=c>", 5000), ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			taken := NewSet(nil, selectors(t, "p")).Take(Input{ContentType: "text/html", Body: []byte(test.body), HTML: true})
+			if got := fmt.Sprint(taken.Err); (test.err == "") != (taken.Err == nil) || !strings.Contains(got, test.err) {
+				t.Errorf("error %v, want %q", taken.Err, test.err)
+			}
+			if most := 3*len(test.body) + 64<<10; len(taken.Parts) > most || len(taken.Parts) == 0 {
+				t.Errorf("parts of %d bytes of a page of %d", len(taken.Parts), len(test.body))
+			}
+		})
+	}
+}
+
 // All these must come to an end soon: by finding what there is, or by giving up.
 func TestHostilePages(t *testing.T) {
 	items := "<ul>" + strings.Repeat("<li>x</li>", 20_001) + "</ul>"

@@ -1,15 +1,16 @@
 package field
 
 import (
-	"bytes"
+	"bufio"
+	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/net/html"
-	"golang.org/x/net/html/atom"
 
 	"pawl/page"
 )
@@ -44,10 +45,10 @@ type Value struct {
 // Taken is what was found in an answer. It belongs to the caller.
 type Taken struct {
 	Values []Value // in the order of the fields, of those that found something
-	// Parts is the HTML, in UTF-8, of the elements that links are to be taken from, in the order of the document. None is within
-	// another. If the page has a base element, that stands before each, so that links are resolved as they are in the page. Parts
-	// is nil if there are no selectors for links, or if one of them fails.
-	Parts [][]byte
+	// Parts is the HTML, in UTF-8, of the elements that links are to be taken from, in the order of the document and with a line
+	// feed behind each. None is there twice, within another. What a base element outside of them says is for the caller to know.
+	// Parts is cut at three times the length of the body and 64 KB. It is empty if no element is wanted, or if a selector fails.
+	Parts []byte
 	Err   error // the first reason why something could not be looked for
 }
 
@@ -277,42 +278,41 @@ func (t *taking) parts(selectors []Selector) {
 			wanted[n] = true
 		}
 	}
-	t.out.Parts = [][]byte{}
 	if len(wanted) == 0 {
 		return
 	}
-	base := baseTag(t.root)
-	walkOutermost(t.root, wanted, func(n *html.Node) {
-		out := bytes.NewBuffer(slices.Clone(base))
-		// It fails on trees that no page makes; what came before is good.
-		_ = html.Render(out, n)
-		t.out.Parts = append(t.out.Parts, out.Bytes())
+	out := limited{budget: &budget{left: sparePart + partsPerByte*len(t.in.Body)}, max: math.MaxInt}
+	w := bufio.NewWriter(&out)
+	walkOutermost(t.root, wanted, func(n *html.Node) bool {
+		// It fails when there is enough, and on trees that no page makes; what came before is good.
+		_ = html.Render(w, n)
+		return w.WriteByte('\n') == nil
 	})
+	if err := w.Flush(); err != nil {
+		t.fail(errParts)
+	}
+	t.out.Parts = out.buf.Bytes()
 }
 
-// walkOutermost calls visit for the wanted elements that are not within another one.
-func walkOutermost(n *html.Node, wanted map[*html.Node]bool, visit func(*html.Node)) {
+const (
+	// sparePart and partsPerByte bound the parts of a page. Their HTML may be longer than the page, as what was left out or
+	// written in short is written in full, and much longer, as an element that is open where its parent ends is there again.
+	sparePart    = 64 << 10
+	partsPerByte = 3
+)
+
+var errParts = errors.New("the elements that links are to be taken from are too large")
+
+// walkOutermost calls visit for the wanted elements that are not within another one, until that returns false.
+func walkOutermost(n *html.Node, wanted map[*html.Node]bool, visit func(*html.Node) bool) bool {
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
 		if wanted[c] {
-			visit(c)
-		} else {
-			walkOutermost(c, wanted, visit)
+			if !visit(c) {
+				return false
+			}
+		} else if !walkOutermost(c, wanted, visit) {
+			return false
 		}
 	}
-}
-
-// baseTag returns the first base element with an address, empty if there is none.
-func baseTag(root *html.Node) []byte {
-	for n := range root.Descendants() {
-		if n.DataAtom != atom.Base || n.Namespace != "" || !hasAttr(n, "href") {
-			continue
-		}
-		var out bytes.Buffer
-		href := html.Attribute{Key: "href", Val: attrOf(n, "href")}
-		if err := html.Render(&out, &html.Node{Type: html.ElementNode, DataAtom: atom.Base, Data: "base", Attr: []html.Attribute{href}}); err != nil {
-			return nil
-		}
-		return out.Bytes()
-	}
-	return nil
+	return true
 }

@@ -1,6 +1,7 @@
 package field
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"strings"
@@ -166,12 +167,14 @@ func (l *limited) Write(p []byte) (int, error) {
 // innerHTML returns the HTML within an element.
 func innerHTML(n *html.Node, b *budget) string {
 	out := limited{budget: b, max: MaxValue}
+	w := bufio.NewWriter(&out)
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
 		// Rendering fails when there is enough, and on trees that no page makes; what came before is good.
-		if err := html.Render(&out, c); err != nil {
+		if err := html.Render(w, c); err != nil {
 			break
 		}
 	}
+	_ = w.Flush() // it fails when there is enough
 	return strings.TrimSpace(out.buf.String())
 }
 
