@@ -110,7 +110,7 @@ rules:
 func TestRecipeTakesBack(t *testing.T) {
 	for _, text := range []string{
 		"max-depth: none", "max-depth: ''", "include: []", "include: none", "include: ['']",
-		"field: []", "fields: {}", "output: '-'", "output: none", "warc: none", "rules: []", "rules: none",
+		"field: []", "fields: {}", "output: none", "warc: none", "rules: []", "rules: none",
 		"delay: none", "links: none", "scope: ''",
 	} {
 		t.Run(text, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -140,7 +141,12 @@ func (c *call) addFields(file *storage.File, what *table, o *export.Options) err
 	if o.Fields, err = exportFields(&settings); err != nil {
 		return fmt.Errorf("%s: %w", file.Path(), err)
 	}
-	return c.exportError(what.check(*o))
+	err = c.exportError(what.check(*o))
+	var usage usageError
+	if err == nil || errors.As(err, &usage) || errors.Is(err, export.ErrNoFields) {
+		return err
+	}
+	return usageError{error: err, command: "export"}
 }
 
 // exportError tells what to do about options that cannot be.
@@ -312,8 +318,8 @@ func writeFile(name string, write func(io.Writer) error) error {
 	if info != nil {
 		mode = info.Mode().Perm()
 	}
-	tmp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".pawl-export-%d.tmp", os.Getpid()))
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	tmp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".pawl-export-%d-%d.tmp", os.Getpid(), rand.Uint32()))
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		// The temporary name says nothing to the user.

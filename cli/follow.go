@@ -24,6 +24,7 @@ func (c *call) followExport(ctx context.Context, what *table, name, path string,
 	if what.name != "pages" {
 		return c.given["follow"].wrong(errors.New("is for pages alone"))
 	}
+	what.check = export.CheckFollow
 	f := &following{call: c, what: what, name: name, path: path, o: o, out: &continued{w: c.Stdout}}
 	told := false
 	for {

@@ -264,8 +264,8 @@ const (
 	// From here on it is said what a host asks for.
 	longWait  = 10 * time.Second
 	longDelay = 2 * time.Second
-	// What is kept of pages stays in memory until it is committed: from so many
-	// bytes on a commit is due at once, and from more nothing is handed out.
+	// What came of pages stays in memory until it is committed: from so many bytes
+	// on a commit is due at once, and from more nothing is handed out.
 	commitWeight = 4 << 20
 	mostWeight   = 16 << 20
 	// worthTelling is from how many events on it takes a while to read them.
@@ -304,14 +304,14 @@ type loop struct {
 	done    chan error // a commit is through
 
 	exchanges  []Exchange          // to be archived with the next commit
-	weight     int                 // of what is kept of pages, since the last commit
+	exchanged  int                 // bytes in them
 	positions  []storage.SideValue // of the outputs, to be kept
 	committing bool
 	onDisk     uint64    // the last event that is committed
 	sealed     uint64    // the last event of the commit under way
 	oldest     time.Time // of the events not sealed; zero: there are none
 	busy       int       // tasks at workers
-	pages      int       // jobs handed out, not settled, that may become fetched pages
+	rowsOut    int       // jobs handed out, not settled, that may become rows
 	careful    []*task   // to be started when a commit has marked them
 	marked     []*task   // marked by the commit that is under way
 	alone      *task     // to be run when nothing else is
@@ -658,7 +658,7 @@ func (l *loop) mayHandOut() bool {
 		return false
 	}
 	c := l.frontier.Counts()
-	if n := l.settings.MaxPages; n > 0 && int(c.Rows())+l.pages >= n {
+	if n := l.settings.MaxPages; n > 0 && int(c.Rows())+l.rowsOut >= n {
 		return false
 	}
 	if n := l.settings.MaxBytes; n > 0 && int64(c.Transferred) >= n {
@@ -667,9 +667,19 @@ func (l *loop) mayHandOut() bool {
 	return true
 }
 
+// weight is what waits in memory to be committed, in bytes.
+func (l *loop) weight() int { return l.frontier.Weight() + l.exchanged }
+
+// out notes that jobs that may become rows are handed out, or have come back.
+func (l *loop) out(t *task, by int) {
+	if !t.job.Robots && l.treat.of(t.job.URL).store != StoreNothing {
+		l.rowsOut += by
+	}
+}
+
 // room tells whether another job may be handed out now, if there is one.
 func (l *loop) room() bool {
-	return l.busy+len(l.careful)+len(l.marked) < l.settings.Workers && l.frontier.Waiting() < 2*commitEvents && l.weight < mostWeight && l.mayHandOut()
+	return l.busy+len(l.careful)+len(l.marked) < l.settings.Workers && l.frontier.Waiting() < 2*commitEvents && l.weight() < mostWeight && l.mayHandOut()
 }
 
 // handOut gives jobs to idle workers.
@@ -699,9 +709,7 @@ func (l *loop) handOut() error {
 func (l *loop) dispatch(job frontier.Job, r *storage.Reader) error {
 	t := &task{job: job, trusted: l.frontier.IsSeedHost(job.Asked), tell: l.frontier.MayTell(weburl.URL(job.URL))}
 	j := &t.job
-	if !j.Robots {
-		l.pages++
-	}
+	l.out(t, 1)
 	if j.Condemned || j.GaveUp != storage.NoClass {
 		return l.settle(l.withoutAsking(t, r))
 	}
@@ -712,7 +720,7 @@ func (l *loop) dispatch(job frontier.Job, r *storage.Reader) error {
 		})
 		if reason != storage.NoReason {
 			l.frontier.Release(j, time.Time{})
-			l.pages--
+			l.out(t, -1)
 			l.touch()
 			return l.frontier.Withdraw(j, reason, l.now())
 		}
@@ -796,9 +804,7 @@ func (l *loop) drain() error {
 func (l *loop) settle(r *result) error {
 	j := &r.task.job
 	l.frontier.Release(j, l.frontier.Arrival(j, l.at(r.sent), r.answered))
-	if !j.Robots {
-		l.pages--
-	}
+	l.out(r.task, -1)
 	if r.retryAfter >= longWait {
 		l.log.Info("the host asks to be left alone", "host", j.Asked, "for", r.retryAfter)
 	}
@@ -898,9 +904,6 @@ func (l *loop) keep(r *result, first *frontier.First) error {
 		}
 		v.Kept = append(v.Kept, kept)
 	}
-	for i := range v.Kept {
-		l.weight += len(v.Kept[i].Value)
-	}
 	if e := r.exchange; e != nil {
 		v.Record.Archive = l.archiveMark()
 		e.Seq = l.frontier.Seq() + 1 // the next event
@@ -908,7 +911,7 @@ func (l *loop) keep(r *result, first *frontier.First) error {
 			e.DuplicateOf, e.DuplicateTime = first.URL, time.UnixMilli(first.Time)
 		}
 		l.exchanges = append(l.exchanges, *e)
-		l.weight += len(e.Body) + len(e.Request) + len(e.Response)
+		l.exchanged += len(e.Body) + len(e.Request) + len(e.Response)
 	}
 	return nil
 }
@@ -1182,7 +1185,7 @@ func (l *loop) commit() error {
 		l.careful = []*task{l.alone}
 	case l.oldest.IsZero():
 		return nil
-	case l.frontier.Waiting() >= commitEvents, l.weight >= commitWeight, l.idle():
+	case l.frontier.Waiting() >= commitEvents, l.weight() >= commitWeight, l.idle():
 	case l.now().Sub(l.oldest) < l.linger():
 		return nil
 	}
@@ -1214,7 +1217,7 @@ func (l *loop) sealAnd(keepTraps bool) {
 	b.Side = append(b.Side, l.positions...)
 	l.positions = nil
 	l.commits <- commitment{b, l.exchanges, l.isLast}
-	l.exchanges, l.weight = nil, 0
+	l.exchanges, l.exchanged = nil, 0
 }
 
 // committed ends a commit: what it brought may be handed out, and the jobs
@@ -1241,9 +1244,7 @@ func (l *loop) committed(err error) error {
 
 // forget drops a task that was not started; its job stays pending.
 func (l *loop) forget(t *task) {
-	if !t.job.Robots {
-		l.pages--
-	}
+	l.out(t, -1)
 	if t == l.alone {
 		l.alone, l.aloneOut = nil, false
 	}

@@ -226,6 +226,28 @@ func TestMaxPagesCountsRows(t *testing.T) {
 	})
 }
 
+// Nor do they hold others up when one row is missing.
+func TestMaxPagesWaitsForRowsOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, web := onPaper(t, "http://a.test/list/0")
+		s.opt.MaxPages, s.opt.Workers, s.opt.PerHost, s.opt.Delay = 1, 16, 16, 0
+		s.opt.PageRules = []PageRule{{Match: "/list/", Store: StoreNothing}}
+		var lists []string
+		for n := range 64 {
+			lists = append(lists, fmt.Sprintf("/list/%d", n+1))
+			web.on("http://a.test"+lists[n], slow(linking(), time.Second))
+		}
+		web.on("http://a.test/list/0", linking(lists...))
+		web.on("http://a.test/list/64", slow(linking("/item"), time.Second))
+		web.on("http://a.test/item", text("item"))
+		ctx, cancel := withPatience(t)
+		defer cancel()
+		if sum := s.run(ctx); sum.End != Finished || web.most != 16 {
+			t.Errorf("ended %s with at most %d requests at a time", sum.End, web.most)
+		}
+	})
+}
+
 func TestHighPriorityGoesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, web := onPaper(t, "http://a.test/")

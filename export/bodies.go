@@ -10,7 +10,7 @@ import (
 
 // WARC writes the exchanges that were stored with the bodies as one WARC/1.1
 // stream, compressed record by record: what a visit duplicates is a revisit of
-// the first. It returns how many exchanges were written. Visits whose bodies are
+// the first. The same crawl gives the same bytes. It returns how many exchanges were written. Visits whose bodies are
 // not kept are not among them. Of the options only Rest counts. A crawl that kept
 // no bodies is [ErrNoBodies].
 //
@@ -24,8 +24,11 @@ func WARC(w io.Writer, f *storage.File, info warc.Info, o Options) (exchanges in
 	if err != nil {
 		return 0, err
 	}
-	out := warc.NewWriter(w, info)
 	crawl := f.Header().ID
+	if info.ID == [16]byte{} {
+		info.ID = warc.DeriveID(crawl, 0) // no event has this number
+	}
+	out := warc.NewWriter(w, info)
 	var unpacker storage.Unpacker
 	var pending *warc.Exchange
 	// One exchange a transaction: each may be as large as a body can be.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -244,8 +245,8 @@ func (s *sitemapFiles) add(url string, entry []byte) error {
 
 // open begins another file.
 func (s *sitemapFiles) open(head string) (err error) {
-	tmp := filepath.Join(filepath.Dir(s.name), fmt.Sprintf(".pawl-sitemap-%d-%d.tmp", os.Getpid(), len(s.parts)))
-	s.file, err = os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	tmp := filepath.Join(filepath.Dir(s.name), fmt.Sprintf(".pawl-sitemap-%d-%d.tmp", os.Getpid(), rand.Uint32()))
+	s.file, err = os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return fmt.Errorf("write %s: %w", s.name, path.Err) // the temporary name says nothing to the user

@@ -15,6 +15,9 @@ const leftPerSeal = 1000
 // Waiting is the number of events that are appended and not sealed.
 func (f *Frontier) Waiting() int { return f.batch.Len() }
 
+// Weight is the size of these and of what is kept beside them, in bytes.
+func (f *Frontier) Weight() int { return f.batch.Weight() }
+
 // Seal gives the batch of all events appended since the last Seal, with the
 // state after them, to be committed. Only one batch may be sealed at a time:
 // call Committed before the next Seal.

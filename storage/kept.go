@@ -31,14 +31,9 @@ type kept struct {
 	seq uint64
 }
 
-// Weight is the size of what is kept of the visits in the batch, in bytes: it
-// stays in memory until it is committed.
-func (b *Batch) Weight() (n int) {
-	for i := range b.kept {
-		n += len(b.kept[i].Value)
-	}
-	return n + len(b.buf)
-}
+// Weight is the size of the events in the batch and of what is kept of visits, in
+// bytes: it stays in memory until it is committed.
+func (b *Batch) Weight() int { return len(b.buf) + b.keptBytes }
 
 func putKept(tx *bolt.Tx, all []kept) error {
 	var buckets [keeps]*bolt.Bucket

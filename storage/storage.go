@@ -631,6 +631,8 @@ type Batch struct {
 	buf  []byte
 	ends []int
 	kept []kept
+	// keptBytes is the size of their values.
+	keptBytes int
 }
 
 // Add appends an event and returns its seq and its stored bytes, which are
@@ -645,6 +647,7 @@ func (b *Batch) Add(e Event) (seq uint64, event []byte) {
 	if v, ok := e.(*Visit); ok {
 		for _, k := range v.Kept {
 			b.kept = append(b.kept, kept{k, seq})
+			b.keptBytes += len(k.Value)
 		}
 	}
 	return seq, b.buf[start:end:end]
@@ -674,7 +677,7 @@ func (b *Batch) Reset(first uint64) {
 	b.ends = b.ends[:0]
 	b.State = State{}
 	clear(b.kept)
-	b.kept = b.kept[:0]
+	b.kept, b.keptBytes = b.kept[:0], 0
 	b.Written()
 }
 
