@@ -24,11 +24,13 @@ type keptReader struct {
 	counted bool
 	steps   []step
 	stepped bool
+	made    map[string]string // text and markdown of the row, which a filter may name too
 }
 
 // visit has the reader go on to a visit, which is valid until the next call.
 func (k *keptReader) visit(v *keptVisit) {
 	k.at, k.ready, k.counted, k.stepped = v, false, false, false
+	clear(k.made)
 }
 
 func (k *keptReader) fail(err error) {

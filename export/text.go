@@ -11,10 +11,10 @@ import (
 func contentColumns() []column[pageRow] {
 	return []column[pageRow]{
 		{name: "text", text: func(r *pageRow) string {
-			return r.prose(func(body []byte) (string, error) { return prose.Text(r.Record.ContentType, body) })
+			return r.prose("text", func(body []byte) (string, error) { return prose.Text(r.Record.ContentType, body) })
 		}},
 		{name: "markdown", text: func(r *pageRow) string {
-			return r.prose(func(body []byte) (string, error) { return prose.Markdown(r.Record.ContentType, body, r.URL) })
+			return r.prose("markdown", func(body []byte) (string, error) { return prose.Markdown(r.Record.ContentType, body, r.URL) })
 		}},
 	}
 }
@@ -23,7 +23,7 @@ func isContent(column string) bool { return column == "text" || column == "markd
 
 // prose is what do makes of the content of a page; empty when it is none of HTML
 // or cannot be read as such.
-func (r *pageRow) prose(do func(body []byte) (string, error)) string {
+func (r *pageRow) prose(column string, do func(body []byte) (string, error)) string {
 	if !r.answered() || r.Outcome == storage.Redirected {
 		return ""
 	}
@@ -31,10 +31,18 @@ func (r *pageRow) prose(do func(body []byte) (string, error)) string {
 	if len(body) == 0 {
 		return ""
 	}
+	text, ok := r.kept.made[column]
+	if ok {
+		return text
+	}
 	text, err := do(body)
 	if err != nil {
-		return "" // what is wrong is the page, not the file
+		text = "" // what is wrong is the page, not the file
 	}
+	if r.kept.made == nil {
+		r.kept.made = map[string]string{}
+	}
+	r.kept.made[column] = text
 	return text
 }
 
