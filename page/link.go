@@ -4,15 +4,17 @@ import (
 	"bytes"
 	"errors"
 	"hash/maphash"
+	"iter"
 
 	"pawl/weburl"
 )
 
-// linkSet holds the distinct links of a page, with all their strings in one piece of memory.
+// linkSet holds the links of a page, distinct by address and kind, with all their strings in one piece of memory.
 type linkSet struct {
 	arena     []byte
 	links     []link
-	index     map[uint64]int32 // hash of the address, or the next free number after it, to the link
+	also      int              // how many of links are not the first of their address
+	index     map[uint64]int32 // hash of the address, or the next free number after it, to the first link to it
 	seed      maphash.Seed     // random, so that no page can craft addresses that collide
 	rel       gather
 	budget    int // bytes of work left
@@ -26,9 +28,11 @@ type linkSet struct {
 // link is a Link whose strings are in the arena.
 type link struct {
 	url, rel, anchor span
-	kind             Kind
-	noFollow         bool
 	count            int32
+	next             int32 // index of the next one to the same address; -1: there is none
+	kind             Kind
+	noFollow         bool // at all its occurrences
+	again            bool // it is not the first of its address
 }
 
 type span struct{ start, end int32 }
@@ -50,7 +54,7 @@ func (s *linkSet) reset() {
 		s.links = nil
 	}
 	s.arena, s.links = s.arena[:0], s.links[:0]
-	s.canonical, s.cut, s.ignored, s.malformed = 0, false, 0, 0
+	s.also, s.canonical, s.cut, s.ignored, s.malformed = 0, 0, false, 0, 0
 }
 
 func (s *linkSet) bytes(at span) []byte { return s.arena[at.start:at.end] }
@@ -90,7 +94,7 @@ func (s *linkSet) resolve(base *weburl.Base, ref []byte) (span, bool) {
 	return span{}, false
 }
 
-// find returns the index of the link to an address, which is -1 if there is none, and its place in the index.
+// find returns the index of the first link to an address, which is -1 if there is none, and its place in the index.
 func (s *linkSet) find(url span) (i int, key uint64) {
 	addr := s.bytes(url)
 	for key = maphash.Bytes(s.seed, addr); ; key++ {
@@ -104,42 +108,63 @@ func (s *linkSet) find(url span) (i int, key uint64) {
 	}
 }
 
-// add adds a link, or merges it with one to the same target, and returns its index. It returns -1 if it is none.
+// add adds a link, or counts another occurrence of one of the same kind to the same target, and returns its index. It returns
+// -1 if it is none.
 func (s *linkSet) add(base *weburl.Base, k Kind, ref, rel []byte, noFollow bool) int {
 	url, ok := s.resolve(base, ref)
 	if !ok {
 		return -1
 	}
-	i, key := s.find(url)
-	if i >= 0 {
-		s.arena = s.arena[:url.start]
-		s.merge(&s.links[i], k, rel, noFollow)
-		return i
+	start := url.start
+	first, key := s.find(url)
+	last := -1
+	for i := first; i >= 0; i = int(s.links[i].next) {
+		l := &s.links[i]
+		if l.kind == k {
+			s.arena = s.arena[:start]
+			l.count++
+			l.noFollow = l.noFollow && noFollow
+			return i
+		}
+		last = i
+	}
+	if first >= 0 {
+		s.arena = s.arena[:start]
+		url = s.links[first].url
 	}
 	if len(s.links) >= MaxLinks {
-		s.arena = s.arena[:url.start]
+		s.arena = s.arena[:start]
 		s.cut = true
 		return -1
 	}
-	i = len(s.links)
-	s.index[key] = int32(i)
-	s.links = append(s.links, link{url: url, rel: s.keepRel(rel), kind: k, noFollow: noFollow, count: 1})
+	i := len(s.links)
+	if first < 0 {
+		s.index[key] = int32(i)
+	} else {
+		s.links[last].next = int32(i)
+		s.also++
+	}
+	s.links = append(s.links, link{url: url, rel: s.keepRel(rel), count: 1, next: -1, kind: k, noFollow: noFollow, again: first >= 0})
 	return i
 }
 
-// merge takes in another occurrence of a link.
-func (s *linkSet) merge(l *link, k Kind, rel []byte, noFollow bool) {
-	l.count++
-	if l.kind.Navigation() {
-		if k.Navigation() {
-			l.noFollow = l.noFollow && noFollow
+// furthest returns the index of that of the links to an address, of which first is the first, whose kind leads furthest, and
+// whether none of them is to be followed.
+func (s *linkSet) furthest(first int) (i int, noFollow bool) {
+	i, noFollow = first, true
+	for j := first; j >= 0; j = int(s.links[j].next) {
+		l := &s.links[j]
+		if l.kind.weight() > s.links[i].kind.weight() {
+			i = j
 		}
-	} else if k.Navigation() {
-		l.noFollow = noFollow
+		if l.kind.Navigation() {
+			noFollow = noFollow && l.noFollow
+		}
 	}
-	if k.weight() > l.kind.weight() {
-		l.kind, l.rel, l.anchor = k, s.keepRel(rel), span{}
+	if l := &s.links[i]; !l.kind.Navigation() {
+		noFollow = l.noFollow
 	}
+	return i, noFollow
 }
 
 func (s *linkSet) keepRel(rel []byte) span {
@@ -175,18 +200,56 @@ func (s *linkSet) export(page *Page, title, h1, description, robots, language []
 	if len(s.links) == 0 {
 		return
 	}
-	page.Links = make([]Link, len(s.links))
-	for i, l := range s.links {
-		page.Links[i] = Link{
-			URL: weburl.URL(str(l.url)), Kind: l.kind, NoFollow: l.noFollow, Rel: str(l.rel), Anchor: str(l.anchor),
+	link := func(l *link) Link {
+		return Link{
+			URL: weburl.URL(str(l.url)), Kind: l.kind, NoFollow: l.noFollow, KindNoFollow: l.noFollow, Rel: str(l.rel), Anchor: str(l.anchor),
 			Count: int(l.count),
 		}
-		if l.kind.hyperlink() {
+	}
+	links := make([]Link, len(s.links))
+	n := len(links) - s.also
+	page.Links = links[:0:n]
+	if s.also > 0 {
+		page.Also = links[n:n]
+	}
+	for first := range s.links {
+		if s.links[first].again {
+			continue
+		}
+		furthest, noFollow := s.furthest(first)
+		l := link(&s.links[furthest])
+		l.NoFollow = noFollow
+		page.Links = append(page.Links, l)
+		if l.Kind.hyperlink() {
 			page.Outlinks++
+		}
+		for i := first; i >= 0; i = int(s.links[i].next) {
+			if i != furthest {
+				page.Also = append(page.Also, link(&s.links[i]))
+			}
 		}
 	}
 	if s.canonical > 0 {
-		page.Canonical = page.Links[s.canonical-1].URL
+		page.Canonical = weburl.URL(str(s.links[s.canonical-1].url))
+	}
+}
+
+// ByAddress gives all of Links and of Also: each of Links in its order, and behind it those of Also with the same address.
+func (p *Page) ByAddress() iter.Seq[*Link] {
+	return func(yield func(*Link) bool) {
+		also := p.Also
+		for i := range p.Links {
+			l := &p.Links[i]
+			if !yield(l) {
+				return
+			}
+			for len(also) > 0 && also[0].URL == l.URL {
+				if !yield(&also[0]) {
+					return
+				}
+				also = also[1:]
+			}
+		}
 	}
 }
 

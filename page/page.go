@@ -27,7 +27,7 @@ import (
 
 // Limits on what is kept of a page, in bytes unless it says otherwise. Text is cut between two characters.
 const (
-	MaxLinks  = 100_000 // distinct links
+	MaxLinks  = 100_000 // of Page.Links and Page.Also together
 	MaxText   = 2048    // Title, H1, MetaDescription and MetaRobots each
 	MaxAnchor = 120     // Link.Anchor
 	MaxRel    = 64      // Link.Rel
@@ -83,6 +83,7 @@ type Page struct {
 	Chunks []Chunk
 
 	Links    []Link // distinct targets in the order of the document, Link headers first
+	Also     []Link // the addresses of Links once more for each further kind they occur as, in the order of Links, then of the document
 	LinksCut bool   // the page has more links than are kept
 
 	Outlinks  int // those of Links that a reader can take: a, area, frame, iframe and refresh
@@ -99,18 +100,22 @@ type Chunk struct {
 	Loose uint32 // of those without a digit that do not stand there either
 }
 
-// Link is one target that a page links to.
+// Link is one target that a page links to as one kind.
 //
-// A target that occurs more than once is kept in the place where it first stands. Its Kind, Rel and Anchor are those of the
-// first occurrence of the kind that leads furthest: what a reader can take before other navigation, before assets, before
-// the rest. If that one has no Anchor, it is that of a later one.
+// A target that occurs more than once stands in Page.Links once, in the place where it first stands, as the kind that leads
+// furthest, and of several the first: what a reader can take before other navigation, before assets, before the rest. The other
+// kinds that it occurs as are in Page.Also. Rel is that of the first occurrence of the kind, and Anchor that of the first which
+// has one.
 type Link struct {
-	URL      weburl.URL
-	Kind     Kind
-	NoFollow bool   // rel=nofollow, ugc or sponsored, at all occurrences of a kind that is navigation
-	Rel      string // in lower case
-	Anchor   string // text of an a element, with the alt texts of its images; alt text of an img or area
-	Count    int    // how often it occurs
+	URL  weburl.URL
+	Kind Kind
+	// NoFollow is rel=nofollow, ugc or sponsored at all occurrences of the kind; in Page.Links, if the kind is navigation, at all
+	// of the target as any kind that is navigation.
+	NoFollow     bool
+	KindNoFollow bool   // that at all occurrences of the kind alone
+	Rel          string // in lower case
+	Anchor       string // text of an a element, with the alt texts of its images; alt text of an img or area
+	Count        int    // how often it occurs as this kind
 }
 
 // Input is a page as it was fetched.

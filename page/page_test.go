@@ -53,8 +53,8 @@ func list(links []Link) []string {
 
 func TestLinkCount(t *testing.T) {
 	page := parse(t, `<base href=http://x.org/z/><a href=b>B</a><img src=c><a href=./b>again</a><a href=/z/b></a><link rel=next href=b>`)
-	if got := []int{page.Links[0].Count, page.Links[1].Count}; got[0] != 4 || got[1] != 1 {
-		t.Errorf("the links occur %v times, want 4 and 1", got)
+	if got := []int{page.Links[0].Count, page.Links[1].Count, page.Also[0].Count}; got[0] != 3 || got[1] != 1 || got[2] != 1 {
+		t.Errorf("the links occur %v times, want 3, 1 and 1", got)
 	}
 	if page.Base != "http://x.org/z/" {
 		t.Errorf("base %q", page.Base)
@@ -591,22 +591,40 @@ func checkPage(t *testing.T, sp *weburl.Speller, page *Page) {
 	}
 	seen := map[weburl.URL]bool{}
 	outlinks := 0
-	for _, l := range page.Links {
+	kinds, before := map[Kind]bool{}, (*Link)(nil)
+	for l := range page.ByAddress() {
 		checkText(t, l.Anchor, MaxAnchor)
 		checkText(t, l.Rel, MaxRel)
 		if again, err := sp.Parse(l.URL.String()); err != nil || again != l.URL {
 			t.Errorf("link %q is not canonical: %q, %v", l.URL, again, err)
 		}
+		if l.Kind.String() == "unknown" || l.Count < 1 {
+			t.Errorf("link %q is of no kind, or occurs %d times", l.URL, l.Count)
+		}
+		if before != nil && l.URL == before.URL {
+			if kinds[l.Kind] || l.Kind.weight() > before.Kind.weight() || l.KindNoFollow != l.NoFollow {
+				t.Errorf("link %q is of kind %v behind one of kind %v, in all %v", l.URL, l.Kind, before.Kind, kinds)
+			}
+			kinds[l.Kind] = true
+			continue
+		}
 		if seen[l.URL] {
 			t.Errorf("link %q occurs twice", l.URL)
 		}
 		seen[l.URL] = true
-		if l.Kind.String() == "unknown" {
-			t.Errorf("link %q is of no kind", l.URL)
-		}
+		before = l
+		clear(kinds)
+		kinds[l.Kind] = true
 		if l.Kind.hyperlink() {
 			outlinks++
 		}
+	}
+	inOrder := 0
+	for range page.ByAddress() {
+		inOrder++
+	}
+	if n := len(page.Links) + len(page.Also); n > MaxLinks || n != inOrder {
+		t.Errorf("%d links, of which %d are in order", n, inOrder)
 	}
 	if outlinks != page.Outlinks {
 		t.Errorf("outlinks %d, counted %d", page.Outlinks, outlinks)
