@@ -70,7 +70,8 @@ func TestLinksAreKept(t *testing.T) {
 		s, web := onPaper(t, "http://a.test/")
 		s.opt.KeepLinks = true
 		s.opt.PageRules = []PageRule{{Match: "/row", Store: StoreRow}}
-		web.on("http://a.test/", answer{body: `<a href=b rel="me nofollow">B</a><a href=b>again</a><img src=c.png alt=C><a href=http://other.test/>O</a>`})
+		web.on("http://a.test/", answer{body: `<link rel=next href=b><a href=b rel="me nofollow">B</a><a href=b>again</a><img src=c.png alt=C>
+			<a href=http://other.test/ rel=ugc>O</a><link rel=canonical href=http://other.test/>`})
 		web.on("http://a.test/b", answer{status: 404, body: `<a href=/row>lost</a>`})
 		web.on("http://a.test/plain", text("no links"))
 		web.on("http://a.test/moved", moved("/row"))
@@ -91,7 +92,8 @@ func TestLinksAreKept(t *testing.T) {
 			got[strings.TrimPrefix(url, "http://a.test")] = strings.Join(lines, "; ")
 		}
 		want := map[string]string{
-			"/":      `a http://a.test/b 2 "B" "me nofollow" false; img http://a.test/c.png 1 "C" "" false; a http://other.test/ 1 "O" "" false`,
+			"/": `a http://a.test/b 2 "B" "me nofollow" false; next http://a.test/b 1 "" "next" false; img http://a.test/c.png 1 "C" "" false; ` +
+				`a http://other.test/ 1 "O" "ugc" true; canonical http://other.test/ 1 "" "canonical" false`,
 			"/b":     `a http://a.test/row 1 "lost" "" false`,
 			"/moved": `redirect http://a.test/row 1 "" "" false`,
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"html"
+	"iter"
 	"log/slog"
 	"runtime/debug"
 	"slices"
@@ -396,20 +397,44 @@ func (w *worker) keepExchange(r *fetch.Response, res *result) {
 	}
 }
 
-// keepLinks has all links of a page kept, if that is asked for: n of them, which
-// get fills in.
-func (w *worker) keepLinks(res *result, n int, get func(i int, to *storage.PageLink)) {
-	if n == 0 || !w.inspects && (!w.settings.KeepLinks || w.treat.of(res.task.job.URL).store != StoreAll) {
+// keepLinks has all links of a page kept, if that is asked for; there are about n.
+func (w *worker) keepLinks(res *result, n int, all iter.Seq[storage.PageLink]) {
+	if !w.inspects && (!w.settings.KeepLinks || w.treat.of(res.task.job.URL).store != StoreAll) {
 		return
 	}
-	w.keeping = slices.Grow(w.keeping[:0], n)[:n]
-	for i := range w.keeping {
-		get(i, &w.keeping[i])
+	w.keeping = slices.AppendSeq(slices.Grow(w.keeping[:0], n), all)
+	if len(w.keeping) == 0 {
+		return
 	}
 	res.keptLinks = w.packer.Links(res.task.job.URL, w.keeping)
 	clear(w.keeping) // the page goes
-	if n > keepScratch {
+	if len(w.keeping) > keepScratch {
 		w.keeping = nil
+	}
+}
+
+// pageLinks are the links of a page as they are kept: an address once for each
+// kind. Who inspects a page wants to know of each address whether it is followed.
+func (w *worker) pageLinks(p *page.Page) iter.Seq[storage.PageLink] {
+	kept := func(l *page.Link, noFollow bool) storage.PageLink {
+		return storage.PageLink{
+			URL: string(l.URL), Kind: uint8(l.Kind), NoFollow: noFollow || p.NoFollow, Count: uint32(l.Count), Anchor: l.Anchor, Rel: l.Rel,
+		}
+	}
+	return func(yield func(storage.PageLink) bool) {
+		if w.inspects {
+			for i := range p.Links {
+				if l := &p.Links[i]; !yield(kept(l, l.NoFollow)) {
+					return
+				}
+			}
+			return
+		}
+		for l := range p.ByAddress() {
+			if !yield(kept(l, l.KindNoFollow)) {
+				return
+			}
+		}
 	}
 }
 
@@ -418,11 +443,16 @@ const keepScratch = 1000
 
 // keepFound has the links kept that were found, when they are all there are.
 func (w *worker) keepFound(res *result) {
-	w.keepLinks(res, len(res.links), func(i int, to *storage.PageLink) {
-		c := &res.links[i]
-		*to = storage.PageLink{URL: c.URL, Kind: c.Kind, Count: 1, Anchor: c.Anchor}
-		if c.Kind == uint8(page.KindSitemap) || page.Kind(c.Kind).SitemapFile() {
-			to.Anchor = "" // a date of change
+	w.keepLinks(res, len(res.links), func(yield func(storage.PageLink) bool) {
+		for i := range res.links {
+			c := &res.links[i]
+			l := storage.PageLink{URL: c.URL, Kind: c.Kind, Count: 1, Anchor: c.Anchor}
+			if c.Kind == uint8(page.KindSitemap) || page.Kind(c.Kind).SitemapFile() {
+				l.Anchor = "" // a date of change
+			}
+			if !yield(l) {
+				return
+			}
 		}
 	})
 }
@@ -469,12 +499,7 @@ func (w *worker) parse(url string, r *fetch.Response, res *result, treat *treatm
 	rec.Ignored, rec.Malformed = uint32(p.Ignored), uint32(p.Malformed)
 	rec.SimHash = p.SimHash
 	j := &res.task.job
-	w.keepLinks(res, len(p.Links), func(i int, to *storage.PageLink) {
-		l := &p.Links[i]
-		*to = storage.PageLink{
-			URL: string(l.URL), Kind: uint8(l.Kind), NoFollow: l.NoFollow || p.NoFollow, Count: uint32(l.Count), Anchor: l.Anchor, Rel: l.Rel,
-		}
-	})
+	w.keepLinks(res, len(p.Links)+len(p.Also), w.pageLinks(p))
 	if v.Outcome != storage.Fetched || page.Kind(j.Kind).SitemapFile() && (!j.Found.Seed || j.Listed) {
 		w.parsers.Put(parser)
 		// Links of error pages are not followed, nor of what a server shows in place
