@@ -83,7 +83,15 @@ func readGraph(t *testing.T, b []byte) (nodes, edges map[string]map[string]strin
 		if nodes[e.Source] == nil || nodes[e.Target] == nil {
 			t.Errorf("an edge from %s to %s", e.Source, e.Target)
 		}
-		edges[e.Source+" "+e.Target] = values("edge", e.Data)
+		data := values("edge", e.Data)
+		ends := e.Source + " " + e.Target
+		if edges[ends] != nil {
+			ends += " " + data["kind"] // another kind of link
+		}
+		if edges[ends] != nil {
+			t.Errorf("two edges %s", ends)
+		}
+		edges[ends] = data
 	}
 	return nodes, edges
 }
@@ -97,6 +105,7 @@ func TestGraph(t *testing.T) {
 			Kept: packed(
 				t, at,
 				storage.PageLink{URL: at + "?a=1&b=2", Kind: uint8(page.KindA), Count: 2, NoFollow: true},
+				storage.PageLink{URL: at + "?a=1&b=2", Kind: uint8(page.KindNext), Count: 1},
 				storage.PageLink{URL: at, Kind: uint8(page.KindCanonical), Count: 1},
 				storage.PageLink{URL: at + "never", Kind: uint8(page.KindA), Count: 2},
 			),
@@ -117,8 +126,9 @@ func TestGraph(t *testing.T) {
 		"n4": {"url": at + "list", "outcome": "fetched", "status": "200", "depth": "0"},
 	}
 	wantEdges := map[string]map[string]string{
-		"n1 n3": {"kind": "a", "count": "2", "nofollow": "true"},
-		"n1 n1": {"kind": "canonical", "count": "1"},
+		"n1 n3":      {"kind": "a", "count": "2", "nofollow": "true"},
+		"n1 n3 next": {"kind": "next", "count": "1"},
+		"n1 n1":      {"kind": "canonical", "count": "1"},
 	}
 	if diff := cmp.Diff(wantNodes, nodes) + cmp.Diff(wantEdges, edges); diff != "" {
 		t.Error(diff)

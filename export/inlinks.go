@@ -47,14 +47,20 @@ func countInlinks(f *storage.File, last uint64, rest float64) (*inlinks, error) 
 	if err != nil {
 		return nil, err
 	}
-	err = walkLinks(f, last, rest, func(_ uint64, _ string, l *storage.PageLink) error {
+	var from uint64
+	var to string
+	err = walkLinks(f, last, rest, func(seq uint64, _ string, l *storage.PageLink) error {
 		if !isHyperlink(page.Kind(l.Kind)) {
 			return nil
 		}
 		if number, ok := v.find(v.fingerprint(l.URL)); ok {
 			c.all[number] = sum(c.all[number], l.Count)
-			c.unique[number] = sum(c.unique[number], 1)
+			// The kinds of an address stand one behind the other.
+			if seq != from || l.URL != to {
+				c.unique[number] = sum(c.unique[number], 1)
+			}
 		}
+		from, to = seq, l.URL
 		return nil
 	})
 	return c, err

@@ -63,6 +63,43 @@ func TestInlinks(t *testing.T) {
 	}
 }
 
+// A page that has an address as several kinds is one page that links to it, and
+// what a reader cannot take is no link.
+func TestInlinksOfSeveralKinds(t *testing.T) {
+	const at = "https://example.org/"
+	kinds := func(path string, kinds ...page.Kind) (links []storage.PageLink) {
+		for i, k := range kinds {
+			links = append(links, storage.PageLink{URL: at + path, Kind: uint8(k), Count: uint32(i + 1)})
+		}
+		return links
+	}
+	visit := func(path string, links ...storage.PageLink) *storage.Visit {
+		return &storage.Visit{URL: at + path, Outcome: storage.Fetched, Status: 200, Kept: packed(t, at+path, links...)}
+	}
+	f := of(
+		t,
+		visit("", append(kinds("b", page.KindA, page.KindImg, page.KindArea, page.KindCanonical), kinds("c", page.KindIframe)...)...),
+		visit("b", kinds("b", page.KindA, page.KindFrame)...),
+		visit("c", kinds("b", page.KindNext, page.KindAlternate)...),
+	)
+	got := cells(t, Pages, f, Options{Columns: []string{"url", "inlinks", "unique_inlinks"}})
+	if diff := cmp.Diff([]string{at + ",0,0", at + "b,7,2", at + "c,1,1"}, got); diff != "" {
+		t.Error(diff)
+	}
+	got = cells(t, profiled(ScreamingFrog), f, Options{Columns: []string{"Inlinks", "Unique Inlinks", "Outlinks", "Unique Outlinks"}})
+	if diff := cmp.Diff([]string{"0,0,5,2", "7,2,3,1", "1,1,0,0"}, got); diff != "" {
+		t.Error(diff)
+	}
+	got = cells(t, profiled(Advertools), f, Options{Columns: []string{"links_url", "alt_href", "img_src"}})
+	if diff := cmp.Diff([]string{at + "b,," + at + "b", at + "b,,", "," + at + "b,"}, got); diff != "" {
+		t.Error(diff)
+	}
+	got = cells(t, Links, f, Options{Columns: []string{"target", "kind", "count"}, Where: `source == "https://example.org/c"`})
+	if diff := cmp.Diff([]string{at + "b,next,1", at + "b,alternate,2"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestErrNoLinks(t *testing.T) {
 	f := of(t, samplePage(0))
 	for _, column := range []string{"inlinks", "unique_inlinks"} {

@@ -93,8 +93,9 @@ func CheckProfile(p Profile, o Options) error {
 
 // ProfilePages writes the rows of [Pages] under the names, in the order and in
 // the words of another program. [Options].Columns are names of its columns,
-// [Options].Where goes by those of [Pages]. [Options].Fields stand behind them. What is not measured is empty; so are the
-// counts of links when the crawl did not keep its links.
+// [Options].Where goes by those of [Pages]. [Options].Fields stand behind them.
+// What is not measured is empty; so are the counts of links when the crawl did
+// not keep its links.
 //
 // It reads the log twice, and what was kept of the links twice, and remembers 24
 // bytes for each page, and with [Advertools] up to 65 bytes for each redirect.
@@ -337,14 +338,22 @@ func (r *pageRow) linkCounts() (c linkCounts, known bool) {
 		return r.kept.counts, true
 	}
 	host := weburl.URL(r.URL).Host()
-	for _, l := range r.kept.pageLinks(r) {
-		switch {
-		case !isHyperlink(page.Kind(l.Kind)):
-		case weburl.URL(l.URL).Host() == host:
-			c.inner, c.innerUnique = c.inner+int64(l.Count), c.innerUnique+1
-		default:
-			c.outer, c.outerUnique = c.outer+int64(l.Count), c.outerUnique+1
+	before := ""
+	for i := range r.kept.pageLinks(r) {
+		l := &r.kept.links[i]
+		if !isHyperlink(page.Kind(l.Kind)) {
+			continue
 		}
+		n, unique := int64(l.Count), int64(1)
+		if l.URL == before { // as another kind
+			unique = 0
+		}
+		if weburl.URL(l.URL).Host() == host {
+			c.inner, c.innerUnique = c.inner+n, c.innerUnique+unique
+		} else {
+			c.outer, c.outerUnique = c.outer+n, c.outerUnique+unique
+		}
+		before = l.URL
 	}
 	r.kept.counts, r.kept.counted = c, true
 	return c, true
@@ -356,16 +365,17 @@ func advertoolsColumns() []column[pageRow] {
 	joined := func(name string, takes func(page.Kind) bool, value func(*storage.PageLink) string) column[pageRow] {
 		return textColumn(name, func(r *pageRow) string {
 			var b strings.Builder
-			some := false
-			for _, l := range r.kept.pageLinks(r) {
-				if !takes(page.Kind(l.Kind)) {
+			some, before := false, ""
+			for i := range r.kept.pageLinks(r) {
+				l := &r.kept.links[i]
+				if !takes(page.Kind(l.Kind)) || l.URL == before { // as another kind
 					continue
 				}
 				if some {
 					b.WriteString(separator)
 				}
-				some = true
-				b.WriteString(value(&l))
+				some, before = true, l.URL
+				b.WriteString(value(l))
 			}
 			return b.String()
 		})

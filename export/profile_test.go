@@ -55,7 +55,8 @@ func profileCrawl(t *testing.T, links bool) *storage.File {
 			Origin: storage.Origin{Seed: true, Hops: 1},
 		},
 		keep(
-			home, followed, link(at+"c", page.KindArea, 1, "c"), link("https://elsewhere.example/", page.KindA, 3, "else"),
+			home, followed, link(at+"c", page.KindArea, 1, "c"), link(at+"c", page.KindPrev, 2, ""), link(at+"c", page.KindAMP, 1, ""),
+			link("https://elsewhere.example/", page.KindA, 3, "else"),
 			link(at+"next", page.KindNext, 1, ""), link(at+"x.png", page.KindImg, 1, "a picture"), link(at+"de", page.KindAlternate, 1, ""),
 		),
 		&storage.Visit{URL: at + "down", Ask: storage.Ask{Time: noon}, Outcome: storage.Failed, Class: storage.DNS, Record: storage.Record{Error: "no such host"}},
@@ -86,7 +87,7 @@ func TestScreamingFrog(t *testing.T) {
 		"Address": "https://example.org/a/b.html", "Content Type": "text/html; charset=utf-8", "Status Code": "200", "Status": "OK",
 		"Indexability": "Indexable", "Title 1": "Füße", "Title 1 Length": "4",
 		"Meta Description 1": samplePage(0).Record.MetaDescription, "Meta Description 1 Length": "103", "H1-1": "What the river brought", "H1-1 Length": "22",
-		`rel="next" 1`: "https://example.org/next", "Size (bytes)": "38201", "Transferred (bytes)": "9412", "Word Count": "812",
+		`rel="next" 1`: "https://example.org/next", `rel="prev" 1`: "https://example.org/c", "amphtml Link Element": "https://example.org/c", "Size (bytes)": "38201", "Transferred (bytes)": "9412", "Word Count": "812",
 		"Crawl Depth": "0", "Folder Depth": "1", "Inlinks": "0", "Unique Inlinks": "0", "% of Total": "0",
 		"Outlinks": "3", "Unique Outlinks": "2", "External Outlinks": "3", "Unique External Outlinks": "1", "Response Time": "0.183",
 		"Last Modified": "Sat, 21 Nov 2026 10:00:00 GMT", "Language": "en", "HTTP Version": "2.0",
