@@ -22,27 +22,21 @@ import (
 const (
 	// MaxMarkdown is how long a page may be of which Markdown is made.
 	MaxMarkdown = 10 << 20
-	// maxNesting bounds the quotes and lists in one another: each of their lines is written anew for each of them, and grows.
-	// It is the sum over all nodes of what they hold, times the square of how deep they are.
-	maxNesting = 400 << 20
 	// spareCells is how many cells a table may have that are not in the page, and cellsPerCell how many more for each that is.
 	// Spans, and one long row among short ones, make a grid of millions of cells out of a line of HTML.
 	spareCells   = 1000
 	cellsPerCell = 8
 	// farBracket is how far the end of a link may be from what may be its beginning.
-	farBracket = 1 << 10
+	farBracket = 256
 )
 
-var (
-	errLong   = fmt.Errorf("page is longer than %d bytes", MaxMarkdown)
-	errNested = errors.New("quotes and lists in one another are too many")
-)
+var errLong = fmt.Errorf("page is longer than %d bytes", MaxMarkdown)
 
 // Markdown returns a page as Markdown (CommonMark, with the tables and the strike-through of GitHub). Links are made absolute:
 // they are resolved against address, that of the page, or against what its base element says. Left out is what Text leaves out.
 //
 // It fails if the body is no HTML page by page.IsHTML, has more than MaxMarkdown bytes, or is one of which page.Tree makes no
-// tree; and on quotes and lists that are nested without end. Markdown may be called concurrently.
+// tree; and on one that would take more than a few seconds, such as quotes in quotes without end or a million elements. Markdown may be called concurrently.
 func Markdown(contentType string, body []byte, address string) (out string, err error) {
 	if err := checkPage(contentType, body); err != nil {
 		return "", err
@@ -54,8 +48,10 @@ func Markdown(contentType string, body []byte, address string) (out string, err 
 	if err != nil {
 		return "", err
 	}
-	if nesting(root, 0) > maxNesting {
-		return "", errNested
+	base := baseOf(root, address)
+	prune(root)
+	if err := checkCost(root, len(base)); err != nil {
+		return "", err
 	}
 	simplify(root)
 	defer func() {
@@ -63,7 +59,7 @@ func Markdown(contentType string, body []byte, address string) (out string, err 
 			out, err = "", fmt.Errorf("page cannot be made Markdown: %v", r)
 		}
 	}()
-	text, err := newConverter().ConvertNode(root, converter.WithDomain(baseOf(root, address)))
+	text, err := newConverter().ConvertNode(root, converter.WithDomain(base))
 	if err != nil {
 		return "", err
 	}
@@ -78,9 +74,6 @@ func newConverter() *converter.Converter {
 		table.NewTablePlugin(table.WithCellPaddingBehavior(table.CellPaddingBehaviorMinimal)),
 	))
 	c.Register.UnEscaper(escapeFarBracket, converter.PriorityEarly)
-	for _, tag := range [...]string{"select", "datalist", "textarea", "noembed", "noframes", "iframe", "template"} {
-		c.Register.TagType(tag, converter.TagTypeRemove, converter.PriorityEarly)
-	}
 	return c
 }
 
@@ -121,21 +114,6 @@ func baseOf(root *html.Node, address string) string {
 		}
 	}
 	return address
-}
-
-// nesting adds up what quotes and lists in one another may cost, as maxNesting has it.
-func nesting(n *html.Node, depth int) int {
-	switch n.DataAtom {
-	case atom.Blockquote, atom.Li, atom.Ul, atom.Ol, atom.Menu, atom.Dir, atom.Dl, atom.Dd:
-		depth++
-	}
-	sum := (8 + len(n.Data)) * depth * depth
-	for c := n.FirstChild; c != nil; c = c.NextSibling {
-		if sum += nesting(c, depth); sum > maxNesting {
-			break
-		}
-	}
-	return sum
 }
 
 // grid is what is in a table.

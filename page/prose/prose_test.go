@@ -3,6 +3,7 @@ package prose
 import (
 	"fmt"
 	"html"
+	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -92,6 +93,9 @@ func TestMarkdown(t *testing.T) {
 		{"code", "<pre><code>a\n b</code></pre>", "```\na\n b\n```"},
 		{"quote", "<blockquote>a<br>b</blockquote>", "> a  \n> b"},
 		{"hidden", "<title>t</title><script>x</script><style>y</style><noscript>z</noscript><select><option>o</select><textarea>p</textarea><iframe>q</iframe><template>r</template>a", "a"},
+		{"span", "<p>a<span>b<span>c</span></span> <span> d</span><span><b>e</b></span><b>f</b>", "abc d**ef**"},
+		{"span with a block", "a<span>b<p>c</p>d</span>e", "a\n\nb\n\nc\n\nd\n\ne"},
+		{"comment", "a<!-- x -->b<!-- y --> <!-- z --> c", "ab c"},
 		{"nothing", "", ""},
 		{"invalid UTF-8", "a\xffb", "a\uFFFDb"},
 	} {
@@ -125,6 +129,19 @@ func TestHostileMarkdown(t *testing.T) {
 		{"long span", "<table><tr><td rowspan=99999999999999999999 colspan=1000>a<td>b<tr><td>c</table>", "", 1000},
 		{"span in a span", strings.Repeat("<table><tr><td colspan=1000>", 50) + "x", "", 1000},
 		{"one long row", "<table><tr>" + strings.Repeat("<td>a", 3000) + strings.Repeat("<tr><td>b", 3000), "", 50_000},
+		{"lists in one another, and much behind", strings.Repeat("<ul>", 70) + strings.Repeat("</ul>", 70) + "x", "too many", 0},
+		{"headings in one another", nest("h1><div", 60, strings.Repeat("a<br>", 20_000)), "too many", 0},
+		{"lines in wide lists", "<ol start=999999999999999999><li><pre>" + strings.Repeat("\n", 4_000_000), "too many", 0},
+		{"marks of lines in wide lists", "<ol start=999999999999999999><li><pre>a" + strings.Repeat("\uF002", 1_000_000), "", 100},
+		{"tables in one another", nest("table><tr><td", 100, strings.Repeat("<br>a", 110_000)), "tables in one another", 0},
+		{"bold deep down", nest("div", 480, strings.Repeat("<b></b>a", 45_000)), "too deep", 0},
+		{"links deep down", nest("div", 480, strings.Repeat("<a></a>a", 45_000)), "too deep", 0},
+		{"signs", strings.Repeat("*", 1_600_000), "signs", 0},
+		{"control characters", strings.Repeat("\a", 1_000_000), "", 0},
+		{"control characters in a title", "<a href=x title='\a\a\a\a*'>x</a>", "", 30},
+		{"elements", strings.Repeat("<p>a", 400_000), "more than 750000", 0},
+		{"long base", "<base href='/" + strings.Repeat("x", 10_000) + "/'>" + strings.Repeat("<a href=x>x</a>", 4000), "so long an address", 0},
+		{"brackets far from their ends", strings.Repeat("[", 1_000_000) + "]", "", 2_000_010},
 		{"one long cell", "<table><tr><td>" + strings.Repeat("x", 20_000) + strings.Repeat("<tr><td>b", 5000), "", 100_000},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -138,6 +155,36 @@ func TestHostileMarkdown(t *testing.T) {
 			text, err := Text(utf8HTML, []byte(test.body))
 			if err != nil || len(text) > 4*len(test.body) {
 				t.Errorf("text of %d bytes, %v", len(text), err)
+			}
+		})
+	}
+}
+
+// Nodes that stand for nothing cost as much as they are, not as much as all before them.
+func TestMarkdownIsLinear(t *testing.T) {
+	const n = 30_000
+	for _, test := range []struct{ name, one, want string }{
+		{"comments", "a<!---->", "a"},
+		{"processing instructions", "a<?x>", "a"},
+		{"scripts", "a<script></script>", "a"},
+		{"inputs", "a<input>", "a"},
+		{"spans", "<span>a</span>", "a"},
+		{"spans within spans", "<span>a<span>a</span><!-- --></span>", "aa"},
+		{"templates", "a<template>x</template>", "a"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			got, err := Markdown(utf8HTML, []byte(strings.Repeat(test.one, n)), "https://x.org/")
+			runtime.ReadMemStats(&after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != strings.Repeat(test.want, n) {
+				t.Errorf("got %d bytes: %.40q", len(got), got)
+			}
+			if took := after.TotalAlloc - before.TotalAlloc; took > 100<<20 {
+				t.Errorf("took %d MB", took>>20)
 			}
 		})
 	}
