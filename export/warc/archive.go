@@ -47,11 +47,16 @@ func (o *Options) validate() error {
 // ChangedError says that a file of an archive is not what its position says, so
 // that somebody else has changed, moved or removed it. Nothing was done to it.
 type ChangedError struct {
-	File   string // its path
+	File   string // its path, or that of the folder
 	Reason string
+
+	isAhead bool // the folder is beyond the position
 }
 
 func (e *ChangedError) Error() string {
+	if e.isAhead {
+		return fmt.Sprintf("%s %s: go on with that copy, or choose another folder", e.File, e.Reason)
+	}
 	return fmt.Sprintf("%s %s: put back the file as pawl left it, or choose another folder", e.File, e.Reason)
 }
 
@@ -73,8 +78,16 @@ func (e *ChangedError) Error() string {
 // So that it recognises its own, the position must be committed once after the
 // first Open, before the first Add.
 //
-// An Archive is for one goroutine at a time, and a folder may hold several
-// archives, also with the same prefix, that are written at once.
+// Nothing goes that is known to be committed, as all is that was there before the
+// last call of Add, Open or [Archive.Committed]: Open refuses a position from
+// before that, for somebody who has a later one goes by these files. What is known
+// stands in the file .warc-ID.state, which is there until all is complete and
+// committed, and lost together with it: then Open removes nothing at all. After a
+// power cut, what stands there may be older, up to where the file that is open began.
+//
+// An Archive is for one goroutine at a time, and open once at a time ([ErrBusy]),
+// where the system has locks on files. A folder may hold several archives, also
+// with the same prefix, that are written at once.
 type Archive struct {
 	dir, prefix string
 	o           Options
@@ -95,6 +108,8 @@ type Archive struct {
 	lineSum uint32
 
 	position []byte
+	at       mark   // the same
+	state    *state // nil before the first Add of a new archive
 	err      error
 }
 
@@ -104,7 +119,8 @@ var prefixForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
 // Open opens the archive in a folder at a position, or begins one when position
 // is nil; the folder is made when it is missing. It returns a [*ChangedError]
-// when the open file is not as the position says.
+// when the open file is not as the position says, or the folder is known to be
+// beyond the position, and an error that wraps [ErrBusy] when the archive is open.
 //
 // The files begin with the prefix: letters, digits, point, dash and low line, at
 // most 100. It may be another than before.
@@ -136,8 +152,7 @@ func open(dir, prefix string, kept []byte, o Options, id [16]byte) (*Archive, er
 			return nil, fmt.Errorf("warc: %w", err)
 		}
 		a.serial = p.Serial
-		if err := a.restore(p); err != nil {
-			a.Close()
+		if err := a.enter(p); err != nil {
 			return nil, err
 		}
 	}
@@ -155,11 +170,12 @@ func (a *Archive) keepPosition() {
 	if a.file != nil {
 		p.File, p.Length, p.Tail, p.Lines, p.LineSum = a.name, a.size, sumTail(a.tail), a.listed, a.lineSum
 	}
-	a.position = p.encode()
+	a.position, a.at = p.encode(), p.mark()
 }
 
 // Add writes the records of exchanges, in order, and returns when they are
-// on disk. What it did not return for counts as not written.
+// on disk. What it did not return for counts as not written. The position from
+// before must be committed: that call tells the archive so.
 //
 // When an exchange cannot be archived, the error wraps [ErrExchange] and nothing
 // of the batch was written. After any other error, a full disk for one, all calls
@@ -186,6 +202,9 @@ func (a *Archive) Add(exchanges []*Exchange) error {
 
 func (a *Archive) add(exchanges []*Exchange) error {
 	const flushAt = 1 << 20
+	if err := a.acknowledge(); err != nil {
+		return err
+	}
 	for _, x := range exchanges {
 		if a.file == nil {
 			if err := a.create(x.Time); err != nil {
@@ -222,6 +241,29 @@ func (a *Archive) add(exchanges []*Exchange) error {
 		return err
 	}
 	return a.file.Sync()
+}
+
+// acknowledge keeps that the position is committed.
+func (a *Archive) acknowledge() error {
+	if a.state != nil {
+		return a.state.ack(a.at)
+	}
+	// Only now, so that nothing is left of an archive whose first position was never
+	// committed.
+	return a.enter(position{Serial: a.serial})
+}
+
+// Committed tells the archive that its position is committed, so that no older one
+// is taken from now on. It is worth calling after the last commit of a run; before
+// the next Add it is not needed.
+func (a *Archive) Committed() error {
+	if a.err != nil || a.state == nil {
+		return a.err
+	}
+	if err := a.state.ack(a.at); err != nil {
+		return err
+	}
+	return a.state.file.Sync()
 }
 
 // next ends the file that is open and begins another.
@@ -291,11 +333,11 @@ func (a *Archive) create(at time.Time) error {
 
 // attach opens a file, and the list of its records, to be written on.
 func (a *Archive) attach(name string, size int64, tail []byte, listed int64, lineSum uint32) error {
-	file, err := os.OpenFile(a.path(name)+".open", os.O_RDWR, 0)
+	file, err := openOwn(a.path(name)+".open", os.O_RDWR)
 	if err != nil {
 		return err
 	}
-	list, err := os.OpenFile(a.path(listName(name)), os.O_RDWR|os.O_CREATE, 0o666)
+	list, err := openOwn(a.path(listName(name)), os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		file.Close()
 		return err
@@ -325,7 +367,7 @@ func (a *Archive) Finish() error {
 
 func (a *Archive) finish() error {
 	name := a.name
-	if err := a.file.Sync(); err != nil {
+	if err := cmp.Or(a.file.Sync(), a.state.file.Sync()); err != nil {
 		return err
 	}
 	if err := a.detach(); err != nil {
@@ -357,8 +399,14 @@ func (a *Archive) index(name string) error {
 // Close leaves the archive as it stands at its position, for the next [Open].
 // It is of no use afterwards.
 func (a *Archive) Close() error {
+	isWhole := a.err == nil && a.at.length == complete
 	a.err = cmp.Or(a.err, errors.New("warc: archive is closed"))
-	return a.detach()
+	err := a.detach()
+	if s := a.state; s != nil {
+		a.state = nil
+		err = cmp.Or(err, s.close(isWhole && s.acked == a.at))
+	}
+	return err
 }
 
 func (a *Archive) detach() error {
@@ -414,7 +462,7 @@ func stamp(t time.Time) string {
 }
 
 func writeFile(path string, b []byte) error {
-	f, err := os.Create(path)
+	f, err := createNew(path)
 	if err != nil {
 		return err
 	}

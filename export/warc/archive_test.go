@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,7 +42,7 @@ func TestArchiveGivesLargeExchangeAFileOfItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := read(t, dir)
-	if len(f) != 6 {
+	if len(f.names()) != 6 {
 		t.Errorf("files %q", f.names())
 	}
 	checkArchive(t, f, 3)
@@ -60,16 +61,17 @@ func TestArchiveGoesOnAfterCloseAndAfterFinish(t *testing.T) {
 	if err := a.Finish(); err != nil {
 		t.Fatal(err)
 	}
-	if f := read(t, dir); len(f) != 2 {
+	if f := read(t, dir); len(f.names()) != 2 {
 		t.Errorf("files after Finish: %q", f.names())
 	}
+	a.Close()
 	a = mustOpen(t, dir, a.Position(), testOptions(1e6))
 	mustAdd(t, a, pages(6, 3)...)
 	if err := errors.Join(a.Finish(), a.Finish(), a.Add(nil)); err != nil {
 		t.Fatal(err)
 	}
 	f := read(t, dir)
-	if len(f) != 4 {
+	if len(f.names()) != 4 {
 		t.Errorf("files: %q", f.names())
 	}
 	checkArchive(t, f, 9)
@@ -168,6 +170,9 @@ func TestArchiveIsExactAfterACrashAtEveryStep(t *testing.T) {
 			for n := range batches + 1 {
 				for _, left := range between(folders[n], folders[n+1]) {
 					goesOn(t, left, positions[n], n, maxSize, want)
+					for _, old := range positions[:max(0, n-1)] {
+						isAhead(t, left.put(t), old, maxSize)
+					}
 				}
 			}
 		})
@@ -178,11 +183,43 @@ func section(s string) *io.SectionReader {
 	return io.NewSectionReader(strings.NewReader(s), 0, int64(len(s)))
 }
 
+// TestArchiveIsExactAfterACrashAtItsEnd goes on where the last position was
+// committed and the rest was done in part.
+func TestArchiveIsExactAfterACrashAtItsEnd(t *testing.T) {
+	dir := t.TempDir()
+	a := mustOpen(t, dir, nil, testOptions(1e6))
+	mustAdd(t, a, pages(0, 3)...)
+	if err := a.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	finished := read(t, dir)
+	if err := a.Committed(); err != nil {
+		t.Fatal(err)
+	}
+	known := read(t, dir)
+	a.Close()
+	closed := read(t, dir)
+	checkArchive(t, closed, 3)
+	for _, left := range []folder{finished, known, closed} {
+		dir := left.put(t)
+		mustOpen(t, dir, a.Position(), testOptions(1e6)).Close()
+		if !maps.Equal(read(t, dir), closed) {
+			t.Errorf("files %q", read(t, dir).all())
+		}
+	}
+}
+
 // between is what a folder may hold after a crash on the way from one state to
 // another: for each file that was completed or begun, the steps of that.
 func between(before, after folder) []folder {
 	states := []folder{before, after}
-	now := before
+	// That the position before is committed is known first of all.
+	state, text := after.state()
+	now := before.with(state, text)
+	if _, wasThere := before[state]; !wasThere {
+		states = append(states, before.with(state, ""), before.with(state, text[:slotSize]))
+	}
+	states = append(states, now)
 	for _, name := range after.names() {
 		file := strings.TrimSuffix(name, ".open")
 		if serialOf(file) < 0 || before[name] == after[name] {
@@ -257,11 +294,11 @@ func TestArchiveLeavesTheFilesOfOthers(t *testing.T) {
 	// The first goes back to its beginning, and all else stays.
 	mustOpen(t, dir, begun, testOptions(1))
 	now := read(t, dir)
-	if len(now) != len(others)+12 {
+	if len(now.names()) != len(others)+12 {
 		t.Errorf("files %q", now.names())
 	}
-	for name, text := range now {
-		if all[name] != text {
+	for _, name := range now.names() {
+		if all[name] != now[name] {
 			t.Errorf("%s was changed", name)
 		}
 	}

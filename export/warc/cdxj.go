@@ -135,7 +135,7 @@ func (s *sorter) sorted() [][]byte {
 
 func (s *sorter) spill() error {
 	if s.file == nil {
-		file, err := os.OpenFile(s.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o666)
+		file, err := createNew(s.path)
 		if err != nil {
 			return err
 		}
@@ -305,7 +305,7 @@ func parseDate(s string) (time.Time, error) {
 // indexFile writes the index of a file from its lines in the order of its
 // records, under a temporary name first.
 func indexFile(path, lines string) error {
-	in, err := os.Open(lines)
+	in, err := openOwn(lines, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
@@ -324,7 +324,7 @@ func indexFile(path, lines string) error {
 			return err
 		}
 	}
-	out, err := os.Create(path + ".tmp")
+	out, err := createNew(path + ".tmp")
 	if err != nil {
 		return err
 	}

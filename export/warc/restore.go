@@ -15,30 +15,74 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
+// enter takes the archive for this process and brings its folder to a position,
+// which is known to be committed by that.
+func (a *Archive) enter(p position) error {
+	s, err := openState(a.path(a.stateName()))
+	if err != nil {
+		return err
+	}
+	if err := a.restore(s, p); err != nil {
+		err = errors.Join(err, a.detach())
+		return errors.Join(err, s.close(s.empty))
+	}
+	a.state = s
+	return nil
+}
+
 // restore brings the folder to a position: the file that was open is open again,
 // or complete when it was that already, and what was begun later goes.
-func (a *Archive) restore(p position) error {
+// When the folder is refused, nothing in it has been changed.
+func (a *Archive) restore(s *state, p position) error {
+	if s.known && s.acked.beyond(p.mark()) {
+		return a.ahead()
+	}
+	later, err := a.later(p.Serial)
+	if err != nil {
+		return err
+	}
+	if len(later) > 0 && !s.known {
+		return a.ahead()
+	}
 	if p.File != "" {
-		// This comes first, for when the folder is refused it must not have been changed.
-		if err := a.resume(p); err != nil {
+		if err := a.resume(p, s.known); err != nil {
 			return err
 		}
 	}
-	return a.removeLater(p.Serial)
+	if err := a.removeLater(later); err != nil {
+		return err
+	}
+	isNew := !s.known
+	if err := s.ack(p.mark()); err != nil {
+		return err
+	}
+	if err := s.file.Sync(); err != nil {
+		return err
+	}
+	if isNew {
+		return syncDir(a.dir)
+	}
+	return nil
+}
+
+// ahead is the error of a folder that holds what is committed elsewhere.
+func (a *Archive) ahead() error {
+	return &ChangedError{File: a.dir, Reason: "was written on from another copy of the crawl file", isAhead: true}
 }
 
 // resume goes back to the position in the file that was open then. The file is
-// found under one of two names, for it may have been completed since.
-func (a *Archive) resume(p position) error {
+// found under one of two names, for it may have been completed since. Only when
+// it may be cut is anything behind the position removed.
+func (a *Archive) resume(p position, mayCut bool) error {
 	path := a.path(p.File)
 	completed := false
-	file, err := openRegular(path + ".open")
+	file, err := openOwn(path+".open", os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		completed = true
-		file, err = openRegular(path)
+		file, err = openOwn(path, os.O_RDONLY)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return &ChangedError{path + ".open", "is missing"}
+		return &ChangedError{File: path + ".open", Reason: "is missing"}
 	} else if err != nil {
 		return err
 	}
@@ -50,6 +94,9 @@ func (a *Archive) resume(p position) error {
 	tail, err := a.examine(file, info.Size(), p)
 	if err != nil {
 		return err
+	}
+	if info.Size() > p.Length && !mayCut {
+		return a.ahead()
 	}
 	if completed && info.Size() == p.Length {
 		return a.mend(file, p)
@@ -77,18 +124,18 @@ func (a *Archive) resume(p position) error {
 // are of this archive. It returns the bytes before the position.
 func (a *Archive) examine(file *os.File, size int64, p position) ([]byte, error) {
 	if size < p.Length {
-		return nil, &ChangedError{file.Name(), "is shorter than it was"}
+		return nil, &ChangedError{File: file.Name(), Reason: "is shorter than it was"}
 	}
 	tail := make([]byte, min(p.Length, tailSize))
 	if _, err := file.ReadAt(tail, p.Length-int64(len(tail))); err != nil {
 		return nil, err
 	}
 	if sumTail(tail) != p.Tail {
-		return nil, &ChangedError{file.Name(), "is not what it was"}
+		return nil, &ChangedError{File: file.Name(), Reason: "is not what it was"}
 	}
 	ours, err := a.wroteAll(io.NewSectionReader(file, p.Length, size-p.Length), p.Serial)
 	if err == nil && !ours {
-		err = &ChangedError{file.Name(), "was added to"}
+		err = &ChangedError{File: file.Name(), Reason: "was added to"}
 	}
 	return tail, err
 }
@@ -124,29 +171,17 @@ func (a *Archive) reopen(name string) error {
 // records themselves when it is not what it was. It returns its length and sum.
 func (a *Archive) restoreList(file *os.File, p position) (int64, uint32, error) {
 	path := a.path(listName(p.File))
-	list, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
+	if cutList(path, p) {
+		return p.Lines, p.LineSum, nil
+	}
+	list, err := createNew(path)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer list.Close()
 	sum := crc32.NewIEEE()
-	n, err := io.CopyN(sum, list, p.Lines)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return 0, 0, err
-	}
-	if n == p.Lines && sum.Sum32() == p.LineSum {
-		return n, p.LineSum, list.Truncate(n)
-	}
-
-	if err := list.Truncate(0); err != nil {
-		return 0, 0, err
-	}
-	if _, err := list.Seek(0, io.SeekStart); err != nil {
-		return 0, 0, err
-	}
-	sum.Reset()
 	out := bufio.NewWriterSize(io.MultiWriter(list, sum), 1<<16)
-	n = 0
+	n := int64(0)
 	var line []byte
 	err = entries(io.NewSectionReader(file, 0, p.Length), func(e *entry) error {
 		line = e.appendTo(line[:0], p.File)
@@ -163,28 +198,49 @@ func (a *Archive) restoreList(file *os.File, p position) (int64, uint32, error) 
 	return n, sum.Sum32(), list.Close()
 }
 
-// removeLater removes what this archive began after the file with that number.
-// A file is ours when its warcinfo has the id that only we could give it.
-func (a *Archive) removeLater(serial int) error {
+// cutList cuts the list of a file's records at the position, and reports whether
+// it was what the position says.
+func cutList(path string, p position) bool {
+	list, err := openOwn(path, os.O_RDWR)
+	if err != nil {
+		return false
+	}
+	defer list.Close()
+	sum := crc32.NewIEEE()
+	n, err := io.CopyN(sum, list, p.Lines)
+	return err == nil && n == p.Lines && sum.Sum32() == p.LineSum && list.Truncate(n) == nil
+}
+
+// later are the names of the files that this archive began after the one with
+// that number. A file is ours when its warcinfo has the id that only we could
+// give it.
+func (a *Archive) later(serial int) (files []string, err error) {
+	names, err := os.ReadDir(a.dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range names {
+		number := serialOf(strings.TrimSuffix(n.Name(), ".open"))
+		if number > serial && n.Type().IsRegular() && a.began(a.path(n.Name()), number) {
+			files = append(files, n.Name())
+		}
+	}
+	return files, nil
+}
+
+// removeLater removes files with all that belongs to them, and what was to
+// become one.
+func (a *Archive) removeLater(files []string) error {
 	if err := removeAll(a.path(a.temporary())); err != nil {
 		return err
 	}
-	names, err := os.ReadDir(a.dir)
-	if err != nil {
-		return err
-	}
-	for _, n := range names {
-		name := strings.TrimSuffix(n.Name(), ".open")
-		number := serialOf(name)
-		if number <= serial || !n.Type().IsRegular() || !a.began(a.path(n.Name()), number) {
-			continue
-		}
+	for _, file := range files {
 		// The file itself goes last: until then the others can be told by it.
 		var paths []string
-		for _, s := range siblings(name) {
+		for _, s := range siblings(strings.TrimSuffix(file, ".open")) {
 			paths = append(paths, a.path(s))
 		}
-		if err := removeAll(append(paths, a.path(n.Name()))...); err != nil {
+		if err := removeAll(append(paths, a.path(file))...); err != nil {
 			return err
 		}
 	}
@@ -194,7 +250,7 @@ func (a *Archive) removeLater(serial int) error {
 // began reports whether a file begins with the warcinfo that this archive gives
 // to the file of that number.
 func (a *Archive) began(path string, number int) bool {
-	file, err := openRegular(path)
+	file, err := openOwn(path, os.O_RDONLY)
 	if err != nil {
 		return false
 	}
@@ -271,21 +327,34 @@ func allZero(r io.Reader) (bool, error) {
 	}
 }
 
-// openRegular opens a file to be read, and nothing that is no file: a pipe would
+// openOwn opens a file of the archive, and nothing that is no file: a pipe would
 // block, and what a link points to is not ours.
-func openRegular(path string) (*os.File, error) {
-	info, err := os.Lstat(path)
-	if err != nil {
+func openOwn(path string, flag int) (*os.File, error) {
+	if err := checkRegular(path); err != nil && (flag&os.O_CREATE == 0 || !errors.Is(err, fs.ErrNotExist)) {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, &ChangedError{path, "is no file"}
+	return os.OpenFile(path, flag|noFollow, 0o666)
+}
+
+func checkRegular(path string) error {
+	info, err := os.Lstat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = &ChangedError{File: path, Reason: "is no file"}
 	}
-	return os.Open(path)
+	return err
+}
+
+// createNew makes a file in the place of what had its name; where a link led is
+// left as it is.
+func createNew(path string) (*os.File, error) {
+	if err := removeAll(path); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 }
 
 func truncate(path string, size int64) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := openOwn(path, os.O_RDWR)
 	if err != nil {
 		return err
 	}
