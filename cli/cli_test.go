@@ -210,7 +210,7 @@ func TestExportKeepsWhatItCannotReplace(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := errors.New("broken")
-	if err := writeFile(name, func(w io.Writer) error { io.WriteString(w, "half"); return broken }); !errors.Is(err, broken) {
+	if err := writeFile(t.Context(), name, func(w io.Writer) error { io.WriteString(w, "half"); return broken }); !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}
 	if got, _ := os.ReadFile(name); string(got) != "before" {
@@ -220,7 +220,7 @@ func TestExportKeepsWhatItCannotReplace(t *testing.T) {
 	if err := os.Symlink("pages.csv", link); err != nil {
 		t.Skip(err)
 	}
-	if err := writeFile(link, func(w io.Writer) error { _, err := io.WriteString(w, "after"); return err }); err != nil {
+	if err := writeFile(t.Context(), link, func(w io.Writer) error { _, err := io.WriteString(w, "after"); return err }); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(name); string(got) != "after" {

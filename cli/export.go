@@ -123,7 +123,7 @@ func runExport(ctx context.Context, c *call) error {
 	case what.name == "sitemap":
 		_, _, err = export.SitemapFiles(ctx, name, file, o)
 	default:
-		err = writeFile(name, write)
+		err = writeFile(ctx, name, write)
 	}
 	if isFile && errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%w before the export was whole; %s was not written", errStopped, name)
@@ -298,13 +298,32 @@ func refuseTarget(name, db string) error {
 	return nil
 }
 
+// openPipe opens a pipe or device for writing, which waits until somebody reads it.
+func openPipe(ctx context.Context, name string) (*os.File, error) {
+	type opened struct {
+		f   *os.File
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		done <- opened{f, err}
+	}()
+	select {
+	case o := <-done:
+		return o.f, o.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // writeFile writes a file under a temporary name and gives it its own when it
 // is whole.
-func writeFile(name string, write func(io.Writer) error) error {
+func writeFile(ctx context.Context, name string, write func(io.Writer) error) error {
 	info, err := os.Stat(name)
 	if err == nil && !info.Mode().IsRegular() {
 		// A pipe or a device: there is nothing to replace.
-		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		f, err := openPipe(ctx, name)
 		if err != nil {
 			return err
 		}

@@ -59,7 +59,7 @@ type Follower struct {
 	wanted pageRecipe
 	rest   float64
 	stream io.Writer // a pipe or device, instead of file
-	pipe   *os.File  // the stream, when it was opened here
+	pipe   *pipe     // the stream, when it is opened here
 	file   *os.File  // nil: there is none yet
 	made   bool      // the name of the file is not durable yet
 
@@ -76,7 +76,8 @@ type Follower struct {
 }
 
 // CheckFollow tells whether [Follow] would accept the options, before anything is
-// opened. An unknown column is a *ColumnError.
+// opened. A column that is unknown, or needs the whole crawl, is a *ColumnError, or
+// a *WhereError when the filter names it.
 func CheckFollow(o Options) error {
 	_, err := recipeOf(o)
 	return err
@@ -104,7 +105,7 @@ func CheckFollow(o Options) error {
 // *ChangedError.
 //
 // A pipe or a device gets all rows from the start of the log and has no position.
-// To open a named pipe waits until somebody reads it.
+// The first Write to a named pipe waits until somebody reads it.
 func Follow(path string, f *storage.File, o Options, known []byte) (*Follower, error) {
 	wanted, err := recipeOf(o)
 	if err != nil {
@@ -123,11 +124,8 @@ func Follow(path string, f *storage.File, o Options, known []byte) (*Follower, e
 	case info.IsDir():
 		return nil, fmt.Errorf("%s is a folder", path)
 	case !info.Mode().IsRegular():
-		out, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil {
-			return nil, err
-		}
-		w.stream, w.pipe = out, out
+		w.pipe = &pipe{path: path}
+		w.stream = w.pipe
 		return w, w.start(wanted, position{})
 	default:
 		if crawl, err := os.Stat(f.Path()); err == nil && os.SameFile(info, crawl) {
@@ -643,11 +641,11 @@ func (w *Follower) Rewritten() string { return w.rewritten }
 // again by the next [Follow].
 func (w *Follower) Close() error {
 	var err error
-	for _, f := range []*os.File{w.pipe, w.file} {
-		if f == nil {
-			continue
-		}
-		if cerr := f.Close(); cerr != nil && !errors.Is(cerr, os.ErrClosed) {
+	if w.pipe != nil {
+		err = w.pipe.Close()
+	}
+	if w.file != nil {
+		if cerr := w.file.Close(); cerr != nil && !errors.Is(cerr, os.ErrClosed) {
 			err = cerr
 		}
 	}
@@ -655,6 +653,30 @@ func (w *Follower) Close() error {
 		w.failed = os.ErrClosed
 	}
 	return err
+}
+
+// pipe is a named pipe or a device. It is opened by the first Write, for that
+// waits until somebody reads it.
+type pipe struct {
+	path string
+	file *os.File
+}
+
+func (p *pipe) Write(b []byte) (n int, err error) {
+	if p.file == nil {
+		if p.file, err = os.OpenFile(p.path, os.O_WRONLY, 0); err != nil {
+			return 0, err
+		}
+	}
+	return p.file.Write(b)
+}
+
+// Close closes what was opened.
+func (p *pipe) Close() error {
+	if p.file == nil {
+		return nil
+	}
+	return p.file.Close()
 }
 
 // pageRecipe is all that the bytes of the rows of pages depend on, beside the
@@ -671,13 +693,6 @@ type pageRecipe struct {
 func recipeOf(o Options) (pageRecipe, error) {
 	if o.Format < formats && !o.Format.Appends() {
 		return pageRecipe{}, fmt.Errorf("rows cannot be added to a file of the format %v; use csv, tsv or jsonl", o.Format)
-	}
-	for _, name := range o.Columns {
-		if NeedsWholeCrawl(name) {
-			return pageRecipe{}, &ColumnError{
-				Name: name, Known: followedTable(o.Fields).names(), Reason: "needs more than the visit of a row, so it cannot be written as rows come.",
-			}
-		}
 	}
 	columns, err := followedTable(o.Fields).check(o)
 	if err != nil {
@@ -704,6 +719,12 @@ func (r pageRecipe) options(rest float64) (Options, error) {
 func followedTable(fields []Field) *table[pageRow] {
 	t := pageTable(fields)
 	t.columns = slices.DeleteFunc(t.columns, func(c column[pageRow]) bool { return NeedsWholeCrawl(c.name) })
+	t.refused = func(name string) string {
+		if NeedsWholeCrawl(name) {
+			return "needs more than the visit of a row, so it cannot be had as rows come"
+		}
+		return ""
+	}
 	return t
 }
 
