@@ -86,6 +86,13 @@ func TestHostilePages(t *testing.T) {
 	refer := func(id, to string) string {
 		return "<div id=" + id + " itemscope itemprop=b itemtype=T itemref='" + strings.Repeat(to, 50) + "'></div>"
 	}
+	attributes := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "a%d ", i)
+		}
+		return b.String()
+	}
 	const slow = "takes too long"
 	for _, test := range []struct {
 		name, body, spec string
@@ -128,6 +135,15 @@ func TestHostilePages(t *testing.T) {
 		{"items that refer to each other", refer("a", "c ") + refer("c", "a "), "x[]=microdata:T.b.b.b.b.b.b.c", 0, slow},
 		{"item of many", "<div itemscope itemtype=T>" + strings.Repeat("<b itemprop=n>x</b>", 12_000) + "</div>", "x[]=microdata:T.n", MaxList, ""},
 		{"nested items", nest("div itemscope itemtype=T itemprop=n", 400, "x"), "x[]=microdata:T.n", 399, ""},
+		{"numbers of JSON-LD in one another", ld(strings.Repeat(`{"@type":"T","c":`, 490) + `"` + big + `"` + strings.Repeat("}", 490)), "x[]:int=jsonld:T", 0, slow},
+		{"blanks of JSON-LD that is referred to", ld(`[{"@id":"a","k":"` + big + strings.Repeat(" ", 500_000) + `"},{"b":[` + strings.Repeat(`{"@id":"a"},`, 1000) + `1]}]`), "x[]=jsonld:b.k ~ /^$/", 0, slow},
+		{"empty JSON-LD that is referred to", ld(`[{"@id":"a","k":"` + strings.Repeat(" ", 500_000) + `"},{"b":[` + strings.Repeat(`{"@id":"a"},`, 1000) + `1]}]`), "x[]=jsonld:b.k", 0, slow},
+		{"long names in JSON-LD", ld(`[{"@id":"` + big + `","b":[` + strings.Repeat(`{"@id":"z`+big[:1000]+`"},`, 100) + `1]},{"@id":"z` + big[:1000] + `","k":[` + strings.Repeat(`{"@id":"z`+big[:1000]+`"},`, 100) + `1]}]`), "x[]=jsonld:b.k.k.k.k.z", 0, slow},
+		{"item of many attributes", "<div itemscope itemtype=T itemref='" + strings.Repeat("a ", 20_000) + "'></div><b id=a " + attributes(4000) + ">x</b>", "x[]=microdata:T.p", 0, slow},
+		{"item with a long property", "<div itemscope itemtype=T itemref='" + strings.Repeat("a ", 20_000) + "'></div><b id=a itemprop='" + strings.Repeat("q ", 50_000) + "'>x</b>", "x[]=microdata:T.p", 0, slow},
+		{"item with an empty value", "<div itemscope itemtype=T itemref='" + strings.Repeat("a ", 20_000) + "'></div><b id=a itemprop=p content='" + strings.Repeat(" ", 100_000) + "'>x</b>", "x[]=microdata:T.p", 0, slow},
+		{"item that refers to nothing at length", "<div itemscope itemtype=T itemref='" + strings.Repeat("a ", 20_000) + "'></div><b id=a itemprop=p itemscope itemref='" + strings.Repeat(" ", 100_000) + "'>x</b>", "x[]=microdata:T.p.q", 0, slow},
+		{"items deep down", nest("div", 400, "<div itemscope itemtype=T itemref='"+strings.Repeat("a ", 100_000)+"'></div><b id=a>x</b>"), "x[]=microdata:T.p", 0, slow},
 		{"no end", "<p title='<h1>x", "x=h1", 0, ""},
 		{"NUL", "<h1>\x00a\x00</h1>", "x=h1", 1, ""},
 	} {

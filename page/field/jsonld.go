@@ -402,6 +402,9 @@ func (w *linkedWalk) referred(id int) int {
 			}
 		}
 	}
+	if !w.budget.spend(len(w.nodes[first].text)) {
+		return 0
+	}
 	return w.ids[w.nodes[first].text]
 }
 

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// microCost is what a step takes that looks at the attributes of an element, in those of a walk.
+// microCost is what a step takes, in those of a walk, beside the attributes that it looks at.
 const microCost = 16
 
 // microWalk looks for values of microdata (https://html.spec.whatwg.org/#microdata).
@@ -25,7 +25,7 @@ type microWalk struct {
 func (w *microWalk) find(path []string) {
 	typed := false
 	for n := range w.root.Descendants() {
-		if w.done || !w.budget.spend(microCost) {
+		if w.done || !w.look(n) {
 			return
 		}
 		if n.Type == html.ElementNode && hasAttr(n, "itemscope") && hasToken(attrOf(n, "itemtype"), path[0]) {
@@ -37,13 +37,25 @@ func (w *microWalk) find(path []string) {
 		return
 	}
 	for n := range w.root.Descendants() {
-		if w.done || !w.budget.spend(microCost) {
+		if w.done || !w.look(n) {
 			return
 		}
 		if n.Type == html.ElementNode && hasAttr(n, "itemscope") && !hasAttr(n, "itemprop") {
 			w.follow(n, path)
 		}
 	}
+}
+
+// look takes what it costs to look at the attributes of an element, and at itemprop and itemref as lists. It returns false if
+// that is not left.
+func (w *microWalk) look(n *html.Node) bool {
+	cost := microCost + len(n.Attr)
+	for _, a := range n.Attr {
+		if a.Key == "itemprop" || a.Key == "itemref" {
+			cost += len(a.Val)
+		}
+	}
+	return w.budget.spend(cost)
 }
 
 // follow yields what is at a path from an item.
@@ -58,7 +70,7 @@ func (w *microWalk) follow(item *html.Node, path []string) {
 			return
 		}
 		// An element that is in the item anyway is not taken twice.
-		if n := w.byID(ref); n != nil && n != item && !isWithin(n, item) && !isWithin(item, n) {
+		if n := w.byID(ref); n != nil && n != item && !w.isWithin(n, item) && !w.isWithin(item, n) && w.look(n) {
 			w.property(n, path)
 		}
 	}
@@ -67,7 +79,7 @@ func (w *microWalk) follow(item *html.Node, path []string) {
 // properties yields what is at a path from the item that the children of n belong to.
 func (w *microWalk) properties(n *html.Node, path []string) {
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
-		if w.done || !w.budget.spend(microCost) {
+		if w.done || !w.look(c) {
 			return
 		}
 		if c.Type == html.ElementNode {
@@ -111,13 +123,28 @@ func (w *microWalk) value(n *html.Node) result {
 			name = "datetime"
 		}
 	}
-	switch {
-	case n.DataAtom == atom.Meta || hasAttr(n, "content"):
-		return result{text: clean(attrOf(n, "content")), machine: true}
-	case name != "":
-		return result{text: attrOf(n, name), machine: true}
+	isMeta := n.DataAtom == atom.Meta || hasAttr(n, "content")
+	if isMeta {
+		name = "content"
+	}
+	if name != "" {
+		text := w.attr(n, name)
+		if isMeta {
+			text = clean(text)
+		}
+		return result{text: text, machine: true}
 	}
 	return result{text: textOf(n, w.apart, w.budget)}
+}
+
+// attr returns an attribute, which an element may be asked for once for each item that refers to it.
+func (w *microWalk) attr(n *html.Node, name string) string {
+	for _, a := range n.Attr {
+		if a.Key == name && !w.budget.spend(len(a.Val)) {
+			return ""
+		}
+	}
+	return attrOf(n, name)
 }
 
 // byID returns the first element with an id, nil if there is none.
@@ -139,8 +166,8 @@ func (w *microWalk) byID(id string) *html.Node {
 	return w.ids[id]
 }
 
-func isWithin(n, outer *html.Node) bool {
-	for ; n != nil; n = n.Parent {
+func (w *microWalk) isWithin(n, outer *html.Node) bool {
+	for ; n != nil && w.budget.spend(1); n = n.Parent {
 		if n == outer {
 			return true
 		}

@@ -216,6 +216,9 @@ func (t *taking) jsonLD(f *Field, b *budget, yield func(result) bool) error {
 	none := true
 	t.linked.find(f.path, b, func(n jsonNode) bool {
 		none = false
+		if !b.spend(len(n.text)) { // one may be in many others, or referred to by many
+			return false
+		}
 		if n.kind == 'n' {
 			n.text = "" // null
 		}
