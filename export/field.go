@@ -42,8 +42,7 @@ type Field struct {
 // IsPageColumn tells whether the table of pages has a column of the name, also
 // one on request, so that no field may be called so.
 func IsPageColumn(name string) bool {
-	t := pageTable(nil)
-	return slices.Contains(t.names(), name) || slices.Contains(t.later, name)
+	return slices.Contains(pageTable(nil).names(), name)
 }
 
 // fieldColumns gives a column for each field. record gives the record of a row.

@@ -371,6 +371,17 @@ func TestFollowRefusesOtherThings(t *testing.T) {
 		}
 		check(t, locked, "permission denied")
 	})
+	t.Run("a column that needs the whole crawl", func(t *testing.T) {
+		const why = `column "inlinks" needs more than the visit of a row, so it cannot be had as rows come`
+		var column *ColumnError
+		if err := CheckFollow(Options{Columns: []string{"url", "inlinks"}}); !errors.As(err, &column) || column.Name != "inlinks" || !strings.HasPrefix(err.Error(), why+". The columns are seq, url,") {
+			t.Error(err)
+		}
+		var where *WhereError
+		if err := CheckFollow(Options{Where: "depth > 1 or inlinks > 1"}); !errors.As(err, &where) || err.Error() != "filter, character 14: the "+why {
+			t.Error(err)
+		}
+	})
 	t.Run("an option", func(t *testing.T) {
 		for _, o := range []Options{{Format: Parquet}, {Format: SQLite}, {Format: formats}, {Columns: []string{"nope"}}, {Columns: []string{"inlinks"}}, {Columns: []string{"url", "discovery_path"}}} {
 			none := filepath.Join(dir, "option.csv")

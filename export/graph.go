@@ -3,7 +3,6 @@ package export
 import (
 	"bytes"
 	"encoding/xml"
-	"errors"
 	"io"
 	"slices"
 	"strconv"
@@ -27,23 +26,24 @@ const graphHead = `<?xml version="1.0" encoding="UTF-8"?>
 
 const graphTail = "</graph>\n</graphml>\n"
 
-// CheckGraph tells whether [Graph] would accept the options.
+// CheckGraph tells whether [Graph] would accept the options. To choose columns is
+// a *ColumnError.
 func CheckGraph(o Options) error {
 	if len(o.Columns) > 0 {
-		return errors.New("a graph has no columns to choose")
+		return &ColumnError{Name: o.Columns[0], Reason: "cannot be chosen: a graph has no columns"}
 	}
 	return checkFilter(o)
 }
 
 // Graph writes the crawl as GraphML: a node for each address that has an
 // outcome, also for those that rules keep out of the results, and an edge for
-// each link of a page to another of them. Links to what has no outcome are left
-// out. It returns the number of nodes. A crawl that kept no links is
+// each kind of link of a page to another of them. Links to what has no outcome are
+// left out. It returns the number of nodes. A crawl that kept no links is
 // [ErrNoLinks].
 //
 // The id of a node is n and the seq of the row. Nodes have url, outcome, status,
-// title and depth, edges have kind, count (how often the link stands on the page)
-// and nofollow. Characters that XML cannot hold become U+FFFD. [Options].Where
+// title and depth, edges have kind, count (how often the page has the link as
+// that kind) and nofollow. Characters that XML cannot hold become U+FFFD. [Options].Where
 // says which addresses are nodes; but for it and Rest, the options say nothing.
 //
 // The log is read once, the links once; 23 bytes are in memory for each node.

@@ -136,8 +136,9 @@ func TestGraph(t *testing.T) {
 	if _, err := Graph(io.Discard, of(t, samplePage(0)), Defaults()); !errors.Is(err, ErrNoLinks) {
 		t.Error(err)
 	}
-	if _, err := Graph(io.Discard, f, Options{Columns: []string{"url"}}); err == nil {
-		t.Error("takes columns")
+	var refused *ColumnError
+	if _, err := Graph(io.Discard, f, Options{Columns: []string{"url"}}); !errors.As(err, &refused) || err.Error() != `column "url" cannot be chosen: a graph has no columns` {
+		t.Errorf("takes columns: %v", err)
 	}
 }
 

@@ -47,11 +47,12 @@ func LinkColumns() []string { return linkTable().names() }
 func CheckLinks(o Options) error { return linkTable().accepts(o) }
 
 // Links writes a row for each link of each page: pages in the order in which
-// they were finished, links in that in which they first stand there. It returns
+// they were finished, targets in that in which they first stand there. It returns
 // how many rows were written whole. A crawl that kept no links is [ErrNoLinks].
 //
-// A target that stands on a page several times is one row, with its count;
-// nofollow then says that all of them are. Redirects are links of the kind
+// A target that stands on a page several times is a row for each kind of link that
+// it stands there as, that which leads furthest first, with its count; nofollow
+// then says that all of them are. Redirects are links of the kind
 // redirect, and so are the entries of a sitemap of the kind sitemap.
 //
 // target_status is the status of the target's row in [Pages], empty when it has

@@ -210,28 +210,8 @@ func checkPages(t *table[pageRow], o Options) error {
 // pages that have one, over all pages of the crawl: links that a reader can take
 // (of kind a, area, frame, iframe and refresh, as outlinks counts), however
 // often they stand on a page, links of a page to itself and of error pages
-// included. They need a crawl that kept its links, otherwise the error is
-// [ErrNoLinks].
-//
-// discovery_path is the way from a seed to an address, a letter for each step,
-// those of Heritrix: L a link, R a redirect, E a part of a page, M an entry of a
-// sitemap or a sitemap, S a form, and P in front for what a robots.txt named. It
-// is empty for a seed. Of more than 50 letters the last 50 stand behind the
-// number of those before them and a plus sign, as 12+LLL….
-//
-// text and markdown are what there is to read in a page of HTML, menus and
-// footers included, as package prose makes it of the stored body; empty for all
-// else, and for what cannot be read as such. They are not to be had as CSV or
-// TSV, and need a crawl that stored bodies, otherwise the error is [ErrNoBodies].
-// One body is in memory at a time.
-//
-// For the counts 24 bytes a row are in memory, for the paths 24 as well.
-//
-// inlinks and unique_inlinks count the links that lead to an address, and the
-// pages that have one, over all pages of the crawl: links that a reader can take
-// (of kind a, area, frame, iframe and refresh, as outlinks counts), however
-// often they stand on a page, links of a page to itself and of error pages
-// included. They need a crawl that kept its links, otherwise the error is
+// included. An image, a canonical or the like that names the same address is none
+// of them. They need a crawl that kept its links, otherwise the error is
 // [ErrNoLinks].
 //
 // discovery_path is the way from a seed to an address, a letter for each step,
@@ -377,7 +357,7 @@ func pageFilter(f *storage.File, last uint64, o Options) (wanted func(*pageRow) 
 		return nil, b, nil
 	}
 	t := pageTable(o.Fields)
-	t.columns = withoutContent(t.columns)
+	t.columns, t.refused = withoutContent(t.columns), noContent
 	if err := t.complete(); err != nil {
 		return nil, b, err
 	}
@@ -392,7 +372,7 @@ func pageFilter(f *storage.File, last uint64, o Options) (wanted func(*pageRow) 
 // what all exports share is right.
 func checkFilter(o Options) error {
 	t := pageTable(o.Fields)
-	t.columns = withoutContent(t.columns)
+	t.columns, t.refused = withoutContent(t.columns), noContent
 	return t.accepts(o)
 }
 

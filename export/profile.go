@@ -68,7 +68,7 @@ func (p Profile) table(fields []Field) (*table[pageRow], error) {
 	}
 	columns = append(columns, fieldColumns(fields, func(r *pageRow) *storage.Record { return &r.Record })...)
 	return &table[pageRow]{
-		name: "pages", columns: columns, defaults: len(columns), filtered: withoutContent(pageTable(fields).columns),
+		name: "pages", columns: columns, defaults: len(columns), filtered: withoutContent(pageTable(fields).columns), refused: noContent,
 	}, nil
 }
 

@@ -42,10 +42,10 @@ const (
 )
 
 // CheckSitemap tells whether [Sitemap] and [SitemapFiles] would accept the
-// options.
+// options. To choose columns is a *ColumnError.
 func CheckSitemap(o Options) error {
 	if len(o.Columns) > 0 {
-		return errors.New("a sitemap has no columns to choose")
+		return &ColumnError{Name: o.Columns[0], Reason: "cannot be chosen: a sitemap has no columns"}
 	}
 	if base, err := url.Parse(o.SitemapBase); o.SitemapBase != "" &&
 		(err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" || base.Fragment != "") {

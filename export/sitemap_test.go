@@ -249,7 +249,8 @@ func TestCheckSitemap(t *testing.T) {
 			t.Errorf("%q: %v", base, err)
 		}
 	}
-	if CheckSitemap(Options{Columns: []string{"url"}}) == nil {
+	var refused *ColumnError
+	if err := CheckSitemap(Options{Columns: []string{"url"}}); !errors.As(err, &refused) || refused.Nearest != "" {
 		t.Error("takes columns")
 	}
 }
@@ -262,6 +263,9 @@ func TestSitemapOfSome(t *testing.T) {
 	}
 	var wrong *WhereError
 	if err := CheckSitemap(Options{Where: "titel == nil"}); !errors.As(err, &wrong) {
+		t.Error(err)
+	}
+	if err := CheckSitemap(Options{Where: `text contains "x"`}); !errors.As(err, &wrong) || !strings.Contains(wrong.Reason, "stored bodies") || wrong.Nearest != "" {
 		t.Error(err)
 	}
 }

@@ -71,9 +71,11 @@ type table[R any] struct {
 	name     string // of the table in a SQLite file
 	columns  []column[R]
 	defaults int
-	later    []string // names that are promised, but not to be had yet
 	// filtered are the columns that a filter may name; nil: all.
 	filtered []column[R]
+	// refused tells why a column is missing that is elsewhere, as the end of a
+	// sentence that begins with its name; empty: there is none. It may be nil.
+	refused func(name string) string
 }
 
 // complete fills in what follows from the definitions, and refuses a name that
@@ -110,7 +112,7 @@ func (t *table[R]) names() []string {
 type ColumnError struct {
 	Name    string
 	Nearest string   // the column that was probably meant, empty: none is near
-	Known   []string // all columns of the table, those on request last
+	Known   []string // all columns of the table, those on request last; none: no columns can be chosen
 	Reason  string   // what is wrong with it
 }
 
@@ -120,7 +122,9 @@ func (e *ColumnError) Error() string {
 	if e.Nearest != "" {
 		fmt.Fprintf(&b, "; did you mean %q?", e.Nearest)
 	}
-	b.WriteString(" The columns are " + strings.Join(e.Known, ", "))
+	if len(e.Known) > 0 {
+		b.WriteString(" The columns are " + strings.Join(e.Known, ", "))
+	}
 	return b.String()
 }
 
@@ -150,11 +154,17 @@ func (t *table[R]) choose(names []string) ([]column[R], error) {
 	return chosen, nil
 }
 
+// why tells why a column is missing that is elsewhere, see refused.
+func (t *table[R]) why(name string) string {
+	if t.refused == nil {
+		return ""
+	}
+	return t.refused(name)
+}
+
 func (t *table[R]) unknown(name string) error {
-	for _, later := range t.later {
-		if later == name {
-			return &ColumnError{Name: name, Known: t.names(), Reason: "is not available yet."}
-		}
+	if why := t.why(name); why != "" {
+		return &ColumnError{Name: name, Known: t.names(), Reason: why + "."}
 	}
 	e := &ColumnError{Name: name, Known: t.names(), Reason: "is unknown"}
 	e.Nearest = nearest(name, e.Known)

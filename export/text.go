@@ -75,6 +75,14 @@ func withoutContent(columns []column[pageRow]) []column[pageRow] {
 	return slices.DeleteFunc(columns, func(c column[pageRow]) bool { return isContent(c.name) })
 }
 
+// noContent tells why a column that withoutContent leaves out is missing.
+func noContent(column string) string {
+	if isContent(column) {
+		return "is made of stored bodies, so only pages and errors have it, without a profile"
+	}
+	return ""
+}
+
 // checkContent refuses columns of content where their cells would not fit.
 func checkContent(t *table[pageRow], o Options) error {
 	if o.Format != CSV && o.Format != TSV {

@@ -115,7 +115,7 @@ func (t *table[R]) filter(where string) (func(*R) bool, error) {
 	if err != nil {
 		return nil, parseError(err)
 	}
-	c := compiler[R]{columns: t.columns, source: where}
+	c := compiler[R]{columns: t.columns, source: where, why: t.why}
 	if t.filtered != nil {
 		c.columns = t.filtered
 	}
@@ -164,6 +164,7 @@ func wrong(at ast.Node, format string, args ...any) error {
 type compiler[R any] struct {
 	columns []column[R]
 	source  string
+	why     func(name string) string // of the table
 }
 
 func (c *compiler[R]) compile(node ast.Node) (*term[R], error) {
@@ -214,6 +215,9 @@ func (c *compiler[R]) column(at ast.Node, name string) (*term[R], error) {
 		if c.columns[i].name == name {
 			return columnTerm(&c.columns[i]), nil
 		}
+	}
+	if why := c.why(name); why != "" {
+		return nil, wrong(at, "the column %q %s", name, why)
 	}
 	e := &WhereError{Column: at.Location().From + 1, Reason: fmt.Sprintf("there is no column %q", name)}
 	for i := range c.columns {
