@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -51,10 +52,10 @@ func (g *crawling) openResults() (r *results, err error) {
 		}
 		a, err := warc.Open(dir, "pawl", position, g.warcOptions())
 		if err != nil {
-			return r, err
+			return r, g.archiveError(dir, err)
 		}
 		r.archive, r.archiveKey = &archive{a, g.file.Header().ID}, dir
-		r.close = append(r.close, a.Close)
+		r.close = append(r.close, func() error { return closeArchive(a, g.file, dir) })
 	}
 	return r, nil
 }
@@ -143,6 +144,29 @@ func warcInfo(file *storage.File, s *crawl.Settings) warc.Info {
 		info.Robots = "ignore"
 	}
 	return info
+}
+
+// archiveError says what to do when a folder of WARC files cannot be written.
+func (g *crawling) archiveError(dir string, err error) error {
+	hint := "to write elsewhere: pawl crawl" + g.again + " --warc OTHER; to write none: --warc none"
+	if errors.Is(err, warc.ErrBusy) {
+		hint = "wait for it; " + hint
+	}
+	if changed := (*warc.ChangedError)(nil); !errors.As(err, &changed) {
+		err = fmt.Errorf("--warc %s: %w", dir, err)
+	}
+	return hintedError{err, hint}
+}
+
+// closeArchive closes an archive. When the crawl file has its position, no older
+// one, in a copy of the crawl file, may take back what is behind that.
+func closeArchive(a *warc.Archive, file *storage.File, key string) error {
+	var told error
+	kept, err := crawl.Position(file, key)
+	if err == nil && bytes.Equal(kept, a.Position()) {
+		told = a.Committed()
+	}
+	return errors.Join(err, told, a.Close())
 }
 
 // archive makes an Archive of a folder of WARC files.
