@@ -3,6 +3,7 @@ package warc
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -56,13 +57,10 @@ func (a *Archive) restore(s *state, p position) error {
 	if err := s.ack(p.mark()); err != nil {
 		return err
 	}
-	if err := s.file.Sync(); err != nil {
-		return err
+	if !isNew {
+		return nil
 	}
-	if isNew {
-		return syncDir(a.dir)
-	}
-	return nil
+	return cmp.Or(s.file.Sync(), syncDir(a.dir))
 }
 
 // ahead is the error of a folder that holds what is committed elsewhere.
