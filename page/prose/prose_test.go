@@ -131,17 +131,17 @@ func TestHostileMarkdown(t *testing.T) {
 		{"one long row", "<table><tr>" + strings.Repeat("<td>a", 3000) + strings.Repeat("<tr><td>b", 3000), "", 50_000},
 		{"lists in one another, and much behind", strings.Repeat("<ul>", 70) + strings.Repeat("</ul>", 70) + "x", "too many", 0},
 		{"headings in one another", nest("h1><div", 60, strings.Repeat("a<br>", 20_000)), "too many", 0},
-		{"lines in wide lists", "<ol start=999999999999999999><li><pre>" + strings.Repeat("\n", 4_000_000), "too many", 0},
-		{"marks of lines in wide lists", "<ol start=999999999999999999><li><pre>a" + strings.Repeat("\uF002", 1_000_000), "", 100},
+		{"lines in wide lists", "<ol><li><ol start=999999999999999999><li><pre>" + strings.Repeat("\n", 900_000), "too many", 0},
+		{"marks of lines in wide lists", "<ol start=999999999999999999><li><pre>a" + strings.Repeat("\uF002", 100_000), "", 100},
 		{"tables in one another", nest("table><tr><td", 100, strings.Repeat("<br>a", 110_000)), "tables in one another", 0},
 		{"bold deep down", nest("div", 480, strings.Repeat("<b></b>a", 45_000)), "too deep", 0},
 		{"links deep down", nest("div", 480, strings.Repeat("<a></a>a", 45_000)), "too deep", 0},
 		{"signs", strings.Repeat("*", 1_600_000), "signs", 0},
-		{"control characters", strings.Repeat("\a", 1_000_000), "", 0},
+		{"control characters", strings.Repeat("\a", 100_000), "", 0},
 		{"control characters in a title", "<a href=x title='\a\a\a\a*'>x</a>", "", 30},
-		{"elements", strings.Repeat("<p>a", 400_000), "more than 750000", 0},
+		{"elements", strings.Repeat("<p>a", 376_000), "more than 750000", 0},
 		{"long base", "<base href='/" + strings.Repeat("x", 10_000) + "/'>" + strings.Repeat("<a href=x>x</a>", 4000), "so long an address", 0},
-		{"brackets far from their ends", strings.Repeat("[", 1_000_000) + "]", "", 2_000_010},
+		{"brackets far from their ends", strings.Repeat("[", 100_000) + "]", "", 200_010},
 		{"one long cell", "<table><tr><td>" + strings.Repeat("x", 20_000) + strings.Repeat("<tr><td>b", 5000), "", 100_000},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -162,7 +162,7 @@ func TestHostileMarkdown(t *testing.T) {
 
 // Nodes that stand for nothing cost as much as they are, not as much as all before them.
 func TestMarkdownIsLinear(t *testing.T) {
-	const n = 30_000
+	const n = 15_000
 	for _, test := range []struct{ name, one, want string }{
 		{"comments", "a<!---->", "a"},
 		{"processing instructions", "a<?x>", "a"},
@@ -183,7 +183,7 @@ func TestMarkdownIsLinear(t *testing.T) {
 			if got != strings.Repeat(test.want, n) {
 				t.Errorf("got %d bytes: %.40q", len(got), got)
 			}
-			if took := after.TotalAlloc - before.TotalAlloc; took > 100<<20 {
+			if took := after.TotalAlloc - before.TotalAlloc; took > 50<<20 {
 				t.Errorf("took %d MB", took>>20)
 			}
 		})
