@@ -78,12 +78,14 @@ func (e *ChangedError) Error() string {
 // So that it recognises its own, the position must be committed once after the
 // first Open, before the first Add.
 //
-// Nothing goes that is known to be committed, as all is that was there before the
-// last call of Add, Open or [Archive.Committed]: Open refuses a position from
-// before that, for somebody who has a later one goes by these files. What is known
-// stands in the file .warc-ID.state, which is there until all is complete and
-// committed, and lost together with it: then Open removes nothing at all. After a
-// power cut, what stands there may be older, up to where the file that is open began.
+// Nothing is removed that is known to be committed. Add, Open and
+// [Archive.Committed] make known that the position before them is, and Open
+// refuses an older one, that of a copy of the caller's state for example: it would
+// take away what only the other copy has. What is known stands in the file
+// .warc-ID.state, which is made by the first Add, and removed by Close when all is
+// complete and known to be committed. Without it Open removes nothing, and refuses
+// a folder that holds more than the position says. After a power cut it may be
+// behind, at most by what the file that is open has grown.
 //
 // An Archive is for one goroutine at a time, and open once at a time ([ErrBusy]),
 // where the system has locks on files. A folder may hold several archives, also
