@@ -116,7 +116,11 @@ func runCheck(ctx context.Context, c *call) error {
 	}
 	rep.Rules, rep.Fields = len(settings.PageRules), len(fields)
 	if len(urls) > 0 {
-		if rep.Pages, err = c.tryPages(ctx, settings, urls); err != nil {
+		rep.Pages, err = c.tryPages(ctx, settings, urls)
+		if errors.Is(err, context.Canceled) {
+			return fmt.Errorf("%w before the page had come", errStopped)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -292,6 +292,7 @@ func (g *crawling) run(ctx context.Context) error {
 	results, err := g.openResults()
 	if err != nil {
 		if g.made { // it holds nothing, and the next try makes it anew
+			g.file.Close() // an open one cannot be removed everywhere
 			os.Remove(g.file.Path())
 		}
 		return err
@@ -405,9 +406,6 @@ func hostList(hosts []string) string {
 
 // conclude tells how the run ended, and what can be done next.
 func (g *crawling) conclude(s *crawl.Summary) error {
-	if s.Behind {
-		g.talk.sayf("the rows were not all written; the next run goes on with them")
-	}
 	did := s.Counts.Done() - s.Before.Done()
 	if did > 0 {
 		g.talk.sayf("%s", g.tally(s))
@@ -420,6 +418,9 @@ func (g *crawling) conclude(s *crawl.Summary) error {
 	}
 	isEmpty := s.Counts.Known == 0
 	switch {
+	case s.Behind:
+		g.talk.complainf("stopped before all rows were written; go on with: pawl resume%s", g.again)
+		return silentError{errStopped}
 	case s.SeedsErr != nil:
 		hint := "what was read of them is in the crawl"
 		if g.settings.SeedsFile != "" {

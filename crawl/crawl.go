@@ -229,9 +229,12 @@ type Summary struct {
 	BadSeeds int
 	NewSeeds int // that became jobs
 	SeedsErr error
-	Behind   bool // the outputs were not written to the end: the next run goes on with them
-	Unread   bool // the Input.Stdin of this run, or of one before, was not read to its end
-	Took     time.Duration
+	// Behind: the crawl was stopped, and an output was not written to its end: the
+	// next run goes on with it. The call of its Write that takes so long may go on
+	// after Run has returned; no other follows.
+	Behind bool
+	Unread bool // the Input.Stdin of this run, or of one before, was not read to its end
+	Took   time.Duration
 }
 
 // Progress is a look at a running crawl.
@@ -380,7 +383,7 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 		w := &worker{
 			number: i + 1, settings: &c.settings, fetcher: fetcher, speller: c.speller, hash: c.hash, token: token,
 			log: c.log.With("worker", i+1), sent: l.sent, large: large, parsers: parsers,
-			treat: treat, packer: packer.Another(), archives: c.archive != nil, links: c.links,
+			packer: packer.Another(), archives: c.archive != nil, links: c.links,
 		}
 		workers.Go(func() { w.run(l.ctx, l.tasks, l.results) })
 	}
@@ -672,7 +675,7 @@ func (l *loop) weight() int { return l.frontier.Weight() + l.exchanged }
 
 // out notes that jobs that may become rows are handed out, or have come back.
 func (l *loop) out(t *task, by int) {
-	if !t.job.Robots && l.treat.of(t.job.URL).store != StoreNothing {
+	if !t.job.Robots && t.treat.store != StoreNothing {
 		l.rowsOut += by
 	}
 }
@@ -709,6 +712,9 @@ func (l *loop) handOut() error {
 func (l *loop) dispatch(job frontier.Job, r *storage.Reader) error {
 	t := &task{job: job, trusted: l.frontier.IsSeedHost(job.Asked), tell: l.frontier.MayTell(weburl.URL(job.URL))}
 	j := &t.job
+	if !j.Robots {
+		t.treat = l.treat.of(j.URL)
+	}
 	l.out(t, 1)
 	if j.Condemned || j.GaveUp != storage.NoClass {
 		return l.settle(l.withoutAsking(t, r))
@@ -717,6 +723,7 @@ func (l *loop) dispatch(job frontier.Job, r *storage.Reader) error {
 		// The settings may be others than when it was admitted.
 		reason := l.scope.judge(finding{
 			url: weburl.URL(j.URL), on: j.FoundOn, origin: j.Found.Origin, kind: page.Kind(j.Kind), listed: j.Listed, noFollow: j.NoFollow,
+			treat: t.treat,
 		})
 		if reason != storage.NoReason {
 			l.frontier.Release(j, time.Time{})
@@ -728,8 +735,8 @@ func (l *loop) dispatch(job frontier.Job, r *storage.Reader) error {
 		if t.rules, err = l.rules.get(j.Rules, r); err != nil {
 			return err
 		}
-		if gap := l.treat.of(j.URL).delay; gap > 0 {
-			l.frontier.Delay(j, gap)
+		if t.treat.delay > 0 {
+			l.frontier.Delay(j, t.treat.delay)
 		}
 	}
 	switch {
@@ -875,18 +882,16 @@ func (l *loop) settle(r *result) error {
 
 // admit fills in why a link is not admitted, or in which lane it is.
 func (l *loop) admit(c *frontier.Candidate, f finding) {
-	c.Reason = l.scope.judge(f)
+	f.treat = l.treat.of(c.URL)
+	c.Reason, c.Lane = l.scope.judge(f), f.treat.lane
 	l.countSitemap(c)
-	if c.Reason == storage.NoReason {
-		c.Lane = l.treat.of(c.URL).lane
-	}
 }
 
 // keep fills in what is kept of a visit beside its row, and what is archived.
 // first had the same content.
 func (l *loop) keep(r *result, first *frontier.First) error {
 	v := r.visit
-	v.Unlisted = l.treat.of(r.task.job.URL).store == StoreNothing
+	v.Unlisted = r.task.treat.store == StoreNothing
 	if r.keptLinks.Value != nil {
 		v.Kept = append(v.Kept, r.keptLinks)
 	}
@@ -1040,8 +1045,9 @@ func (l *loop) sameRules(seq uint64, text string) (same bool, err error) {
 func (l *loop) seed(b seedBatch) error {
 	for i := range b.links {
 		c := &b.links[i]
-		c.Reason = l.scope.judge(finding{url: weburl.URL(c.URL), origin: storage.Origin{Seed: true}, kind: page.Kind(c.Kind)})
-		c.Lane = l.treat.of(c.URL).lane
+		treat := l.treat.of(c.URL)
+		c.Reason = l.scope.judge(finding{url: weburl.URL(c.URL), origin: storage.Origin{Seed: true}, kind: page.Kind(c.Kind), treat: treat})
+		c.Lane = treat.lane
 		if _, isAdmitted := l.frontier.Knows(c.FP); isAdmitted && page.Kind(c.Kind).SitemapFile() && l.summary.Before.Known > 0 {
 			l.log.Info("this sitemap is a job already; if it was fetched as a page, it is not read again", "url", c.URL)
 		}

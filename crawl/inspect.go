@@ -48,11 +48,15 @@ func Inspect(ctx context.Context, file *storage.File, o Options, url string) (*I
 		return nil, err
 	}
 	defer done()
+	treats, err := newTreatments(&c.settings)
+	if err != nil {
+		return nil, err
+	}
 	u, err := ParseSeed(c.speller, url)
 	if err != nil {
 		return nil, err
 	}
-	scope, err := newScope(&c.settings, c.frontier, w.treat)
+	scope, err := newScope(&c.settings, c.frontier, treats)
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +65,9 @@ func Inspect(ctx context.Context, file *storage.File, o Options, url string) (*I
 	if _, err := c.frontier.AddSeeds([]frontier.Candidate{seed}, nil, time.Now()); err != nil {
 		return nil, err
 	}
-	in := &Inspection{URL: string(u), Rules: w.treat.of(string(u)).rules}
-	t := &task{trusted: true, tell: c.frontier.MayTell(u)}
+	treat := treats.of(string(u))
+	in := &Inspection{URL: string(u), Rules: treat.rules}
+	t := &task{treat: treat, trusted: true, tell: c.frontier.MayTell(u)}
 	t.job.URL, t.job.Host, t.job.Asked, t.job.Attempt, t.job.Seed = string(u), u.Host(), u.Host(), 1, true
 	if !c.settings.IgnoreRobots {
 		if t.rules, in.Robots, err = w.robotsFor(ctx, u); err != nil {
@@ -86,7 +91,7 @@ func Inspect(ctx context.Context, file *storage.File, o Options, url string) (*I
 	if r.visit.Outcome == storage.Blocked {
 		in.Blocked = r.visit.Record.Error
 	}
-	in.Links, err = c.inspectLinks(r, w.treat, scope)
+	in.Links, err = c.inspectLinks(r, treats, scope)
 	in.Visit.Kept = nil
 	return in, err
 }
@@ -109,9 +114,7 @@ func (c *Crawl) inspector() (w *worker, done func(), err error) {
 		number: 1, settings: &c.settings, fetcher: fetcher, speller: c.speller, hash: c.hash,
 		token: fetch.ProductToken(c.settings.UserAgent), log: c.log, large: make(chan struct{}, 1), parsers: new(sync.Pool), inspects: true,
 	}
-	if w.treat, err = newTreatments(&c.settings); err == nil {
-		w.packer, err = storage.NewPacker()
-	}
+	w.packer, err = storage.NewPacker()
 	return w, fetcher.Close, err
 }
 
@@ -158,11 +161,12 @@ func (c *Crawl) inspectLinks(r *result, treat *treatments, scope *scope) (links 
 		l := InspectedLink{URL: k.URL, Kind: k.Kind, Anchor: k.Anchor, NoFollow: k.NoFollow}
 		if found := taken[k.URL]; found != nil {
 			l.Taken = true
+			linked := treat.of(k.URL)
 			l.Reason = scope.judge(finding{
 				url: weburl.URL(k.URL), on: r.task.job.URL, origin: o.Child(found.Redirect, found.Listed), kind: page.Kind(found.Kind),
-				listed: found.Listed, noFollow: found.NoFollow,
+				listed: found.Listed, noFollow: found.NoFollow, treat: linked,
 			})
-			l.Lane = treat.of(k.URL).lane
+			l.Lane = linked.lane
 		}
 		links = append(links, l)
 		return nil

@@ -58,6 +58,7 @@ type finding struct {
 	kind     page.Kind
 	listed   bool // by a sitemap that was named as one
 	noFollow bool
+	treat    *treatment // of the address
 }
 
 // judge tells why a link is not admitted, NoReason when it is. Seeds, and what
@@ -94,7 +95,7 @@ func (s *scope) judge(f finding) storage.Reason {
 	if len(s.include) > 0 && (!o.Seed || f.kind == page.KindSitemap) && !f.kind.SitemapFile() && !matches(s.include, u) {
 		return storage.NotIncluded
 	}
-	if matches(s.exclude, u) || s.treat.of(string(u)).ignore {
+	if matches(s.exclude, u) || f.treat.ignore {
 		return storage.Excluded
 	}
 	// What the site itself lists is no trap.

@@ -2,6 +2,8 @@ package crawl
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 	"time"
 
 	"pawl/storage"
@@ -96,6 +98,7 @@ type outputs struct {
 	list   []Output
 	news   chan uint64              // the last event that is committed; of one place
 	synced chan []storage.SideValue // positions to be kept
+	gone   atomic.Bool              // nobody waits for them any more
 	failed chan error               // the first trouble, once
 	over   chan struct{}
 	ended  bool
@@ -148,6 +151,7 @@ func (o *outputs) end(ctx context.Context, isStopping bool) (isWhole bool) {
 		case <-stopped:
 			stopped, tooLong = nil, time.After(grace)
 		case <-tooLong:
+			o.gone.Store(true)
 			return false
 		}
 	}
@@ -196,6 +200,9 @@ func (o *outputs) fail(err error) {
 
 func (o *outputs) write(last uint64) error {
 	for _, out := range o.list {
+		if o.gone.Load() {
+			return nil
+		}
 		if err := out.Sink.Write(last); err != nil {
 			return &SinkError{out.Key, err}
 		}
@@ -204,6 +211,9 @@ func (o *outputs) write(last uint64) error {
 }
 
 func (o *outputs) sync() error {
+	if o.gone.Load() {
+		return nil
+	}
 	var positions []storage.SideValue
 	for _, out := range o.list {
 		position, err := out.Sink.Sync()
@@ -222,18 +232,50 @@ func (o *outputs) sync() error {
 	return nil
 }
 
+// What EachVisit reads in one transaction, at most about: events, visits, and
+// bytes of them.
+const (
+	sliceEvents = 2000
+	sliceVisits = 200
+	sliceBytes  = 1 << 20
+)
+
 // EachVisit calls do for the visits among the events from and up to last, in
-// order, each once. It reads in short transactions, so that a crawl may run
-// meanwhile. The visit is the callee's.
+// order, each once. The visit is the callee's, and no transaction of the file is
+// open: do may take its time, and may read the file. A crawl may run meanwhile.
 func EachVisit(file *storage.File, from, last uint64, do func(seq uint64, v *storage.Visit) error) error {
-	return file.Walk(from, last, func(seq uint64, event []byte) error {
-		if storage.KindOf(event) != storage.KindVisit {
-			return nil
-		}
-		v, err := storage.DecodeVisit(event)
+	var seqs []uint64
+	var visits []*storage.Visit
+	for more := true; more && from <= last; {
+		seqs, visits, more = seqs[:0], visits[:0], false
+		err := file.View(func(r *storage.Reader) error {
+			events, size := 0, 0
+			return r.Scan(from, func(seq uint64, event []byte) (bool, error) {
+				if seq > last {
+					return false, nil
+				}
+				from, more = seq+1, true
+				if storage.KindOf(event) == storage.KindVisit {
+					v, err := storage.DecodeVisit(event)
+					if err != nil {
+						return false, fmt.Errorf("event %d: %w", seq, err)
+					}
+					seqs, visits = append(seqs, seq), append(visits, v)
+					size += len(event)
+				}
+				events++
+				return events < sliceEvents && len(visits) < sliceVisits && size < sliceBytes, nil
+			})
+		})
 		if err != nil {
 			return err
 		}
-		return do(seq, v)
-	})
+		for i, v := range visits {
+			if err := do(seqs[i], v); err != nil {
+				return err
+			}
+		}
+		clear(visits)
+	}
+	return nil
 }

@@ -90,9 +90,10 @@ func (t *treatments) of(url string) *treatment {
 	if err != nil {
 		panic("crawl: a treatment that was good is not: " + err.Error())
 	}
-	if len(t.known) < maxTreatments {
-		t.known[string(key)] = made
+	if len(t.known) == maxTreatments {
+		clear(t.known)
 	}
+	t.known[string(key)] = made
 	return made
 }
 

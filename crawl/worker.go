@@ -28,6 +28,7 @@ import (
 // task is a job on its way to a worker.
 type task struct {
 	job     frontier.Job
+	treat   *treatment
 	rules   *rules // nil: everything is allowed
 	trusted bool   // the user named the host
 	tell    bool   // the user's secrets may be told
@@ -89,7 +90,6 @@ type worker struct {
 	speller  *weburl.Speller
 	hash     func([]byte) uint64
 	token    string
-	treat    *treatments
 	packer   *storage.Packer
 	archives bool                   // exchanges are to be archived
 	links    func(*Answer) []string // of the program; nil: none
@@ -231,7 +231,6 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 			defer func() { w.buffer.Release(); <-w.large }()
 		}
 	}
-	treat := w.treat.of(j.URL)
 	r := w.fetch(ctx, t, url, limit)
 	if r.Class == fetch.Aborted {
 		return &result{task: t, sent: r.Sent, aborted: true}
@@ -261,12 +260,12 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 		w.keepFound(res)
 	case r.Status != 0 && (v.Class == storage.NoClass || v.Class == storage.Throttled) &&
 		page.IsHTML(r.Header.Get("Content-Type"), r.Body):
-		w.parse(url, &r, res, treat)
+		w.parse(url, &r, res)
 	}
-	if treat.take != nil && v.Outcome == storage.Fetched && !res.isPage {
-		w.take(&r, res, treat)
+	if t.treat.take != nil && v.Outcome == storage.Fetched && !res.isPage {
+		w.take(&r, res)
 	}
-	if r.Status != 0 && treat.store == StoreAll {
+	if r.Status != 0 && t.treat.store == StoreAll {
 		w.keepExchange(&r, res)
 	}
 	if w.links != nil && v.Outcome == storage.Fetched && !res.large {
@@ -366,8 +365,8 @@ func escaped(location string) string {
 
 // take takes the fields from an answer, and gives the parts of the page that
 // links are to be taken from.
-func (w *worker) take(r *fetch.Response, res *result, treat *treatment) []byte {
-	taken := treat.take.Take(field.Input{
+func (w *worker) take(r *fetch.Response, res *result) []byte {
+	taken := res.task.treat.take.Take(field.Input{
 		ContentType: r.Header.Get("Content-Type"), Header: r.Header, Body: r.Body, HTML: res.isPage,
 	})
 	rec := &res.visit.Record
@@ -399,7 +398,7 @@ func (w *worker) keepExchange(r *fetch.Response, res *result) {
 
 // keepLinks has all links of a page kept, if that is asked for; there are about n.
 func (w *worker) keepLinks(res *result, n int, all iter.Seq[storage.PageLink]) {
-	if !w.inspects && (!w.settings.KeepLinks || w.treat.of(res.task.job.URL).store != StoreAll) {
+	if !w.inspects && (!w.settings.KeepLinks || res.task.treat.store != StoreAll) {
 		return
 	}
 	w.keeping = slices.AppendSeq(slices.Grow(w.keeping[:0], n), all)
@@ -473,7 +472,7 @@ func linksIn(parts []byte, parser *page.Parser, whole *page.Page, url string) []
 	return p.Links
 }
 
-func (w *worker) parse(url string, r *fetch.Response, res *result, treat *treatment) {
+func (w *worker) parse(url string, r *fetch.Response, res *result) {
 	parser, ok := w.parsers.Get().(*page.Parser)
 	if !ok {
 		parser = page.New(w.speller, w.token)
@@ -508,8 +507,8 @@ func (w *worker) parse(url string, r *fetch.Response, res *result, treat *treatm
 	}
 	res.isPage, res.chunks, res.images = true, p.Chunks, images(p)
 	links := p.Links
-	if treat.take != nil {
-		parts := w.take(r, res, treat)
+	if treat := res.task.treat; treat.take != nil {
+		parts := w.take(r, res)
 		if treat.fromParts {
 			links = linksIn(parts, parser, p, url)
 		}

@@ -211,7 +211,8 @@ type Response struct {
 	// Request.Heads asked for them and an answer came: as text of HTTP/1.1,
 	// whatever was spoken, up to the empty line. The order of the lines and
 	// the capitals of their names are net/http's, not those of the wire. What
-	// of the user's is secret (Authorization, Cookie) is left out.
+	// of the user's may be secret is left out: Authorization, Cookie, and all
+	// Options.Headers but those of harmlessLines.
 	RequestHead, ResponseHead []byte
 
 	// Body is the decoded body. It is valid until the next Fetch with the
@@ -412,7 +413,7 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 	res.Status, res.Header, res.Proto = answer.StatusCode, answer.Header, answer.Proto
 	res.RetryAfter = retryAfter(answer.Header, now)
 	if req.Heads {
-		res.RequestHead, res.ResponseHead = heads(asked, answer)
+		res.RequestHead, res.ResponseHead = f.heads(asked, answer)
 	}
 	if res.Status/100 == 3 {
 		res.Location = answer.Header.Get("Location")

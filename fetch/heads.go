@@ -3,6 +3,7 @@ package fetch
 import (
 	"maps"
 	"net/http"
+	"net/textproto"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,14 +12,23 @@ import (
 // secretLines are not shown to anybody but the host they are for.
 var secretLines = []string{"Authorization", "Cookie", "Proxy-Authorization"}
 
+// harmlessLines may be shown although the user has set them.
+var harmlessLines = []string{"Accept", "Accept-Language", "Accept-Encoding", "Referer", "From", "Dnt"}
+
 // heads gives request and answer as text of HTTP/1.1 (RFC 9112).
-func heads(req *http.Request, answer *http.Response) (asked, answered []byte) {
+func (f *Fetcher) heads(req *http.Request, answer *http.Response) (asked, answered []byte) {
 	path := requestPath(req.URL)
 	if req.URL.Opaque == "" {
 		path = req.URL.RequestURI()
 	}
 	asked = append(asked, req.Method+" "+path+" HTTP/1.1\r\nHost: "+req.Host+"\r\n"...)
-	asked = appendLines(asked, req.Header, secretLines)
+	hidden := secretLines
+	for _, h := range f.opts.Headers {
+		if name := textproto.CanonicalMIMEHeaderKey(h.Name); !slices.Contains(harmlessLines, name) {
+			hidden = append(hidden[:len(hidden):len(hidden)], name)
+		}
+	}
+	asked = appendLines(asked, req.Header, hidden)
 	reason := strings.TrimSpace(strings.TrimPrefix(answer.Status, strconv.Itoa(answer.StatusCode)))
 	if reason == "" {
 		reason = http.StatusText(answer.StatusCode) // HTTP/2 has none

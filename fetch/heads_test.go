@@ -19,7 +19,7 @@ func TestHeads(t *testing.T) {
 	o := Defaults()
 	o.AllowPrivate = true
 	o.User, o.Password = "me", "hidden"
-	o.Headers = []Header{{Name: "X-Own", Value: "mine"}, {Name: "Cookie", Value: "hidden=1"}}
+	o.Headers = []Header{{Name: "x-api-key", Value: "hidden"}, {Name: "Accept-Language", Value: "de"}, {Name: "Cookie", Value: "hidden=1"}}
 	f, err := New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +34,7 @@ func TestHeads(t *testing.T) {
 		{
 			true,
 			"GET /a/b%20c?d=e&f HTTP/1.1\r\nHost: HOST\r\nAccept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n" +
-				"Accept-Encoding: gzip, br, zstd\r\nUser-Agent: pawl\r\nX-Own: mine\r\n\r\n",
+				"Accept-Encoding: gzip, br, zstd\r\nAccept-Language: de\r\nUser-Agent: pawl\r\n\r\n",
 			"HTTP/1.1 418 I'm a teapot\r\nContent-Length: 5\r\nContent-Type: text/plain\r\nDate: Sun, 22 Nov 2026 10:00:00 GMT\r\nX-Two: one\r\nX-Two: two\r\n\r\n",
 		},
 	} {
