@@ -169,33 +169,47 @@ func skipBlank(text string, i int) int {
 
 // compoundEnd returns where the compound that starts at text[i] ends.
 func compoundEnd(text string, i int) int {
-	depth := 0
-	for ; i < len(text); i++ {
-		switch c := text[i]; c {
-		case '\\':
-			i++
-		case '"', '\'':
-			for i++; i < len(text) && text[i] != c; i++ {
-				if text[i] == '\\' {
-					i++
-				}
-			}
+	for depth := 0; i < len(text); i = skipChar(text, i) {
+		switch text[i] {
 		case '(', '[':
 			depth++
 		case ')', ']':
 			depth--
-		case ' ', '\t', '\r', '\n', '\f', '>', '+', '~', ',':
-			if depth == 0 {
-				return i
-			}
-		case '/':
+		case ' ', '\t', '\r', '\n', '\f', '>', '+', '~', ',', '/':
 			if depth == 0 {
 				return i
 			}
 		}
 	}
+	return i
+}
+
+// skipChar returns where the byte, escape or string at text[i] ends.
+func skipChar(text string, i int) int {
+	quote := text[i]
+	i++
+	switch quote {
+	case '\\':
+		digits := i
+		for i < len(text) && i < digits+6 && isHex(text[i]) {
+			i++
+		}
+		if i == digits || i < len(text) && strings.IndexByte(" \t\r\n\f", text[i]) >= 0 {
+			i++ // the character, or the white space that ends its number
+		}
+	case '"', '\'':
+		for i < len(text) && text[i] != quote {
+			if text[i] == '\\' {
+				i++
+			}
+			i++
+		}
+		i++
+	}
 	return min(i, len(text))
 }
+
+func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }
 
 // parseStep takes a compound apart: what comes before its first pseudo-class, and the pseudo-classes.
 func parseStep(text string) (step, error) {
@@ -260,16 +274,9 @@ func simpleGroup(part string) (*css, bool) {
 func bare(argument string) string {
 	var b strings.Builder
 	depth := 0
-	for i := 0; i < len(argument); i++ {
+	for i := 0; i < len(argument); i = skipChar(argument, i) {
 		switch c := argument[i]; c {
-		case '\\':
-			i++
-		case '"', '\'':
-			for i++; i < len(argument) && argument[i] != c; i++ {
-				if argument[i] == '\\' {
-					i++
-				}
-			}
+		case '\\', '"', '\'':
 		case '[':
 			depth++
 		case ']':
@@ -290,27 +297,16 @@ func bare(argument string) string {
 // simpleEnd returns where the first part of a compound ends that can be matched by itself: at the next pseudo-class.
 func simpleEnd(text string) int {
 	depth := 0
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; c {
-		case '\\':
-			i++
-		case '"', '\'':
-			for i++; i < len(text) && text[i] != c; i++ {
-				if text[i] == '\\' {
-					i++
-				}
-			}
+	for i := 0; i < len(text); i = skipChar(text, i) {
+		c := text[i]
+		if depth == 0 && i > 0 && (c == ':' || text[0] == ':' && (c == '.' || c == '#' || c == '[')) {
+			return i
+		}
+		switch c {
 		case '(', '[':
 			depth++
 		case ')', ']':
 			depth--
-		case ':', '.', '#':
-			if depth == 0 && i > 0 && (c == ':' || text[0] == ':') {
-				return i
-			}
-		}
-		if depth == 0 && i > 0 && i+1 < len(text) && text[i+1] == '[' && text[0] == ':' {
-			return i + 1
 		}
 	}
 	return len(text)

@@ -16,7 +16,7 @@ func TestCSSFindsWhatCascadiaFinds(t *testing.T) {
 		"div", "p", "*", ".a", ".b", "#x", "p.a", "[title]", "[title='a b']", "div.a.b", ":first-child", "p:last-child", ":nth-child(2n+1)", ":nth-child(3)",
 		":nth-last-child(2)", ":first-of-type", "p:last-of-type", ":nth-of-type(2n)", ":nth-last-of-type(-n+2)", ":only-child", ":only-of-type",
 		":not(.a)", ":not(p, .b)", ":not(:first-child)", ":not(div p)", ":has(.a)", "div:has(> p)", ":haschild(p)", "p:contains('t')", ":containsown(t)",
-		":empty", ":root", ":not([title=\"a > b\"])", ".a:not(:nth-child(2)).b", ":has(.a + p)", "p:matches(^t)", "*:not(*)", ":first-child[title]", ":nth-child(-n+3):not(.a):first-of-type",
+		":empty", ":root", ":not([title=\"a > b\"])", ".a:not(:nth-child(2)).b", ":has(.a + p)", "p:matches(^t)", "*:not(*)", ":first-child[title]", `#\78 `, `#\000078`, `.\61:first-child`, `p:first-child#\78 .a`, `[title='a\' b'] ~ p`, ":nth-child(-n+3):not(.a):first-of-type",
 	}
 	combinators := []string{" ", " > ", ">", " + ", "~", " ~ ", "  ", ", ", ",", "/* , */ "}
 	tags := []string{"<div>", "<div class='a b'>", "<div class=b title='a b'>", "<p>", "<p class=a id=x>", "</div>", "</p>", "t", "<!-- c -->", "<span class=a>", "</span>", "<i title='a > b'>", "</i>", " "}

@@ -81,7 +81,7 @@ func readMeta(z *page.Tokens, more bool) meta {
 			continue
 		}
 		if *to == "" {
-			*to = clean(string(value))
+			*to = clean(string(value), true)
 		}
 	}
 	return m

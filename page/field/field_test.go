@@ -273,6 +273,13 @@ func TestParseFaults(t *testing.T) {
 		{"a=xpath:$x", "undeclared variable"},
 		{"a=xpath:contains(//a)", "lacks an argument"},
 		{"a=xpath://a@href", "//a/@href"},
+		{"a=xpath:number()", `XPath expression "number()": the XPath library cannot evaluate this`},
+		{"a=xpath:boolean()", "cannot evaluate this"},
+		{"a=xpath://a | //li[boolean() or b]", "cannot evaluate this"},
+		{"a=xpath://a[b[number() = 1]]", "cannot evaluate this"},
+		{"a=xpath:count(//a[. = number()])", "cannot evaluate this"},
+		{"a=xpath:substring('abc', 0 div 0)", "cannot evaluate this"},
+		{"a=xpath:matches('a', 1)", "cannot evaluate this"},
 		{"a=.a ~ /x", "does not end in /"},
 		{"a=.a ~ /", "does not end in /"},
 		{"a=.a ~ //", "is empty"},
@@ -413,4 +420,28 @@ func TestTakeConcurrently(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// What fails on one page may be found on another, and is told in words that are not those of a program.
+func TestXPathFaultOfOnePage(t *testing.T) {
+	for _, test := range []struct{ spec, page, want, err string }{
+		{"x=xpath:substring(//p, number(//b))", "<p>kettle<b>3</b>", "ttle3", ""},
+		{"x=xpath:substring(//p, number(//b))", "<p>kettle", "", "field x: the XPath library cannot evaluate this on this page"},
+		{"x=xpath://p[substring(., number(b)) = 'tle3']", "<p>kettle", "", "field x: the XPath library cannot evaluate this on this page"},
+		{"x=xpath://p[@a and number()]", "<p a=1>kettle", "", "field x: the XPath library cannot evaluate this"},
+		{"x=xpath://p[contains(., '[number()]')]", "<p>kettle [number()]", "kettle [number()]", ""},
+		{"x=xpath://p[position() = last()][string()]", "<p>kettle", "kettle", ""},
+	} {
+		taken := take(t, Input{ContentType: "text/html", HTML: true, Body: []byte(test.page)}, test.spec)
+		got, err := "", ""
+		if len(taken.Values) > 0 {
+			got = taken.Values[0].Values[0]
+		}
+		if taken.Err != nil {
+			err = taken.Err.Error()
+		}
+		if got != test.want || err != test.err {
+			t.Errorf("%s on %s: %q, %q", test.spec, test.page, got, err)
+		}
+	}
 }

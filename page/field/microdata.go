@@ -130,7 +130,7 @@ func (w *microWalk) value(n *html.Node) result {
 	if name != "" {
 		text := w.attr(n, name)
 		if isMeta {
-			text = clean(text)
+			text = clean(text, w.apart)
 		}
 		return result{text: text, machine: true}
 	}

@@ -13,7 +13,8 @@ import (
 // never noticed. There must be exactly one number in the text. It is
 //
 //   - digits, of Latin, Arabic, Persian, Indian or full-width script,
-//   - in groups of three, parted by one of , . ' ’ ٬ or a space: 1,234 · 1.234.567 · 1 234 · 1'234; or the Indian way, 12,34,567,
+//   - in groups of three, parted by one of , . ' ’ ٬ or a no-break or thin space: 1,234 · 1.234.567 · 1'234; or the Indian way,
+//     12,34,567,
 //   - a fraction behind the other one of . and , (or ٫): 1,234.50 · 1.234,50 · 1 234,5 · 4.5 · 4,5 · .5
 //
 // with currency signs, units and words around it. What could be read in two ways is told by these rules:
@@ -22,9 +23,15 @@ import (
 //     is written so.
 //   - One dot before exactly three digits starts a fraction of a float, so 1.234 is 1.234; of an int it parts groups, as nothing
 //     else makes an int of it, so 1.234 is 1234.
+//   - In a price it parts groups of a float too, if the currency is one of lands where a comma starts a fraction: 1.299 € and
+//     1.299,- are 1299. With any other currency it may be either: $1.299 is no float; nor is 1.299 €/l, a price of fuel. But
+//     there are a thousand fils in a dinar: 1.250 KWD is 1.25, and 1,250 KWD is nothing.
+//   - A plain space parts groups only if there is nothing else in the text but signs, a currency and at most one word, behind the
+//     number: 1 234, € 1 234,50 and 1 234 ratings; but "iPhone 15 128 GB" holds two numbers.
 //   - An int with a fraction is one only if that is zero: 1,299.00 is 1299, 4.5 is none.
 //   - A dash is a minus sign if it stands right before the number, or before its currency sign, and not behind a letter, a
-//     digit or another dash: -3 · −3 · -$5; but not covid-19.
+//     digit or another dash: -3 · −3 · -$5; but not covid-19. One behind the number may be a minus sign, or more to come, and
+//     5- is none; but it is nothing in 5-star, "5 - great", 5,- and CHF 5.–.
 //   - Brackets say nothing: (1,234) is 1234.
 //   - A number that is cut short is none: 4.5k, 1.2M, 3 million, 5 Mio. Nor is one with more to it, such as 4½, 10², 1e5, 1.2.3,
 //     10:30, 3/5, 4.5 of 5, 10-20.
@@ -161,6 +168,7 @@ func (r *numberReader) run(start int) (end int, ok bool) {
 	var marks []rune    // between them
 	var group strings.Builder
 	total := 0
+	spaced := false // a plain space parts groups
 	i := start
 	for {
 		c, size := utf8.DecodeRuneInString(r.text[i:])
@@ -180,11 +188,21 @@ func (r *numberReader) run(start int) (end int, ok bool) {
 		groups = append(groups, group.String())
 		group.Reset()
 		marks = append(marks, mark)
+		spaced = spaced || c == ' '
 		i += size
 	}
 	groups = append(groups, group.String())
 	if abbreviated(r.text[i:]) {
 		return 0, false
+	}
+	before, price := moneyBefore(r.text[:start])
+	after, priceAfter := moneyAfter(r.text[i:])
+	if endsInDash(r.text[i:], after) || spaced && !isAlone(before, after) {
+		return 0, false
+	}
+	price = max(price, priceAfter)
+	if price == commaMoney && strings.ContainsFunc(after, func(c rune) bool { return c == '/' || unicode.IsLetter(c) }) {
+		price = anyMoney // of a litre, perhaps
 	}
 	sign, point, ok := lead(r.text[:start])
 	if !ok {
@@ -197,13 +215,13 @@ func (r *numberReader) run(start int) (end int, ok bool) {
 		r.number = sign + "0." + groups[0]
 		return i, true
 	}
-	number, ok := r.join(groups, marks)
+	number, ok := r.join(groups, marks, price)
 	r.number = sign + number
 	return i, ok
 }
 
 // join puts the groups of digits of a number together.
-func (r *numberReader) join(groups []string, marks []rune) (string, bool) {
+func (r *numberReader) join(groups []string, marks []rune, price money) (string, bool) {
 	if len(marks) == 0 {
 		return groups[0], true
 	}
@@ -213,8 +231,17 @@ func (r *numberReader) join(groups []string, marks []rune) (string, bool) {
 	switch {
 	case last == 0 && (point == '٫' || point == '.' || point == ','):
 		// One mark: it parts groups or starts a fraction.
-		if point != '٫' && isGrouped(groups, ',') && (point == ',' || r.int) {
-			return groups[0] + tail, true
+		if point != '٫' && isGrouped(groups, ',') {
+			switch {
+			case price == milliMoney:
+				if point == ',' {
+					return "", false
+				}
+			case point == ',' || r.int || price == commaMoney:
+				return groups[0] + tail, true
+			case price == anyMoney:
+				return "", false
+			}
 		}
 		return groups[0] + "." + tail, true
 	case grouping == point:
@@ -260,7 +287,7 @@ func lead(before string) (sign string, point, ok bool) {
 	if c, size := utf8.DecodeLastRuneInString(before); separator(c) == '.' || separator(c) == ',' || c == '٫' {
 		rest := strings.TrimRightFunc(before[:len(before)-size], isMark)
 		p, _ := utf8.DecodeLastRuneInString(rest)
-		if rest != "" && !unicode.IsSpace(p) && !isDash(p) && p != '+' && p != '(' && !unicode.Is(unicode.Sc, p) {
+		if rest != "" && !unicode.IsSpace(p) && !isDash(p) && p != '+' && p != '(' && !isCurrencySign(p) {
 			return "", false, true // No.5
 		}
 		if separator(c) == ',' {
@@ -268,8 +295,8 @@ func lead(before string) (sign string, point, ok bool) {
 		}
 		before, point = rest, true
 	}
-	money := strings.TrimRightFunc(before, func(c rune) bool { return unicode.IsSpace(c) || isMark(c) })
-	money = strings.TrimRightFunc(money, func(c rune) bool { return unicode.Is(unicode.Sc, c) || isMark(c) })
+	money := strings.TrimRightFunc(before, isBlank)
+	money = strings.TrimRightFunc(money, func(c rune) bool { return isCurrencySign(c) || isMark(c) })
 	for n := 0; n < 3 && money != "" && 'A' <= money[len(money)-1] && money[len(money)-1] <= 'Z'; n++ {
 		money = money[:len(money)-1] // EUR
 	}
@@ -292,9 +319,101 @@ func lead(before string) (sign string, point, ok bool) {
 	return "-", point, true
 }
 
+// money tells what three digits behind one point are in a price.
+type money int
+
+const (
+	noMoney    money = iota
+	anyMoney         // a fraction or thousands: nobody knows
+	commaMoney       // thousands, as a fraction has a comma where such a price is paid
+	milliMoney       // a fraction, as the currency has a thousand parts
+)
+
+// currency returns what a word means in a price.
+func currency(word string) money {
+	switch word {
+	case "€", "EUR", "EURO", "Euro", "Euros", "euro", "euros", "kr", "Kr", "KR", "DKK", "SEK", "NOK", "ISK", "zł", "PLN", "Kč", "CZK",
+		"Ft", "HUF", "lei", "Lei", "RON", "лв", "BGN", "RSD", "₺", "TL", "TRY", "₽", "руб", "RUB", "₴", "грн", "UAH",
+		"R$", "BRL", "CLP", "COP", "ARS", "UYU", "PYG", "₲", "CRC", "₡", "₫", "đ", "VND", "Rp", "IDR":
+		return commaMoney
+	case "KWD", "KD", "BHD", "BD", "OMR", "JOD", "JD", "TND", "DT", "LYD", "LD":
+		return milliMoney
+	case "USD", "GBP", "CHF", "Fr", "CAD", "AUD", "NZD", "HKD", "SGD", "TWD", "JPY", "CNY", "RMB", "KRW", "INR", "Rs", "MXN", "ZAR",
+		"ILS", "THB", "MYR", "RM", "AED", "SAR", "EGP", "dollars", "pounds":
+		return anyMoney
+	}
+	if letters := strings.TrimFunc(word, isCurrencySign); letters != word { // US$
+		return max(currency(letters), anyMoney)
+	}
+	return noMoney
+}
+
+// moneyBefore cuts the currency off what stands before a number.
+func moneyBefore(before string) (rest string, m money) {
+	word := strings.TrimRightFunc(before, func(c rune) bool {
+		return unicode.IsSpace(c) || isMark(c) || isDash(c) || c == '+' || c == '.'
+	})
+	rest = strings.TrimRightFunc(word, inCurrency)
+	if m = currency(word[len(rest):]); m == noMoney {
+		return before, m
+	}
+	return rest, m
+}
+
+// moneyAfter cuts the currency off what stands behind a number, and the dash in place of cents: 5,- EUR.
+func moneyAfter(after string) (rest string, m money) {
+	rest = strings.TrimLeftFunc(after, isMark)
+	if dash := strings.TrimLeft(rest, ",."); len(dash) == len(rest)-1 {
+		if cents := strings.TrimLeftFunc(dash, isDash); cents != dash {
+			rest, m = cents, commaMoney
+		}
+	}
+	word := strings.TrimLeftFunc(rest, isBlank)
+	behind := strings.TrimLeftFunc(word, inCurrency)
+	if c := currency(word[:len(word)-len(behind)]); c != noMoney {
+		return behind, max(c, m)
+	}
+	return rest, m
+}
+
+// endsInDash reports whether a dash stands behind a number, and perhaps its currency, that may be a minus sign or begin a
+// range. rest is what stands behind the currency.
+func endsInDash(after, rest string) bool {
+	dash := strings.TrimLeftFunc(rest, isBlank)
+	c, size := utf8.DecodeRuneInString(dash)
+	if !isDash(c) {
+		return false
+	}
+	behind := strings.TrimLeftFunc(dash[size:], isMark)
+	if len(dash) == len(after) {
+		next, _ := utf8.DecodeRuneInString(behind)
+		return !unicode.IsLetter(next)
+	}
+	return !strings.ContainsFunc(behind, unicode.IsLetter)
+}
+
+// isAlone reports whether there is so little around a number and its currency that it is the only one, whatever parts its
+// digits.
+func isAlone(before, after string) bool {
+	for _, c := range before {
+		if !isBlank(c) && !isDash(c) && !strings.ContainsRune("+([<>≤≥~≈", c) {
+			return false
+		}
+	}
+	words := 0
+	for word := range strings.FieldsSeq(after) {
+		if strings.ContainsFunc(word, unicode.IsLetter) {
+			if words++; words > 1 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // abbreviated reports whether a number is cut short, or goes on, by what stands behind it.
 func abbreviated(after string) bool {
-	word := strings.TrimLeftFunc(after, func(c rune) bool { return unicode.IsSpace(c) || isMark(c) })
+	word := strings.TrimLeftFunc(after, isBlank)
 	apart := len(word) < len(after)
 	c, size := utf8.DecodeRuneInString(word)
 	if strings.ContainsRune("万萬億亿千百兆만억천조", c) {
@@ -359,11 +478,26 @@ func separator(c rune) rune {
 		return c
 	case '\'', '’':
 		return '\''
-	case ' ', '\u00a0', '\u2009', '\u202f', '\u2007':
+	case ' ':
+		return ' '
+	}
+	if isNarrowSpace(c) {
 		return ' '
 	}
 	return 0
 }
+
+// isNarrowSpace reports whether c is a space that parts groups of digits, but hardly ever words.
+func isNarrowSpace(c rune) bool {
+	return c == '\u00a0' || c == '\u2007' || c == '\u2009' || c == '\u202f'
+}
+
+func isCurrencySign(c rune) bool { return unicode.Is(unicode.Sc, c) }
+
+// inCurrency reports whether c may be part of the name or sign of a currency.
+func inCurrency(c rune) bool { return unicode.IsLetter(c) || isCurrencySign(c) }
+
+func isBlank(c rune) bool { return unicode.IsSpace(c) || isMark(c) }
 
 func isPower(c rune) bool { return c == '²' || c == '³' }
 

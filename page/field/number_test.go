@@ -1,6 +1,9 @@
 package field
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestNumbersOfText(t *testing.T) {
 	for _, test := range []struct{ text, int, float string }{
@@ -62,6 +65,70 @@ func TestNumbersOfText(t *testing.T) {
 		{"12.500", "12500", "12.5"},
 		{"1.000", "1000", "1"},
 		{"999,999", "999999", "999999"},
+		// One mark before three digits in a price.
+		{"1.299 €", "1299", "1299"},
+		{"€1.299", "1299", "1299"},
+		{"ab 1.299 EUR*", "1299", "1299"},
+		{"-1.299 €", "-1299", "-1299"},
+		{"kr. 1.299", "1299", "1299"},
+		{"R$ 1.299", "1299", "1299"},
+		{"CLP$1.299", "1299", "1299"},
+		{"1.299,-", "1299", "1299"},
+		{"CHF 1.299.–", "1299", "1299"},
+		{"0.123 €", "", "0.123"},
+		{"1.29 €", "", "1.29"},
+		{"1.2345 €", "", "1.2345"},
+		{"1.299 €/l", "1299", ""},
+		{"1.299 € pro Liter", "1299", ""},
+		{"1.299 € inkl. MwSt.", "1299", ""},
+		{"$1.299", "1299", ""},
+		{"$US 1.299", "1299", ""},
+		{"1.299 USD", "1299", ""},
+		{"£1.299", "1299", ""},
+		{"1.299 kg", "1299", "1.299"},
+		{"Europe 1.299", "1299", "1.299"},
+		{"1.250 KWD", "", "1.25"},
+		{"KD 1.000", "1", "1"},
+		{"1,250 KWD", "", ""},
+		{"1,299 €", "1299", "1299"},
+		{"$1,299/month", "1299", "1299"},
+		// A plain space.
+		{"1 234 ratings", "1234", "1234"},
+		{"1 234 567,50 zł", "", "1234567.5"},
+		{"€ 1 234", "1234", "1234"},
+		{"(-US$ 1 234)", "-1234", "-1234"},
+		{"kr. 1 234", "1234", "1234"},
+		{"~ 1 234", "1234", "1234"},
+		{"1 234 Kč/ks", "1234", "1234"},
+		{"1 234 € TTC", "1234", "1234"},
+		{"15 128 GB", "15128", "15128"},
+		{"15 128 GB black", "", ""},
+		{"iPhone 15 128 GB", "", ""},
+		{"iPhone 15 128,50 €", "", ""},
+		{"USB 3 200", "", ""},
+		{"#1 200", "", ""},
+		{"Cena: 1 234 Kč", "", ""},
+		{"Sold 1\u00a0234 of them", "1234", "1234"},
+		{"Sold 1\u202f234\u202f567 of them", "1234567", "1234567"},
+		{"Sold 1\u2009234 of them", "1234", "1234"},
+		{"Sold 1\u00a0234 567 of them", "", ""},
+		{"1\n234", "", ""},
+		// A dash behind.
+		{"5-", "", ""},
+		{"5–", "", ""},
+		{"5 -", "", ""},
+		{"5- ", "", ""},
+		{"1.299,00-", "", ""},
+		{"5 €-", "", ""},
+		{"$5-", "", ""},
+		{"5- great", "", ""},
+		{"5-%", "", ""},
+		{"5 - great", "5", "5"},
+		{"5 € - great", "5", "5"},
+		{"5-star", "5", "5"},
+		{"5,-", "5", "5"},
+		{"5,-- €", "5", "5"},
+		{"5,– - great", "5", "5"},
 		// Signs.
 		{"-3", "-3", "-3"},
 		{"−3", "-3", "-3"},
@@ -169,6 +236,7 @@ func TestNumbersOfMachines(t *testing.T) {
 		{"$1,299.50", "", "1299.5"},
 		{"4,5", "", "4.5"},
 		{"4.5 stars", "", "4.5"},
+		{"1.299 €", "1299", "1299"},
 		{"1.", "1", "1"},
 		{"1e", "1", "1"},
 		{"1e+", "1", "1"},
@@ -181,6 +249,29 @@ func TestNumbersOfMachines(t *testing.T) {
 		}
 		if got := parseNumber(test.text, Float, true); got != test.float {
 			t.Errorf("%q as float is %q, want %q", test.text, got, test.float)
+		}
+	}
+}
+
+// The no-break spaces in a page part the digits of a number, whatever selector finds it; others are one space.
+func TestSpacesOfNumbers(t *testing.T) {
+	in := Input{ContentType: "text/html", HTML: true, Body: []byte(
+		"<meta name=m content='of 1&nbsp;234'><p itemscope itemtype=T>Sold <b itemprop=n content='of 1&nbsp;234'>1&nbsp;234</b> times<p>iPhone <i>15</i>\n<i>128</i><p>Sold 5&nbsp; 678<p>Sold 5&nbsp;<br>678")}
+	for _, test := range []struct{ spec, want string }{
+		{"x:int=p", "1234"},
+		{"x=p", "Sold 1 234 times"},
+		{"x:int=p ~ /[0-9 ]+/", "1234"},
+		{"x:int=xpath://p", "1234"},
+		{"x:int=xpath:string(//p)", "1234"},
+		{"x:int=xpath:concat('of ', //p)", "1234"},
+		{"x:int=microdata:T.n", "1234"},
+		{"x:int=meta:m", "1234"},
+		{"x=meta:m", "of 1 234"},
+		{"x[]:int=p", "1234"}, // the others are no numbers
+	} {
+		taken := take(t, in, test.spec)
+		if len(taken.Values) != 1 || strings.Join(taken.Values[0].Values, "|") != test.want {
+			t.Errorf("%s: %q, want %q", test.spec, taken.Values, test.want)
 		}
 	}
 }

@@ -158,7 +158,15 @@ func (t *taking) results(f *Field, b *budget, yield func(result) bool) error {
 		}
 	case fromGraph, fromMeta:
 		for i := range t.pageData().metas {
-			if m := &t.data.metas[i]; m.named(f.name, f.source == fromGraph) && !yield(result{m.content, true}) {
+			m := &t.data.metas[i]
+			if !m.named(f.name, f.source == fromGraph) {
+				continue
+			}
+			content := m.content
+			if !apart {
+				content = clean(content, false)
+			}
+			if !yield(result{content, true}) {
 				break
 			}
 		}
@@ -189,7 +197,7 @@ func (f *Field) byXPath(root *html.Node, apart bool, b *budget, yield func(resul
 		return err
 	}
 	if out.scalar {
-		yield(result{clean(out.text), out.number})
+		yield(result{clean(out.text, apart), out.number})
 		return nil
 	}
 	for _, p := range out.places {

@@ -15,25 +15,29 @@ import (
 // cleaner collects text as a reader sees it: white space and control characters become one space between words and none at
 // the ends, and what is not UTF-8 becomes U+FFFD. It takes no more than MaxValue bytes.
 type cleaner struct {
-	buf  []byte
-	gap  byte // what is to stand before the next character, 0 if nothing
-	full bool
+	buf    []byte
+	gap    rune // what is to stand before the next character, 0 if nothing
+	narrow bool // keep spaces that part the digits of a number, where they are one by one
+	full   bool
 }
 
 func (c *cleaner) add(text string) {
 	for _, r := range text {
 		if unicode.IsSpace(r) || unicode.IsControl(r) {
-			if c.gap == 0 {
+			switch {
+			case c.gap == 0 && c.narrow && isNarrowSpace(r):
+				c.gap = r
+			case c.gap != '\n':
 				c.gap = ' '
 			}
 			continue
 		}
-		if len(c.buf)+1+utf8.UTFMax > MaxValue {
+		if len(c.buf)+2*utf8.UTFMax > MaxValue {
 			c.full = true
 			return
 		}
 		if c.gap != 0 && len(c.buf) > 0 {
-			c.buf = append(c.buf, c.gap)
+			c.buf = utf8.AppendRune(c.buf, c.gap)
 		}
 		c.gap = 0
 		c.buf = utf8.AppendRune(c.buf, r)
@@ -41,8 +45,8 @@ func (c *cleaner) add(text string) {
 }
 
 // clean returns text as a cleaner collects it.
-func clean(text string) string {
-	var c cleaner
+func clean(text string, narrow bool) string {
+	c := cleaner{narrow: narrow}
 	c.add(text)
 	return string(c.buf)
 }
@@ -50,15 +54,16 @@ func clean(text string) string {
 // texts collects the text of elements.
 type texts struct {
 	cleaner
-	apart  bool // elements part words by a line feed, and sub and sup do too
+	apart  bool // elements part words by a line feed, and sub and sup do too: this is to be a number
 	budget *budget
 }
 
 // textOf returns the text of a node and of what is in it, cleaned. Scripts, styles, templates and what is shown only where
 // scripts do not run are left out, unless n is such an element. Elements that format text do not part a word, all others do;
-// with apart, sub and sup do too, so that digits in them do not look like more digits of the number before.
+// with apart, sub and sup do too, so that digits in them do not look like more digits of the number before, and no-break
+// spaces stay.
 func textOf(n *html.Node, apart bool, b *budget) string {
-	t := texts{apart: apart, budget: b}
+	t := texts{cleaner: cleaner{narrow: apart}, apart: apart, budget: b}
 	switch n.Type {
 	case html.TextNode, html.CommentNode:
 		t.text(n.Data)

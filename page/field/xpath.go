@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -34,7 +35,63 @@ func parseXPath(text string) (*xpathExpr, error) {
 		return nil, fmt.Errorf("XPath expression %q does not parse: %w%s", text, err, xpathHint(text))
 	}
 	e.parts = parts
+	if err := e.try(); err != nil {
+		return nil, fmt.Errorf("XPath expression %q: %w", text, err)
+	}
 	return e, nil
+}
+
+var (
+	errXPath     = errors.New("the XPath library cannot evaluate this")
+	errXPathHere = fmt.Errorf("%w on this page", errXPath)
+)
+
+// try evaluates the expression, and what stands in square brackets in it, on two small trees, and returns errXPath if the
+// library makes a fault that it would make on any page.
+func (e *xpathExpr) try() error {
+	empty := &html.Node{Type: html.DocumentNode}
+	root := &html.Node{Type: html.DocumentNode}
+	element := &html.Node{Type: html.ElementNode, Data: "p", Attr: []html.Attribute{{Key: "title", Val: "1"}}}
+	root.AppendChild(element)
+	element.AppendChild(&html.Node{Type: html.TextNode, Data: "12"})
+	element.AppendChild(&html.Node{Type: html.ElementNode, Data: "b"})
+	fails := func(text string, at *html.Node) bool {
+		_, err := evaluateXPath(text, &navigator{root: at, curr: at, attr: -1, budget: &budget{left: tryWork}})
+		// Another page may have what is missing here; an expression that looks at no page is the same on all.
+		return errors.Is(err, errXPath) && (!errors.Is(err, errXPathHere) || !strings.ContainsAny(text, "/@.*[:"))
+	}
+	for _, part := range e.parts {
+		if fails(part, empty) || fails(part, root) {
+			return errXPath
+		}
+	}
+	for _, condition := range conditions(e.text) {
+		if fails(condition, element) {
+			return errXPath
+		}
+	}
+	return nil
+}
+
+// tryWork is what trying an expression may take.
+const tryWork = 100_000
+
+// conditions returns what stands in square brackets in an expression that is known to parse.
+func conditions(text string) []string {
+	var out []string
+	var open []int
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; c {
+		case '"', '\'':
+			i += 1 + strings.IndexByte(text[i+1:], c)
+		case '[':
+			open = append(open, i+1)
+		case ']':
+			out = append(out, text[open[len(open)-1]:i])
+			open = open[:len(open)-1]
+		}
+	}
+	return out
 }
 
 func xpathHint(text string) string {
@@ -56,8 +113,13 @@ func compileXPath(text string) (expr *xpath.Expr, err error) {
 		}
 	}()
 	expr, err = xpath.Compile(text)
-	if err != nil && strings.Contains(err.Error(), "index out of range") {
+	var fault runtime.Error
+	switch {
+	case err == nil:
+	case strings.Contains(err.Error(), "index out of range"):
 		err = errors.New("a function lacks an argument")
+	case errors.As(err, &fault):
+		err = errXPath
 	}
 	return expr, err
 }
@@ -119,30 +181,16 @@ type found struct {
 }
 
 // find evaluates the expression on a tree. Whatever goes wrong in the library is an error.
-func (e *xpathExpr) find(root *html.Node, b *budget) (out found, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			out = found{}
-			if err = b.err; err == nil {
-				err = fmt.Errorf("fails on this page: %v", r)
-			}
-		}
-	}()
+func (e *xpathExpr) find(root *html.Node, b *budget) (found, error) {
+	var out found
 	for _, part := range e.parts {
-		// An expression holds what it is doing, and clones of it share some of that: each page needs its own.
-		expr, err := compileXPath(part)
+		v, err := evaluateXPath(part, &navigator{root: root, curr: root, attr: -1, budget: b})
 		if err != nil {
 			return found{}, err
 		}
-		switch v := expr.Evaluate(&navigator{root: root, curr: root, attr: -1, budget: b}).(type) {
-		case *xpath.NodeIterator:
-			for v.MoveNext() {
-				if !b.spend(stepCost) {
-					return found{}, b.err
-				}
-				at := v.Current().(*navigator)
-				out.places = append(out.places, place{at.curr, at.attr})
-			}
+		switch v := v.(type) {
+		case []place:
+			out.places = append(out.places, v...)
 		case string:
 			out.scalar, out.text = true, v
 		case bool:
@@ -159,6 +207,48 @@ func (e *xpathExpr) find(root *html.Node, b *budget) (out found, err error) {
 	}
 	out.places = inOrder(root, out.places)
 	return out, b.err
+}
+
+// evaluateXPath returns what an expression without | gives at a node: places, a string, a bool or a float64. Whatever goes
+// wrong in the library is an error: errXPathHere or errXPath if it has not seen to it itself.
+func evaluateXPath(text string, at *navigator) (value any, err error) {
+	b := at.budget
+	defer func() {
+		r := recover()
+		if r == nil {
+			return
+		}
+		value = nil
+		fault, bad := r.(runtime.Error)
+		switch {
+		case b.err != nil:
+			err = b.err
+		case !bad:
+			err = fmt.Errorf("fails on this page: %v", r)
+		case strings.Contains(fault.Error(), "nil pointer"): // it made an expression with a hole
+			err = errXPath
+		default:
+			err = errXPathHere
+		}
+	}()
+	// An expression holds what it is doing, and clones of it share some of that: each page needs its own.
+	expr, err := compileXPath(text)
+	if err != nil {
+		return nil, err
+	}
+	value = expr.Evaluate(at)
+	if v, ok := value.(*xpath.NodeIterator); ok {
+		var places []place
+		for v.MoveNext() {
+			if !b.spend(stepCost) {
+				return nil, b.err
+			}
+			n := v.Current().(*navigator)
+			places = append(places, place{n.curr, n.attr})
+		}
+		return places, nil
+	}
+	return value, nil
 }
 
 // inOrder returns places in the order of the document, each once.
