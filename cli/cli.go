@@ -114,8 +114,8 @@ func judge(err error) (code int, hint string) {
 		}
 	case errors.As(err, &write):
 		code, hint = ExitFull, "nothing is lost: "+mend(err)+" and go on with the same command"
-	case errors.Is(err, syscall.ENOSPC):
-		code, hint = ExitFull, "make room and try again"
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EFBIG), errors.Is(err, syscall.EDQUOT):
+		code, hint = ExitFull, mend(err)+" and try again"
 	case errors.Is(err, storage.ErrMissing):
 		code, hint = ExitFile, "start a crawl with: pawl crawl URL, or name its file with --db FILE"
 	case errors.Is(err, storage.ErrInUse):

@@ -475,7 +475,7 @@ func (g *crawling) repeat(isEmpty bool) string {
 
 // seePages says where the pages are, or the command that most want next.
 func (g *crawling) seePages() string {
-	if path := g.settings.Output; path != "" {
+	if path := g.settings.Output; path != "" && !strings.HasPrefix(path, "/dev/") {
 		return "the pages are in " + path
 	}
 	return "to see the pages: pawl export" + g.again + " -o pages.csv"

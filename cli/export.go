@@ -152,7 +152,10 @@ func (c *call) addFields(file *storage.File, what *table, o *export.Options) err
 // exportError tells what to do about options that cannot be.
 func (c *call) exportError(err error) error {
 	column, where := (*export.ColumnError)(nil), (*export.WhereError)(nil)
+	_, isChosen := c.given["columns"]
 	switch {
+	case errors.As(err, &column) && !isChosen:
+		return hintedError{usageError{error: err, command: "export"}, "choose the columns: --columns A,B,C"}
 	case errors.As(err, &where):
 		return c.given["where"].wrong(err)
 	case errors.As(err, &column) && column.Nearest != "":
@@ -348,6 +351,9 @@ func writeFile(ctx context.Context, name string, write func(io.Writer) error) er
 		return err
 	}
 	err = write(f)
+	if errors.As(err, &path) && path.Path == tmp {
+		err = fmt.Errorf("write %s: %w", name, path.Err)
+	}
 	if err == nil {
 		err = f.Sync()
 	}

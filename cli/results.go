@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"pawl/crawl"
 	"pawl/export"
@@ -80,6 +82,9 @@ func (g *crawling) follow(r *results, path string) error {
 	}
 	if err != nil {
 		return fmt.Errorf("-o %s: %w", path, err)
+	}
+	if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeNamedPipe != 0 {
+		g.talk.sayf("%s is a pipe: its rows wait until somebody reads it", path)
 	}
 	if why := f.Rewritten(); why != "" {
 		g.talk.sayf("%s is written anew: %s", path, why)

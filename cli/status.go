@@ -148,7 +148,7 @@ func readStatus(file *storage.File) (*status, error) {
 		}
 	}
 	if known {
-		usual := crawl.Defaults(settings.UserAgent)
+		settings, usual := remembered(settings), crawl.Defaults(ownAgent())
 		for _, st := range crawlSettings() {
 			s.Settings[st.name] = st.show(&settings)
 			if st.key(&settings) != st.key(&usual) {

@@ -321,7 +321,7 @@ func checkSelectors(list []string) error {
 	return nil
 }
 
-// fieldNames are the fields of a crawl by their names. Several rules may name
+// fieldNames are the fields of a crawl by their names in small letters. Several rules may name
 // the same one, and then it is one column.
 type fieldNames map[string]field.Field
 
@@ -340,10 +340,15 @@ func (f fieldNames) add(specs []string) error {
 			own = make(map[string]bool, len(specs))
 		}
 		own[is.Name] = true
-		if was, ok := f[is.Name]; ok && (was.Type != is.Type || was.List != is.List) {
+		key := strings.ToLower(is.Name)
+		was, ok := f[key]
+		if ok && was.Name != is.Name {
+			return fmt.Errorf("%q: elsewhere it is %s; names that differ in their capitals alone are one column to SQLite", spec, was.Name)
+		}
+		if ok && (was.Type != is.Type || was.List != is.List) {
 			return fmt.Errorf("%q: elsewhere %s is %s, and a column is of one type", spec, is.Name, fieldKind(was))
 		}
-		f[is.Name] = is
+		f[key] = is
 	}
 	return nil
 }

@@ -39,10 +39,11 @@ type Field struct {
 	List bool // all that was found, not only the first
 }
 
-// IsPageColumn tells whether the table of pages has a column of the name, also
+// IsPageColumn tells whether the table of pages has a column of the name, in
+// whatever capitals, for SQLite does not tell them apart; also
 // one on request, so that no field may be called so.
 func IsPageColumn(name string) bool {
-	return slices.Contains(pageTable(nil).names(), name)
+	return slices.ContainsFunc(pageTable(nil).names(), func(column string) bool { return strings.EqualFold(column, name) })
 }
 
 // fieldColumns gives a column for each field. record gives the record of a row.

@@ -749,7 +749,7 @@ func TestFieldColumns(t *testing.T) {
 	if err := CheckPages(Options{Fields: []Field{{Name: "Title"}}}); err != nil {
 		t.Error(err)
 	}
-	for name, want := range map[string]bool{"url": true, "worker": true, "inlinks": true, "price": false, "URL": false, "": false} {
+	for name, want := range map[string]bool{"url": true, "worker": true, "inlinks": true, "price": false, "URL": true, "": false} {
 		if IsPageColumn(name) != want {
 			t.Errorf("IsPageColumn(%q) is not %v", name, want)
 		}
