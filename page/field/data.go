@@ -18,7 +18,7 @@ type data struct {
 // meta is a meta element with content.
 type meta struct {
 	property, name, itemprop, pragma string
-	content                          string
+	content                          string // cleaned, but for spaces in numbers
 }
 
 // maxMetas bounds the meta elements of a page, and the scripts of JSON-LD.
