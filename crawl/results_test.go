@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -272,6 +273,7 @@ func TestHighPriorityGoesFirst(t *testing.T) {
 // follower is a Sink as others write one: it keeps what it is told in memory, and
 // loses what was not synced when the process dies.
 type follower struct {
+	mu     sync.Mutex // the process dies beside it
 	file   *storage.File
 	after  uint64   // all up to it is in rows
 	rows   []string // told
@@ -284,6 +286,8 @@ func (f *follower) Write(last uint64) error {
 	if f.broken != nil {
 		return f.broken
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	err := EachVisit(f.file, f.after+1, last, func(seq uint64, v *storage.Visit) error {
 		f.rows = append(f.rows, fmt.Sprintf("%d %s", seq, v.URL))
 		return nil
@@ -293,6 +297,8 @@ func (f *follower) Write(last uint64) error {
 }
 
 func (f *follower) Sync() ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.synced, f.at = len(f.rows), f.after
 	return binary.AppendUvarint(binary.AppendUvarint(nil, f.at), uint64(f.synced)), nil
 }
@@ -331,6 +337,8 @@ func TestOutputsAcrossDeaths(t *testing.T) {
 			o.Outputs = []Output{{Key: "rows", Sink: f}}
 			last = f
 			s.atDeath = func() {
+				f.mu.Lock()
+				defer f.mu.Unlock()
 				dead = true
 				durable = slices.Clone(f.rows[:max(f.synced, len(f.rows)-random.IntN(5))])
 			}
