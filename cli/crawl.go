@@ -230,6 +230,7 @@ func (g *crawling) open(path string) error {
 		was := g.settings
 		if err = g.choose(); err == nil && !g.isNew {
 			g.changes = changes(&was, &g.settings)
+			g.tellOpenArchive(&was)
 		}
 		if err == nil {
 			err = g.checkSpelling(&was)

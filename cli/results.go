@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"pawl/crawl"
 	"pawl/export"
@@ -198,4 +199,15 @@ func (a *archive) Add(exchanges []crawl.Exchange) error {
 		list[i] = x
 	}
 	return a.Archive.Add(list)
+}
+
+// tellOpenArchive says so when another folder of WARC files is left with one that
+// is not complete, as after a kill.
+func (g *crawling) tellOpenArchive(was *crawl.Settings) {
+	if was.WARC == "" || was.WARC == g.settings.WARC {
+		return
+	}
+	if open, _ := filepath.Glob(filepath.Join(was.WARC, "*.warc.gz.open")); len(open) > 0 {
+		g.talk.sayf("%s holds a file that is not complete; to complete it: pawl crawl%s --warc %s", was.WARC, g.again, quoted(was.WARC))
+	}
 }

@@ -155,7 +155,7 @@ func crawlSettings() []setting {
 				if len(s.PageRules) == 0 {
 					return "none"
 				}
-				return counted(uint64(len(s.PageRules)), "rule", "rules")
+				return strconv.Itoa(len(s.PageRules))
 			},
 			key: func(s *crawl.Settings) string { return strings.Join(spellRules(s.PageRules), "\n") },
 		},

@@ -47,7 +47,7 @@ func newSQLiteRows[R any](w io.Writer, columns []column[R], name, dir string) *s
 func (s *sqliteRows[R]) begin() error { return s.told(s.create()) }
 
 func (s *sqliteRows[R]) create() error {
-	f, err := os.CreateTemp(s.dir, "pawl-*.sqlite")
+	f, err := os.CreateTemp(s.dir, ".pawl-export-*.tmp")
 	if err != nil {
 		return err
 	}

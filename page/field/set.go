@@ -98,7 +98,7 @@ func (t *taking) field(f *Field) {
 	}
 	b := &budget{left: t.work}
 	var values []string
-	full := false
+	full, isCut := false, false
 	err := t.results(f, b, func(r result) bool {
 		value, decided := f.value(r, b)
 		if value != "" {
@@ -107,6 +107,7 @@ func (t *taking) field(f *Field) {
 			}
 			t.left -= len(value)
 			values = append(values, value)
+			isCut = isCut || len(value) > MaxValue-2*utf8.UTFMax // or as good as
 		}
 		return !decided && len(values) < MaxList
 	})
@@ -120,8 +121,13 @@ func (t *taking) field(f *Field) {
 		}
 		return
 	}
-	if full {
+	switch {
+	case full:
 		t.fail(fmt.Errorf("field %s: the values of the page have more than %d bytes", f.Name, MaxPage))
+	case isCut:
+		t.fail(fmt.Errorf("field %s: a value of more than %d bytes was cut", f.Name, MaxValue))
+	case len(values) == MaxList:
+		t.fail(fmt.Errorf("field %s: of %d values or more the first are taken", f.Name, MaxList))
 	}
 	if len(values) > 0 {
 		t.out.Values = append(t.out.Values, Value{f.Name, values})
