@@ -129,17 +129,9 @@ func (t *treatments) make(match []int) (*treatment, error) {
 	if len(specs) == 0 && len(linksFrom) == 0 {
 		return made, nil
 	}
-	var fields []field.Field
-	taken := map[string]bool{}
-	for _, spec := range specs {
-		f, err := field.Parse(spec)
-		if err != nil {
-			return nil, err
-		}
-		if !taken[f.Name] { // the first rule that names it
-			fields = append(fields, f)
-		}
-		taken[f.Name] = true
+	fields, err := distinct(specs)
+	if err != nil {
+		return nil, err
 	}
 	var from []field.Selector
 	for _, text := range linksFrom {
@@ -160,7 +152,12 @@ func (s *Settings) AllFields() ([]field.Field, error) {
 	for i := range s.PageRules {
 		specs = append(specs[:len(specs):len(specs)], s.PageRules[i].Fields...)
 	}
-	var fields []field.Field
+	return distinct(specs)
+}
+
+// distinct gives the fields of the specs. Of a name that occurs again the first
+// counts.
+func distinct(specs []string) (fields []field.Field, err error) {
 	taken := map[string]bool{}
 	for _, spec := range specs {
 		f, err := field.Parse(spec)
