@@ -620,7 +620,7 @@ func (w *Follower) sync() error {
 		return err
 	}
 	if w.made {
-		if err := syncFolder(filepath.Dir(w.target)); err != nil {
+		if err := storage.SyncDir(filepath.Dir(w.target)); err != nil {
 			return err
 		}
 		w.made = false

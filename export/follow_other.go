@@ -8,9 +8,6 @@ import (
 	"syscall"
 )
 
-// syncFolder has no counterpart here: the file system makes names durable itself.
-func syncFolder(string) error { return nil }
-
 // What Windows says when nobody reads the pipe any more.
 const (
 	errorBrokenPipe = syscall.Errno(109)

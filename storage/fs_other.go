@@ -2,7 +2,8 @@
 
 package storage
 
-// syncDir has no counterpart here: the file system makes names durable itself.
-func syncDir(string) error { return nil }
+// SyncDir makes the names of new files in a folder durable; here the file system
+// does so itself.
+func SyncDir(string) error { return nil }
 
 func isReadOnlyFS(error) bool { return false }

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// syncDir makes the name of a new file durable.
-func syncDir(dir string) error {
+// SyncDir makes the names of new files in a folder durable.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

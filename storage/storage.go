@@ -110,7 +110,7 @@ func Create(path string, rules json.RawMessage) (*File, error) {
 	if err := publish(tmp, path); err != nil {
 		return nil, createError(path, err)
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := SyncDir(filepath.Dir(path)); err != nil {
 		return nil, &WriteError{fmt.Errorf("%s: %w", path, err)}
 	}
 	return Open(path, false)
