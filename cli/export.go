@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"pawl/crawl"
@@ -209,9 +210,12 @@ func writeWARC(w io.Writer, file *storage.File, o export.Options) (int, error) {
 }
 
 func writeLinks(w io.Writer, file *storage.File, o export.Options) (int, error) {
-	var err error
-	if o.InScope, err = crawl.InScope(file); err != nil {
-		return 0, err
+	if len(o.Columns) == 0 || slices.Contains(o.Columns, "in_scope") || strings.Contains(o.Where, "in_scope") {
+		// The whole frontier is read for it.
+		var err error
+		if o.InScope, err = crawl.InScope(file); err != nil {
+			return 0, err
+		}
 	}
 	return export.Links(w, file, o)
 }
