@@ -129,6 +129,8 @@ func openRecipe(path string) (*recipe, error) {
 
 func parseRecipe(path string, data []byte) (*recipe, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	// A carriage return alone ends a line in YAML, too; so lines are counted alike.
+	data = bytes.ReplaceAll(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")), []byte("\r"), []byte("\n"))
 	r := &recipe{path: path, lines: strings.Split(string(data), "\n"), given: given{}, anchors: map[string]ast.Node{}}
 	r.options = append(crawlCommand().options, option{name: keyRules, inFile: true})
 	for i, line := range r.lines {
@@ -160,7 +162,7 @@ func (r *recipe) wrongf(at *token.Position, format string, args ...any) error {
 func (r *recipe) line(at *token.Position) fileLine {
 	l := fileLine{number: at.Line}
 	if i := at.Line - 1; i >= 0 && i < len(r.lines) && !r.isSecret(i) {
-		l.text = strings.TrimRight(r.lines[i], "\r")
+		l.text = r.lines[i]
 	}
 	return l
 }

@@ -482,7 +482,7 @@ func FuzzRecipe(f *testing.F) {
 		"include: &a [x, y]\nexclude: *a\n",
 		"user: me:secret\nheader: ['A: b']",
 		"fields:\n  a[]:int: |\n    h1\n",
-		"? - {", "!!a &b *c", "%TAG ! x\n---\n", "\xff", "a: \"\\x", "- - -\n  - :", "seeds: http://a:b@c/",
+		"? - {", "!!a &b *c", "%TAG ! x\n---\n", "\xff", "a: \"\\x", "- - -\n  - :", "seeds: http://a:b@c/", "&I\x1e\r>\x1e0\x10:",
 	} {
 		f.Add(text)
 	}
@@ -499,7 +499,7 @@ func FuzzRecipe(f *testing.F) {
 			return
 		}
 		var wrong lineError
-		if !errors.As(err, &wrong) || wrong.line.number < 1 || wrong.line.number > len(strings.Split(text, "\n")) {
+		if !errors.As(err, &wrong) || wrong.line.number < 1 || wrong.line.number > 1+strings.Count(text, "\n")+strings.Count(text, "\r") {
 			t.Fatalf("%v in line %d", err, wrong.line.number)
 		}
 		if shown := wrong.line.show(); strings.Count(shown, "\n") > 1 {
