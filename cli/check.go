@@ -230,18 +230,10 @@ func inspect(ctx context.Context, o crawl.Options, url string) (*crawl.Inspectio
 
 // reportPage tells what was found on a page in the words of exports.
 func reportPage(s *crawl.Settings, in *crawl.Inspection) (pageReport, error) {
-	p := pageReport{URL: in.URL, Rules: []int{}, Store: "true", Fields: []fieldReport{}, Links: []linkReport{}}
-	wanted := s.Fields
-	linksFrom, stored := len(s.LinksFrom) > 0, false
+	p := pageReport{URL: in.URL, Rules: []int{}, Store: storeWord(in.Store), Fields: []fieldReport{}, Links: []linkReport{}}
 	for _, i := range in.Rules {
-		rule := &s.PageRules[i]
 		p.Rules = append(p.Rules, i+1)
-		p.Matches = append(p.Matches, rule.Match)
-		wanted = append(slices.Clip(wanted), rule.Fields...)
-		linksFrom = linksFrom || len(rule.LinksFrom) > 0
-		if rule.Store != "" && !stored {
-			p.Store, stored = storeWord(rule.Store), true
-		}
+		p.Matches = append(p.Matches, s.PageRules[i].Match)
 	}
 	excluded, err := refusal(s)
 	if err != nil {
@@ -258,9 +250,7 @@ func reportPage(s *crawl.Settings, in *crawl.Inspection) (pageReport, error) {
 	p.Outcome, p.Status, p.ErrorClass, p.Error = v.Outcome.String(), int(v.Status), v.Class.String(), v.Record.Error
 	p.ContentType, p.Size, p.Truncated, p.Redirect = v.Record.ContentType, v.Record.Size, v.Record.Truncated, v.Redirect
 	p.FieldsError = v.Record.FieldsError
-	if p.Fields, err = reportFields(wanted, v.Record.Fields); err != nil {
-		return p, err
-	}
+	p.Fields = reportFields(in.Fields, v.Record.Fields)
 	for i := range in.Links {
 		l := &in.Links[i]
 		kind := page.Kind(l.Kind)
@@ -273,7 +263,7 @@ func reportPage(s *crawl.Settings, in *crawl.Inspection) (pageReport, error) {
 		case l.Reason != storage.NoReason:
 			r.Reason = l.Reason.String()
 		default:
-			r.Reason = passedOver(s, kind, p.Outcome, linksFrom)
+			r.Reason = passedOver(s, kind, p.Outcome, in.FromParts)
 		}
 		p.Links = append(p.Links, r)
 	}
@@ -339,27 +329,18 @@ func storeWord(s crawl.Store) string {
 }
 
 // reportFields gives each field that was looked for with what was found.
-func reportFields(specs []string, found []storage.Field) ([]fieldReport, error) {
+func reportFields(wanted []field.Field, found []storage.Field) []fieldReport {
 	list := []fieldReport{}
-	seen := map[string]bool{}
-	for _, spec := range specs {
-		f, err := field.Parse(spec)
-		if err != nil {
-			return nil, err
-		}
-		if seen[f.Name] {
-			continue // the first rule that names it counts
-		}
-		seen[f.Name] = true
-		r := fieldReport{Name: f.Name, Values: []string{}}
+	for i := range wanted {
+		r := fieldReport{Name: wanted[i].Name, Values: []string{}}
 		for i := range found {
-			if found[i].Name == f.Name {
+			if found[i].Name == r.Name {
 				r.Values = append(r.Values, found[i].Values...)
 			}
 		}
 		list = append(list, r)
 	}
-	return list, nil
+	return list
 }
 
 // shownOfEach is how many values and links of each kind people see unless they

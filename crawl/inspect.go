@@ -10,18 +10,22 @@ import (
 	"pawl/fetch"
 	"pawl/frontier"
 	"pawl/page"
+	"pawl/page/field"
 	"pawl/storage"
 	"pawl/weburl"
 )
 
 // Inspection is what a crawl with certain settings would make of one page.
 type Inspection struct {
-	URL     string         // canonical
-	Rules   []int          // of the settings that match, by their places
-	Visit   *storage.Visit // its row, with the fields; what needs a crawl (duplicates, depth) is empty
-	Links   []InspectedLink
-	Blocked string // the line of robots.txt that forbids it; empty: none does
-	Robots  string // why robots.txt could not be had; empty: it was, or was not asked for
+	URL       string        // canonical
+	Rules     []int         // of the settings that match, by their places
+	Fields    []field.Field // that are looked for
+	FromParts bool          // links are taken from parts of the page alone
+	Store     Store
+	Visit     *storage.Visit // its row, with the fields; what needs a crawl (duplicates, depth) is empty
+	Links     []InspectedLink
+	Blocked   string // the line of robots.txt that forbids it; empty: none does
+	Robots    string // why robots.txt could not be had; empty: it was, or was not asked for
 }
 
 // InspectedLink is a link of the page.
@@ -66,7 +70,7 @@ func Inspect(ctx context.Context, file *storage.File, o Options, url string) (*I
 		return nil, err
 	}
 	treat := treats.of(string(u))
-	in := &Inspection{URL: string(u), Rules: treat.rules}
+	in := &Inspection{URL: string(u), Rules: treat.rules, Fields: treat.fields, FromParts: treat.fromParts, Store: treat.store}
 	t := &task{treat: treat, trusted: true, tell: c.frontier.MayTell(u)}
 	t.job.URL, t.job.Host, t.job.Asked, t.job.Attempt, t.job.Seed = string(u), u.Host(), u.Host(), 1, true
 	if !c.settings.IgnoreRobots {

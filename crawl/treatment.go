@@ -14,8 +14,9 @@ import (
 // treatment is what the settings say of an address: what is to be taken from
 // the page, and how it is asked for.
 type treatment struct {
-	rules []int      // those that match, by their place in the settings
-	take  *field.Set // nil: nothing
+	rules  []int // those that match, by their place in the settings
+	fields []field.Field
+	take   *field.Set // nil: nothing
 	// fromParts: only links in the parts that take finds are followed.
 	fromParts bool
 	delay     time.Duration
@@ -141,7 +142,7 @@ func (t *treatments) make(match []int) (*treatment, error) {
 		}
 		from = append(from, selector)
 	}
-	made.take, made.fromParts = field.NewSet(fields, from), len(from) > 0
+	made.fields, made.take, made.fromParts = fields, field.NewSet(fields, from), len(from) > 0
 	return made, nil
 }
 
