@@ -33,8 +33,8 @@ func (g *crawling) openResults() (r *results, err error) {
 		}
 	}()
 	if g.given.text("output", "") == "-" {
-		o := export.Defaults()
-		if o.Fields, err = exportFields(&g.settings); err != nil {
+		o, err := g.rowOptions("")
+		if err != nil {
 			return r, err
 		}
 		f, err := export.FollowTo(g.Stdout, g.file, o)
@@ -63,14 +63,21 @@ func (g *crawling) openResults() (r *results, err error) {
 	return r, nil
 }
 
-// follow opens the file that the rows are written to.
-func (g *crawling) follow(r *results, path string) error {
-	o := export.Defaults()
+// rowOptions say how rows are written: by the ending of a file's name, as CSV
+// without one.
+func (g *crawling) rowOptions(path string) (o export.Options, err error) {
+	o = export.Defaults()
 	if format, ok := export.FormatOf(path); ok {
 		o.Format = format
 	}
-	var err error
-	if o.Fields, err = exportFields(&g.settings); err != nil {
+	o.Fields, err = exportFields(&g.settings)
+	return o, err
+}
+
+// follow opens the file that the rows are written to.
+func (g *crawling) follow(r *results, path string) error {
+	o, err := g.rowOptions(path)
+	if err != nil {
 		return err
 	}
 	position, err := crawl.Position(g.file, path)

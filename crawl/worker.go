@@ -265,7 +265,7 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 	if t.treat.take != nil && v.Outcome == storage.Fetched && !res.isPage {
 		w.take(&r, res)
 	}
-	if r.Status != 0 && t.treat.store == StoreAll {
+	if r.Status != 0 && t.treat.store == StoreAll && !res.large {
 		w.keepExchange(&r, res)
 	}
 	if w.links != nil && v.Outcome == storage.Fetched && !res.large {

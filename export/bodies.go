@@ -17,10 +17,7 @@ import (
 // It reads one exchange at a time, and nothing is written while a transaction of
 // the file is open.
 func WARC(w io.Writer, f *storage.File, info warc.Info, o Options) (exchanges int, err error) {
-	if err := has(f, storage.KeepBody); err != nil {
-		return 0, err
-	}
-	last, err := end(f)
+	last, err := keptEnd(f, storage.KeepBody)
 	if err != nil {
 		return 0, err
 	}

@@ -51,10 +51,7 @@ func Graph(w io.Writer, f *storage.File, o Options) (nodes int, err error) {
 	if err := CheckGraph(o); err != nil {
 		return 0, err
 	}
-	if err := has(f, storage.KeepLinks); err != nil {
-		return 0, err
-	}
-	last, err := end(f)
+	last, err := keptEnd(f, storage.KeepLinks)
 	if err != nil {
 		return 0, err
 	}

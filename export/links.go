@@ -65,10 +65,7 @@ func Links(w io.Writer, f *storage.File, o Options) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := has(f, storage.KeepLinks); err != nil {
-		return 0, err
-	}
-	last, err := end(f)
+	last, err := keptEnd(f, storage.KeepLinks)
 	if err != nil {
 		return 0, err
 	}

@@ -240,6 +240,14 @@ func pause(rest float64, took time.Duration) {
 	}
 }
 
+// keptEnd is end, for an export that needs what was kept.
+func keptEnd(f *storage.File, what storage.Keep) (last uint64, err error) {
+	if err := has(f, what); err != nil {
+		return 0, err
+	}
+	return end(f)
+}
+
 // has tells whether anything of the kind was kept, by the error that says not.
 func has(f *storage.File, what storage.Keep) error {
 	kept := false

@@ -50,7 +50,7 @@ var formatExamples = []struct {
 		State: RobotsRules, Status: 200, Attempt: 1, Expires: 1795086400050, Delay: 2000, Text: "User-agent: *\n",
 	}).appendTo(nil)},
 	{"edit", (&Edit{Edit: EditSettings, Time: 1795000000000, Settings: []byte(`{"max_depth":3}`)}).appendTo(nil)},
-	{"pagelinks", AppendLinks(nil, "https://example.com/b", []PageLink{
+	{"pagelinks", appendPageLinks(nil, "https://example.com/b", []PageLink{
 		{URL: "https://example.com/d", Kind: 4, NoFollow: true, Count: 2, Anchor: "D", Rel: "me"},
 		{URL: "https://example.com/d", Kind: 16, Count: 1},
 	})},

@@ -131,11 +131,11 @@ type PageLink struct {
 
 const pageLinkNoFollow = 0x80
 
-// AppendLinks appends the links of a page at the address base, uncompressed. Each
+// appendPageLinks appends the links of a page at the address base, uncompressed. Each
 // is: the length of what its address shares with that of the link
 // before (of base for the first), the rest of the address, the kind (with 0x80:
 // nofollow), how often it stands there, anchor and rel.
-func AppendLinks(dst []byte, base string, links []PageLink) []byte {
+func appendPageLinks(dst []byte, base string, links []PageLink) []byte {
 	for i := range links {
 		l := &links[i]
 		dst = appendShared(dst, base, l.URL)

@@ -39,7 +39,7 @@ const keepScratch = 256 << 10
 // block format of S2: of the links of a page it makes twice what zstd does in a
 // fifth of the time (docs/benchmarks.md).
 func (p *Packer) Links(base string, links []PageLink) Kept {
-	p.raw = AppendLinks(p.raw[:0], base, links)
+	p.raw = appendPageLinks(p.raw[:0], base, links)
 	if most := s2.MaxEncodedLen(len(p.raw)); cap(p.pack) < most {
 		p.pack = make([]byte, most)
 	}
