@@ -15,7 +15,8 @@ import (
 // module may import of the others, and which libraries are its alone.
 var layers = map[string][]string{
 	"pawl":                        {"pawl/cli"},
-	"pawl/cli":                    {"pawl/crawl", "pawl/export", "pawl/export/warc", "pawl/fetch", "pawl/frontier", "pawl/page", "pawl/page/field", "pawl/storage", "pawl/weburl"},
+	"pawl/cli/control":            {"pawl/crawl", "pawl/export", "pawl/storage"},
+	"pawl/cli":                    {"pawl/cli/control", "pawl/crawl", "pawl/export", "pawl/export/warc", "pawl/fetch", "pawl/frontier", "pawl/page", "pawl/page/field", "pawl/storage", "pawl/weburl"},
 	"pawl/export":                 {"pawl/export/warc", "pawl/page", "pawl/page/prose", "pawl/storage", "pawl/weburl"},
 	"pawl/crawl":                  {"pawl/fetch", "pawl/frontier", "pawl/page", "pawl/page/field", "pawl/page/sitemap", "pawl/storage", "pawl/weburl"},
 	"pawl/frontier":               {"pawl/storage", "pawl/weburl"},

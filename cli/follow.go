@@ -92,7 +92,7 @@ func (f *following) look(ctx context.Context) error {
 	over := false
 	err = file.View(func(r *storage.Reader) error {
 		state, err := r.State()
-		word, _ := standing(&state, &settings)
+		word, _ := crawl.Standing(&state, &settings)
 		last, over = r.Last(), word == "finished" && !state.Run.Unread || word == "limit"
 		return err
 	})

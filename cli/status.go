@@ -5,13 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"pawl/crawl"
 	"pawl/storage"
-	"pawl/weburl"
 )
 
 func statusCommand() *command {
@@ -23,53 +21,6 @@ func statusCommand() *command {
 		},
 		run: runStatus,
 	}
-}
-
-// status is what is known of a crawl at rest without reading its whole file.
-// Its JSON is a promise: fields are added, never renamed.
-type status struct {
-	File         string            `json:"file"`
-	Bytes        int64             `json:"file_bytes"`
-	Format       int               `json:"format"`
-	Created      string            `json:"created"`
-	State        string            `json:"state"` // empty, finished, stopped, limit or unclean
-	Limit        string            `json:"limit,omitempty"`
-	Seeds        []string          `json:"seed_hosts"` // of the first seeds
-	Runs         uint64            `json:"runs"`
-	LastRun      string            `json:"last_run,omitempty"` // when it started
-	LastActivity string            `json:"last_activity,omitempty"`
-	Clean        bool              `json:"clean"`        // the last run ended in order
-	Unread       bool              `json:"seeds_unread"` // seeds from stdin were not read to their end
-	Done         uint64            `json:"done"`
-	Outcomes     map[string]uint64 `json:"outcomes"`
-	ErrorClasses map[string]uint64 `json:"error_classes"`
-	ErrorStatus  uint64            `json:"error_status"` // failed by an answer from 400 on alone
-	Pending      uint64            `json:"pending"`
-	Retrying     uint64            `json:"retrying"`
-	Withdrawn    uint64            `json:"withdrawn"`
-	Unlisted     uint64            `json:"unlisted"` // fetched pages that rules keep out of the results
-	EverParked   uint64            `json:"ever_parked"`
-	Known        uint64            `json:"known"`
-	Hosts        uint64            `json:"hosts"`
-	Requests     uint64            `json:"requests"`
-	Transferred  uint64            `json:"transferred"`
-	LeastLeftMS  int64             `json:"least_left_ms"`
-	Parked       []parked          `json:"parked"`   // patterns of addresses that are parked
-	Settings     map[string]string `json:"settings"` // without secrets
-
-	counts  storage.Counts
-	changed []string // settings that are not the default
-}
-
-// parked is a pattern of addresses that is parked, and what was known of it when
-// that was decided.
-type parked struct {
-	Host    string `json:"host"`
-	Pattern string `json:"pattern"`
-	Found   int    `json:"found"`   // addresses
-	Fetched int    `json:"fetched"` // pages
-	New     int    `json:"new"`     // pages that brought something new
-	At      string `json:"parked_at"`
 }
 
 func runStatus(_ context.Context, c *call) error {
@@ -96,145 +47,51 @@ func runStatus(_ context.Context, c *call) error {
 		e.SetIndent("", "  ")
 		return quiet(e.Encode(s))
 	}
-	_, err = io.WriteString(c.Stdout, s.text(path, again, time.Now()))
+	_, err = io.WriteString(c.Stdout, statusText(s, path, again, time.Now()))
 	return quiet(err)
 }
 
-func readStatus(file *storage.File) (*status, error) {
-	settings, known, err := crawl.Remembered(file)
-	if err != nil {
-		return nil, err
+// readStatus is the status of a crawl at rest.
+func readStatus(file *storage.File) (*crawl.Status, error) {
+	s, settings, known, err := crawl.ReadStatus(file)
+	if err != nil || !known {
+		return s, err
 	}
-	var state storage.State
-	var hosts []string
-	var patterns []parked
-	err = file.View(func(r *storage.Reader) (err error) {
-		if state, err = r.State(); err != nil {
-			return err
-		}
-		if patterns, err = parkedPatterns(r, state.Parked); err != nil {
-			return err
-		}
-		hosts, err = seedHosts(r)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	path, err := filepath.Abs(file.Path())
-	if err != nil {
-		path = file.Path()
-	}
-	c := &state.Counts
-	s := &status{
-		File: path, Bytes: file.Size(), Format: file.Header().Format, Created: stamp(file.Header().Created),
-		Seeds: hosts, Runs: state.Run.Number, LastRun: stamp(state.Run.Started), LastActivity: stamp(c.LastTime),
-		Clean: !state.Run.Running, Unread: state.Run.Unread, Done: c.Done(),
-		Outcomes: map[string]uint64{}, ErrorClasses: map[string]uint64{}, ErrorStatus: c.Classes[storage.NoClass],
-		Pending: c.Pending, Retrying: c.Retrying, Withdrawn: c.Withdrawn, Unlisted: c.Unlisted, EverParked: c.Parked, Known: c.Known, Hosts: c.Hosts,
-		Requests: c.Requests, Transferred: c.Transferred,
-		Parked: patterns, Settings: map[string]string{},
-		counts: *c,
-	}
-	if c.Pending > 0 {
-		s.LeastLeftMS = c.LeastLeft
-	}
-	for _, o := range allOutcomes {
-		s.Outcomes[o.String()] = c.Of(o)
-	}
-	for i, n := range c.Classes {
-		if i > 0 {
-			s.ErrorClasses[storage.Class(i).String()] = n
-		}
-	}
-	if known {
-		settings, usual := remembered(settings), crawl.Defaults(ownAgent())
-		for _, st := range crawlSettings() {
-			s.Settings[st.name] = st.show(&settings)
-			if st.key(&settings) != st.key(&usual) {
-				s.changed = append(s.changed, st.name+" "+st.show(&settings))
-			}
-		}
-	}
-	s.State, s.Limit = standing(&state, &settings)
+	tellSettings(s, settings)
 	return s, nil
 }
 
-// standing tells how the crawl stands, and which limit it stands at.
-func standing(state *storage.State, settings *crawl.Settings) (word, limit string) {
-	c := &state.Counts
-	switch {
-	case state.Run.Running:
-		return "unclean", ""
-	case c.Known == 0:
-		return "empty", ""
-	case c.Pending == 0:
-		return "finished", ""
-	case settings.MaxPages > 0 && c.Rows() >= uint64(settings.MaxPages):
-		return "limit", "max-pages"
-	case settings.MaxBytes > 0 && c.Transferred >= uint64(settings.MaxBytes):
-		return "limit", "max-bytes"
+// tellSettings fills in the settings by the names of their flags.
+func tellSettings(s *crawl.Status, settings crawl.Settings) {
+	settings, usual := remembered(settings), crawl.Defaults(ownAgent())
+	for _, st := range crawlSettings() {
+		s.Settings[st.name] = st.show(&settings)
+		if st.key(&settings) != st.key(&usual) {
+			s.Changed = append(s.Changed, st.name+" "+st.show(&settings))
+		}
 	}
-	return "stopped", ""
 }
 
-const (
-	// The first seeds stand at the beginning of the log; so far is looked for
-	// them.
-	seedEvents = 100
-	seedsShown = 10
-	// parkedShown is how many parked patterns are named to people.
-	parkedShown = 20
-)
-
-// seedHosts are the hosts of the first seeds.
-func seedHosts(r *storage.Reader) ([]string, error) {
-	hosts := []string{} // not null in JSON
-	seen := map[string]bool{}
-	err := r.Scan(1, func(seq uint64, event []byte) (bool, error) {
-		if storage.KindOf(event) != storage.KindSeeds {
-			return seq < seedEvents, nil
-		}
-		head, err := storage.DecodeLinksHead(event)
-		if err != nil {
-			return false, err
-		}
-		for head.Links.Next() && len(hosts) < seedsShown {
-			if h := weburl.URL(head.Links.Link.URL).Host(); !seen[h] {
-				seen[h] = true
-				hosts = append(hosts, h)
-			}
-		}
-		return seq < seedEvents && len(hosts) < seedsShown, head.Links.Err()
-	})
-	return hosts, err
-}
-
-// parkedPatterns reads the events that park patterns.
-func parkedPatterns(r *storage.Reader, seqs []uint64) ([]parked, error) {
-	list := []parked{} // not null in JSON
-	for _, seq := range seqs {
-		p, at, err := storage.DecodePark(r.Event(seq))
-		if err != nil {
-			return nil, fmt.Errorf("event %d: %w", seq, err)
-		}
-		list = append(list, parked{
-			Host: p.Host, Pattern: p.Pattern, Found: p.Found, Fetched: p.Fetched, New: p.New, At: stamp(at),
-		})
+// statusOutcomes lists how jobs ended.
+func statusOutcomes(s *crawl.Status) string {
+	var now storage.Counts
+	for _, o := range allOutcomes {
+		now.Outcomes[o] = s.Outcomes[o.String()]
 	}
-	return list, nil
+	now.Classes[storage.NoClass] = s.ErrorStatus
+	for word, n := range s.ErrorClasses {
+		if class, ok := storage.ParseClass(word); ok {
+			now.Classes[class] = n
+		}
+	}
+	return outcomes(&now, new(storage.Counts))
 }
 
-// stamp is a time as exports spell it, empty for none.
-func stamp(ms int64) string {
-	if ms == 0 {
-		return ""
-	}
-	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
-}
+// parkedShown is how many parked patterns are named to people.
+const parkedShown = 20
 
 // text tells the status to people.
-func (s *status) text(path, again string, now time.Time) string {
+func statusText(s *crawl.Status, path, again string, now time.Time) string {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-14s %s\n", name, fmt.Sprintf(format, args...))
@@ -261,14 +118,13 @@ func (s *status) text(path, again string, now time.Time) string {
 	default:
 		line("state", "stopped")
 	}
-	none := new(storage.Counts)
 	detail := func(list string) string {
 		if list == "" {
 			return ""
 		}
 		return ": " + list
 	}
-	line("done", "%s%s", grouped(s.Done), detail(outcomes(&s.counts, none)))
+	line("done", "%s%s", grouped(s.Done), detail(statusOutcomes(s)))
 	if s.Unlisted > 0 {
 		line("", "%s of the fetched are no rows, by a rule", grouped(s.Unlisted))
 	}
@@ -279,8 +135,8 @@ func (s *status) text(path, again string, now time.Time) string {
 	line("pending", "%s%s", grouped(s.Pending), retrying)
 	line("known", "%s on %s", counted(s.Known, "address", "addresses"), counted(s.Hosts, "host", "hosts"))
 	line("requests", "%s, %s", grouped(s.Requests), roughSize(float64(s.Transferred)))
-	if s.counts.LastTime > 0 {
-		line("last activity", "%s, %s ago", s.LastActivity, roughDuration(max(0, now.Sub(time.UnixMilli(s.counts.LastTime)))))
+	if at, err := time.Parse(time.RFC3339, s.LastActivity); err == nil {
+		line("last activity", "%s, %s ago", s.LastActivity, roughDuration(max(0, now.Sub(at))))
 	}
 	if left := time.Duration(s.LeastLeftMS) * time.Millisecond; left > 0 {
 		line("time left", "at least %s", roughDuration(left))
@@ -295,8 +151,8 @@ func (s *status) text(path, again string, now time.Time) string {
 		}
 		line("", "%s%s: when it was parked %s found, of %s fetched %s new", clean(p.Host), clean(p.Pattern), grouped(uint64(p.Found)), grouped(uint64(p.Fetched)), grouped(uint64(p.New)))
 	}
-	if len(s.changed) > 0 {
-		line("settings", "%s", clean(strings.Join(s.changed, ", ")))
+	if len(s.Changed) > 0 {
+		line("settings", "%s", clean(strings.Join(s.Changed, ", ")))
 	}
 	switch {
 	case s.Unread:

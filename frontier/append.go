@@ -22,6 +22,8 @@ type Candidate struct {
 	storage.Link
 	FP     uint64
 	Reason storage.Reason // NoReason: it may be admitted
+	// Restored: it comes back also if it was dropped.
+	Restored bool
 }
 
 // Finish appends the outcome of a job, with the links of its page. Links that

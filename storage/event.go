@@ -232,6 +232,9 @@ const (
 	EditWaits                        // the clock was set back by Upto milliseconds: waits are, too, and none ends more than a day after Time
 	EditPark                         // addresses of a pattern are parked: Settings is a Park
 	EditRestore                      // what is parked comes back, and is not parked again: Settings is a Restore
+	EditDrop                         // jobs known up to Upto leave the queue: Settings is a Predicate
+	EditDropped                      // a drop has come to the job Upto, its host in the upper half
+	EditRetry                        // outcomes up to Upto are reopened: Settings is a Predicate
 )
 
 // Edit is a change by the user, or a step in carrying one out.

@@ -23,13 +23,18 @@ type Counts struct {
 	Hosts       uint64           `json:"hosts"`     // hosts with at least one job
 	Requests    uint64           `json:"requests"`  // requests sent, robots.txt and retries included
 	Transferred uint64           `json:"transferred"`
-	Outcomes    [outcomes]uint64 `json:"outcomes"` // by Outcome
-	Unlisted    uint64           `json:"unlisted"` // fetched pages that are no rows of the results
-	Classes     [classes]uint64  `json:"classes"`  // failed jobs by Class; [0]: a plain 4xx or 5xx
-	Settings    uint64           `json:"settings"` // seq of the last settings, 0: none
-	LastTime    int64            `json:"last"`     // time of the newest finished job or retry
-	LeastLeft   int64            `json:"left"`     // estimate, milliseconds: the longest host queue times its gap
+	Outcomes    [outcomes]uint64 `json:"outcomes"`           // by Outcome
+	Unlisted    uint64           `json:"unlisted"`           // fetched pages that are no rows of the results
+	Classes     [classes]uint64  `json:"classes"`            // failed jobs by Class; [0]: a plain 4xx or 5xx
+	Reopened    uint64           `json:"reopened,omitempty"` // outcomes that the user withdrew
+	Depths      [Depths]uint64   `json:"depths"`             // pending jobs by depth; the last also counts those that are deeper
+	Settings    uint64           `json:"settings"`           // seq of the last settings, 0: none
+	LastTime    int64            `json:"last"`               // time of the newest finished job or retry
+	LeastLeft   int64            `json:"left"`               // estimate, milliseconds: the longest host queue times its gap
 }
+
+// Depths is how many depths are told apart in Counts.
+const Depths = 32
 
 // Of is the number of jobs with the outcome.
 func (c *Counts) Of(o Outcome) uint64 { return c.Outcomes[o] }
