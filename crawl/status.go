@@ -44,6 +44,10 @@ type Status struct {
 	Settings     map[string]string `json:"settings"`         // without secrets; filled in by who knows their names
 	Changed      []string          `json:"settings_changed"` // of these, those that are not the default
 	Edits        []EditStatus      `json:"edits"`            // of the user, that are not carried out to their end
+	Reviewing    bool              `json:"reviewing"`        // skipped links are being judged again
+	Fullest      []HostStatus      `json:"fullest_hosts"`    // by pending jobs, at most 20
+	Slowest      []HostStatus      `json:"slowest_hosts"`    // by the least time that is left, at most 20
+	HostsPending int               `json:"hosts_pending"`    // with pending jobs
 
 	// Of a crawl that runs; nil: it rests.
 	Live *LiveStatus `json:"live,omitempty"`
@@ -64,8 +68,6 @@ type LiveStatus struct {
 	Goroutines  int          `json:"goroutines"`
 	LastCommit  string       `json:"last_commit,omitempty"`
 	CommitMS    float64      `json:"last_commit_ms"`
-	Fullest     []HostStatus `json:"fullest_hosts"` // by pending jobs
-	Slowest     []HostStatus `json:"slowest_hosts"` // by the least time that is left
 	Busiest     []HostStatus `json:"busiest_hosts"` // by pages fetched in the last minute or so
 	Failures    []Failure    `json:"last_failures"` // the newest last
 }
