@@ -58,4 +58,27 @@ type Export struct {
 	Follow bool `json:"follow,omitempty"`
 	// Skip passes over as many bytes, with Follow.
 	Skip int64 `json:"skip,omitempty"`
+	// Withdrawn, with Follow: the rows are without the first so many outcomes that
+	// the user withdrew, as [crawl.Status].Reopened counts them, so that the same
+	// bytes come again; nil: without all that are withdrawn by now.
+	Withdrawn *uint64 `json:"withdrawn,omitempty"`
+	// Path is an absolute path that the process which runs the crawl writes to,
+	// instead of the writer: with Follow, where the file has to be there already,
+	// be it empty, for a process that sees other files not to write elsewhere; and
+	// of a sitemap, which may take several files.
+	Path string `json:"path,omitempty"`
+}
+
+// UsageError is a mistake in what was asked.
+type UsageError struct {
+	Option string `json:"option,omitempty"` // of the command line, as "where"; empty: none
+	Text   string `json:"text"`             // what is wrong with it
+	Hint   string `json:"hint,omitempty"`   // what to do about it
+}
+
+func (e *UsageError) Error() string {
+	if e.Option == "" {
+		return e.Text
+	}
+	return "--" + e.Option + ": " + e.Text
 }
