@@ -68,17 +68,3 @@ type Export struct {
 	// of a sitemap, which may take several files.
 	Path string `json:"path,omitempty"`
 }
-
-// UsageError is a mistake in what was asked.
-type UsageError struct {
-	Option string `json:"option,omitempty"` // of the command line, as "where"; empty: none
-	Text   string `json:"text"`             // what is wrong with it
-	Hint   string `json:"hint,omitempty"`   // what to do about it
-}
-
-func (e *UsageError) Error() string {
-	if e.Option == "" {
-		return e.Text
-	}
-	return "--" + e.Option + ": " + e.Text
-}
