@@ -82,7 +82,7 @@ func BenchmarkSkipped(b *testing.B) {
 	c.commit()
 	b.ReportAllocs()
 	for b.Loop() {
-		rows, err := Skipped(io.Discard, c.file, Defaults(), func([]byte) bool { return true })
+		rows, err := Skipped(io.Discard, c.file, Defaults(), eachOf(func(string) bool { return true }))
 		if rows != events*each || err != nil {
 			b.Fatal(rows, err)
 		}

@@ -65,7 +65,7 @@ func TestRest(t *testing.T) {
 		c.commit()
 		flushed := 0
 		began := time.Now()
-		err := walk(c.file, 3*sliceEvents, 2, func(seq uint64, _ []byte) (bool, error) {
+		err := walk(c.file, 3*sliceEvents, (&Options{Rest: 2}).pacing(), func(seq uint64, _ []byte) (bool, error) {
 			if seq%sliceEvents == 1 {
 				time.Sleep(10 * time.Millisecond) // the transaction takes that long
 			}

@@ -30,7 +30,7 @@ func WARC(w io.Writer, f *storage.File, info warc.Info, o Options) (exchanges in
 	var pending *warc.Exchange
 	// One exchange a transaction: each may be as large as a body can be.
 	next := uint64(1)
-	err = walk(f, last, o.Rest, func(seq uint64, event []byte) (bool, error) {
+	err = walk(f, last, o.pacing(), func(seq uint64, event []byte) (bool, error) {
 		if storage.KindOf(event) != storage.KindVisit {
 			return true, known(storage.KindOf(event))
 		}

@@ -132,30 +132,69 @@ func FormatOf(name string) (f Format, ok bool) {
 	return 0, false
 }
 
+// MarshalText gives the name of the format.
+func (f Format) MarshalText() ([]byte, error) {
+	if f >= formats {
+		return nil, fmt.Errorf("unknown %v", f)
+	}
+	return []byte(f.String()), nil
+}
+
+// UnmarshalText reads the name of a format.
+func (f *Format) UnmarshalText(name []byte) (err error) {
+	*f, err = ParseFormat(string(name))
+	return err
+}
+
 // Appends tells whether rows can be added at the end of a file of the format.
 func (f Format) Appends() bool { return f <= JSONL }
 
-// Options say how an export looks.
+// Options say how an export looks. In JSON they are what a user may ask for; the
+// rest belongs to who has the crawl file.
 type Options struct {
-	Format  Format
-	Columns []string // names in the order wanted; none: the default columns
-	Raw     bool     // CSV and TSV: leave cells that a spreadsheet would run as a formula as they are
-	Fields  []Field  // of pages and errors: a column for each, behind the default ones
-	Where   string   // which rows, see Filters above; empty: all
-	TempDir string   // SQLite: the folder where the database is made; empty: os.TempDir
+	Format  Format   `json:"format"`
+	Columns []string `json:"columns,omitempty"` // names in the order wanted; none: the default columns
+	Raw     bool     `json:"raw,omitempty"`     // CSV and TSV: leave cells that a spreadsheet would run as a formula as they are
+	Fields  []Field  `json:"-"`                 // of pages and errors: a column for each, behind the default ones
+	Where   string   `json:"where,omitempty"`   // which rows, see Filters above; empty: all
+	TempDir string   `json:"-"`                 // SQLite: the folder where the database is made; empty: os.TempDir
 	// InScope tells whether an address is in the scope of the crawl, for the
 	// column in_scope of links; nil: the column is empty. It is asked while no
 	// transaction of the file is open.
-	InScope func(url string) bool
+	InScope func(url string) bool `json:"-"`
 	// SitemapBase is where the parts of a sitemap will be found, which an index
 	// names by their whole addresses: https://example.org/maps/. Empty: the root
 	// of the first page's origin.
-	SitemapBase string
+	SitemapBase string `json:"base,omitempty"`
 	// Rest is for an export beside a running crawl: after each transaction it
 	// pauses for so many times as long as that took, at most a second, so that
 	// with 9 it takes a tenth of one processor. 0: it never pauses. It is 1000
 	// at most.
-	Rest float64
+	Rest float64 `json:"-"`
+	// Pace is called instead of a pause by Rest, with how long the transaction
+	// took: several exports can so share what they may take. nil: Rest says it.
+	Pace func(took time.Duration) `json:"-"`
+}
+
+// pacing is what an export does after a transaction that took so long; nil:
+// nothing.
+type pacing func(took time.Duration)
+
+func (o *Options) pacing() pacing {
+	switch {
+	case o.Pace != nil:
+		return o.Pace
+	case o.Rest > 0:
+		rest := o.Rest
+		return func(took time.Duration) { time.Sleep(time.Duration(min(rest*float64(took), float64(longestRest)))) }
+	}
+	return nil
+}
+
+func (p pacing) pause(took time.Duration) {
+	if p != nil {
+		p(took)
+	}
 }
 
 // Defaults gives the options of an export of which nothing more is said: CSV
@@ -191,12 +230,30 @@ const (
 // the rows must know when no transaction is open. read returns false to have
 // the transaction end after its event. Between two transactions walk rests, see
 // [Options]. What of the file is not in memory is read ahead.
-func walk(f *storage.File, last uint64, rest float64, read func(seq uint64, event []byte) (bool, error), flush func() error) error {
-	return f.Sequentially(func() error { return walkFrom(f, 1, last, rest, read, flush) })
+//
+// Visits whose outcomes were withdrawn up to last are passed over, here, in
+// walkKept and in the lines of a [Follower], so that no table can forget it.
+func walk(f *storage.File, last uint64, pace pacing, read func(seq uint64, event []byte) (bool, error), flush func() error) error {
+	return f.Sequentially(func() error { return walkFrom(f, 1, last, last, pace, read, flush) })
 }
 
-// walkFrom is walk from an event on, without anything read ahead.
-func walkFrom(f *storage.File, from, last uint64, rest float64, read func(seq uint64, event []byte) (bool, error), flush func() error) error {
+// walkFrom is walk from an event on, without the visits that were withdrawn up to
+// the event asOf, and without anything read ahead.
+func walkFrom(
+	f *storage.File, from, last, asOf uint64, pace pacing, read func(seq uint64, event []byte) (bool, error), flush func() error,
+) error {
+	return walkAll(f, from, last, pace, func(r *storage.Reader, seq uint64, event []byte) (bool, error) {
+		if storage.KindOf(event) == storage.KindVisit && r.IsReopened(seq, asOf) {
+			return true, nil
+		}
+		return read(seq, event)
+	}, flush)
+}
+
+// walkAll is walkFrom with all events.
+func walkAll(
+	f *storage.File, from, last uint64, pace pacing, read func(r *storage.Reader, seq uint64, event []byte) (bool, error), flush func() error,
+) error {
 	for from <= last {
 		began := time.Now()
 		more := false
@@ -208,7 +265,7 @@ func walkFrom(f *storage.File, from, last uint64, rest float64, read func(seq ui
 				}
 				more, from = true, seq+1
 				n++
-				room, err := read(seq, event)
+				room, err := read(r, seq, event)
 				if err != nil {
 					return false, fmt.Errorf("event %d: %w", seq, err)
 				}
@@ -222,8 +279,8 @@ func walkFrom(f *storage.File, from, last uint64, rest float64, read func(seq ui
 		if err := flush(); err != nil || !more {
 			return err
 		}
-		if rest > 0 && from <= last {
-			time.Sleep(time.Duration(min(rest*float64(took), float64(longestRest))))
+		if from <= last {
+			pace.pause(took)
 		}
 	}
 	return nil

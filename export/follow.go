@@ -57,7 +57,7 @@ type Follower struct {
 	target string        // where that leads to
 	log    *storage.File // that is followed
 	wanted pageRecipe
-	rest   float64
+	pace   pacing
 	stream io.Writer // a pipe or device, instead of file
 	pipe   *pipe     // the stream, when it is opened here
 	file   *os.File  // nil: there is none yet
@@ -111,7 +111,7 @@ func Follow(path string, f *storage.File, o Options, known []byte) (*Follower, e
 	if err != nil {
 		return nil, err
 	}
-	w := &Follower{path: path, target: path, log: f, wanted: wanted, rest: o.Rest}
+	w := &Follower{path: path, target: path, log: f, wanted: wanted, pace: o.pacing()}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -155,7 +155,7 @@ func FollowTo(out io.Writer, f *storage.File, o Options) (*Follower, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Follower{path: "the output", log: f, wanted: wanted, rest: o.Rest, stream: out}
+	w := &Follower{path: "the output", log: f, wanted: wanted, pace: o.pacing(), stream: out}
 	return w, w.start(wanted, position{})
 }
 
@@ -293,7 +293,7 @@ func (w *Follower) anew(why string, p position) error {
 // start has the lines begin at a position, by a recipe.
 func (w *Follower) start(r pageRecipe, from position) (err error) {
 	w.length, w.trail = from.Length, from.Trail
-	w.lines, err = newPageLines(w.log, r, w.rest)
+	w.lines, err = newPageLines(w.log, r, w.pace)
 	if err == nil {
 		w.lines.seq, w.lines.begun = from.Seq, from.Length > 0
 	}
@@ -507,7 +507,7 @@ func (w *Follower) replace(last uint64) error {
 	if err != nil {
 		return err
 	}
-	fresh := &Follower{path: w.path, target: tmp.Name(), log: w.log, rest: w.rest, file: tmp}
+	fresh := &Follower{path: w.path, target: tmp.Name(), log: w.log, pace: w.pace, file: tmp}
 	err = fresh.start(w.wanted, position{})
 	if err == nil {
 		err = fresh.Write(last)
@@ -710,9 +710,9 @@ func recipeOf(o Options) (pageRecipe, error) {
 	return r, nil
 }
 
-func (r pageRecipe) options(rest float64) (Options, error) {
+func (r pageRecipe) options() (Options, error) {
 	format, err := ParseFormat(r.Format)
-	return Options{Format: format, Columns: r.Columns, Raw: r.Raw, Where: r.Where, Fields: r.Fields, Rest: rest}, err
+	return Options{Format: format, Columns: r.Columns, Raw: r.Raw, Where: r.Where, Fields: r.Fields}, err
 }
 
 // followedTable is that of pages without the columns that cannot be followed.
@@ -731,20 +731,21 @@ func followedTable(fields []Field) *table[pageRow] {
 // pageLines gives what [Pages] writes, bit by bit.
 type pageLines struct {
 	log    *storage.File
-	rest   float64
+	pace   pacing
 	rows   *rows[pageRow]
 	reader pageReader
 	begun  bool
+	asOf   uint64 // visits that were withdrawn up to this event are no rows
 	seq    uint64 // events up to this one were read
 	buf    []byte // what they gave and nobody took
 }
 
-func newPageLines(f *storage.File, r pageRecipe, rest float64) (*pageLines, error) {
-	o, err := r.options(rest)
+func newPageLines(f *storage.File, r pageRecipe, pace pacing) (*pageLines, error) {
+	o, err := r.options()
 	if err != nil {
 		return nil, err
 	}
-	l := &pageLines{log: f, rest: o.Rest}
+	l := &pageLines{log: f, pace: pace}
 	l.rows, err = followedTable(o.Fields).rows(l, o)
 	return l, err
 }
@@ -773,7 +774,7 @@ func (l *pageLines) upTo(last uint64, more func() bool, take func() error) error
 		return nil
 	}
 	read := func() error {
-		return walkFrom(l.log, l.seq+1, last, l.rest, func(seq uint64, event []byte) (bool, error) {
+		return walkFrom(l.log, l.seq+1, last, l.asOf, l.pace, func(seq uint64, event []byte) (bool, error) {
 			row, err := l.reader.read(seq, event, 0)
 			room := true
 			if row != nil {

@@ -66,7 +66,7 @@ func Graph(w io.Writer, f *storage.File, o Options) (nodes int, err error) {
 		return 0, err
 	}
 	g.numbers, g.seqs = newAddresses(n), make([]uint64, 0, n)
-	err = walk(f, last, o.Rest, func(seq uint64, event []byte) (bool, error) {
+	err = walk(f, last, o.pacing(), func(seq uint64, event []byte) (bool, error) {
 		kind := storage.KindOf(event)
 		if kind != storage.KindVisit {
 			return true, known(kind)
@@ -76,7 +76,7 @@ func Graph(w io.Writer, f *storage.File, o Options) (nodes int, err error) {
 	if err != nil {
 		return g.nodes, err
 	}
-	err = walkLinks(f, last, o.Rest, func(from uint64, _ string, l *storage.PageLink) error {
+	err = walkLinks(f, last, o.pacing(), func(from uint64, _ string, l *storage.PageLink) error {
 		g.edge(from, l)
 		if g.buf.Len() < sliceBytes {
 			return nil

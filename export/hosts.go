@@ -131,7 +131,7 @@ func Hosts(w io.Writer, f *storage.File, o Options) (int, error) {
 		return 0, err
 	}
 	c := hostCounts{byName: map[string]*hostRow{}, byNumber: map[uint32]*hostRow{}, retries: map[uint32]*hostRow{}}
-	if err := walk(f, last, o.Rest, c.count, func() error { return nil }); err != nil {
+	if err := walk(f, last, o.pacing(), c.count, func() error { return nil }); err != nil {
 		return 0, err
 	}
 	if err := out.begin(); err != nil {

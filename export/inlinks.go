@@ -31,7 +31,7 @@ func (c *inlinks) uniqueOf(number uint32) (pages int64, known bool) {
 
 // countInlinks counts the links that are kept of all pages, those that lead to
 // the page itself among them, and those of answers from 400 on.
-func countInlinks(f *storage.File, last uint64, rest float64) (*inlinks, error) {
+func countInlinks(f *storage.File, last uint64, pace pacing) (*inlinks, error) {
 	if err := has(f, storage.KeepLinks); err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func countInlinks(f *storage.File, last uint64, rest float64) (*inlinks, error) 
 		return nil, err
 	}
 	c.all, c.unique = make([]uint32, 0, n), make([]uint32, 0, n)
-	v, err := visitsOf(f, last, rest, func(uint32, uint64, *storage.VisitHead) {
+	v, err := visitsOf(f, last, pace, func(uint32, uint64, *storage.VisitHead) {
 		c.all, c.unique = append(c.all, 0), append(c.unique, 0)
 	})
 	if err != nil {
@@ -49,7 +49,7 @@ func countInlinks(f *storage.File, last uint64, rest float64) (*inlinks, error) 
 	}
 	var from uint64
 	var to string
-	err = walkLinks(f, last, rest, func(seq uint64, _ string, l *storage.PageLink) error {
+	err = walkLinks(f, last, pace, func(seq uint64, _ string, l *storage.PageLink) error {
 		if !isHyperlink(page.Kind(l.Kind)) {
 			return nil
 		}

@@ -72,7 +72,7 @@ func Links(w io.Writer, f *storage.File, o Options) (int, error) {
 	var status []uint16
 	var targets *addresses
 	if t.needs(o, "target_status") {
-		targets, err = visitsOf(f, last, o.Rest, func(_ uint32, _ uint64, h *storage.VisitHead) { status = append(status, h.Status) })
+		targets, err = visitsOf(f, last, o.pacing(), func(_ uint32, _ uint64, h *storage.VisitHead) { status = append(status, h.Status) })
 		if err != nil {
 			return 0, err
 		}
@@ -81,7 +81,7 @@ func Links(w io.Writer, f *storage.File, o Options) (int, error) {
 		return 0, err
 	}
 	row := linkRow{inScope: o.InScope}
-	err = walkLinks(f, last, o.Rest, func(_ uint64, source string, l *storage.PageLink) error {
+	err = walkLinks(f, last, o.pacing(), func(_ uint64, source string, l *storage.PageLink) error {
 		row.source, row.PageLink, row.status = source, l, 0
 		if targets != nil {
 			if number, ok := targets.find(targets.fingerprint(l.URL)); ok {
@@ -99,9 +99,9 @@ func Links(w io.Writer, f *storage.File, o Options) (int, error) {
 
 // walkLinks calls do for the links that are kept of the visits up to the event
 // last, while no transaction is open: do may write.
-func walkLinks(f *storage.File, last uint64, rest float64, do func(seq uint64, source string, l *storage.PageLink) error) error {
+func walkLinks(f *storage.File, last uint64, pace pacing, do func(seq uint64, source string, l *storage.PageLink) error) error {
 	var unpacker storage.Unpacker
-	return walkKept(f, storage.KeepLinks, false, last, rest, func(v *keptVisit) error {
+	return walkKept(f, storage.KeepLinks, false, last, pace, func(v *keptVisit) error {
 		h, err := storage.DecodeVisitHead(v.event)
 		if err != nil {
 			return fmt.Errorf("event %d: %w", v.seq, err)

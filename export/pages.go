@@ -259,12 +259,12 @@ func writePages(w io.Writer, f *storage.File, o Options, t *table[pageRow], only
 	if err != nil {
 		return 0, err
 	}
-	return writeVisits(out, f, last, o.Rest, &pageReader{row: pageRow{beside: beside}}, only, takes)
+	return writeVisits(out, f, last, o.pacing(), &pageReader{row: pageRow{beside: beside}}, only, takes)
 }
 
 // writeVisits is writePages with all that the rows need at hand.
 func writeVisits(
-	out *rows[pageRow], f *storage.File, last uint64, rest float64, reader *pageReader, only storage.Outcome, takes func(*pageRow) bool,
+	out *rows[pageRow], f *storage.File, last uint64, pace pacing, reader *pageReader, only storage.Outcome, takes func(*pageRow) bool,
 ) (int, error) {
 	if err := out.begin(); err != nil {
 		return 0, err
@@ -278,9 +278,9 @@ func writeVisits(
 	}
 	kept := reader.row.kept
 	if kept == nil {
-		return out.end(walk(f, last, rest, write, out.flush))
+		return out.end(walk(f, last, pace, write, out.flush))
 	}
-	return out.end(walkKept(f, kept.what, true, last, rest, func(v *keptVisit) error {
+	return out.end(walkKept(f, kept.what, true, last, pace, func(v *keptVisit) error {
 		kept.visit(v)
 		room, err := write(v.seq, v.event)
 		if err == nil {
@@ -333,12 +333,12 @@ type beside struct {
 // besideOf finds what the columns and the filter of an export need.
 func besideOf(f *storage.File, last uint64, t *table[pageRow], o Options) (b beside, err error) {
 	if t.needs(o, "inlinks") || t.needs(o, "unique_inlinks") {
-		if b.inlinks, err = countInlinks(f, last, o.Rest); err != nil {
+		if b.inlinks, err = countInlinks(f, last, o.pacing()); err != nil {
 			return b, err
 		}
 	}
 	if t.needs(o, "discovery_path") {
-		if b.paths, err = pathsOf(f, last, o.Rest); err != nil {
+		if b.paths, err = pathsOf(f, last, o.pacing()); err != nil {
 			return b, err
 		}
 	}
@@ -364,7 +364,7 @@ func pageFilter(f *storage.File, last uint64, o Options) (wanted func(*pageRow) 
 	if wanted, err = t.filter(o.Where); err != nil {
 		return nil, b, err
 	}
-	b, err = besideOf(f, last, t, Options{Where: o.Where, Rest: o.Rest})
+	b, err = besideOf(f, last, t, Options{Where: o.Where, Pace: o.pacing()})
 	return wanted, b, err
 }
 

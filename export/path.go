@@ -42,7 +42,7 @@ func hop(k page.Kind) byte {
 
 // pathsOf finds the ways to all visits up to the event last. What an address was
 // found on has finished before it, so one reading of the log is enough.
-func pathsOf(f *storage.File, last uint64, rest float64) (*paths, error) {
+func pathsOf(f *storage.File, last uint64, pace pacing) (*paths, error) {
 	n, err := expected(f)
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func pathsOf(f *storage.File, last uint64, rest float64) (*paths, error) {
 	v := newAddresses(n)
 	p := &paths{make([]uint32, 0, n), make([]byte, 0, n), make([]uint32, 0, n)}
 	var decoder storage.PageDecoder
-	err = eachVisit(f, last, rest, func(number uint32, _ uint64, event []byte) error {
+	err = eachVisit(f, last, pace, func(number uint32, _ uint64, event []byte) error {
 		visit, err := decoder.Decode(event)
 		if err != nil {
 			return err

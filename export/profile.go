@@ -128,25 +128,25 @@ func ProfilePages(w io.Writer, f *storage.File, p Profile, o Options) (rows int,
 	switch {
 	case p == ScreamingFrog && hasLinks && (t.needs(o, "Inlinks") || t.needs(o, "Unique Inlinks") || t.needs(o, "% of Total")):
 		if all.inlinks == nil {
-			all.inlinks, err = countInlinks(f, last, o.Rest)
+			all.inlinks, err = countInlinks(f, last, o.pacing())
 		}
 		if err == nil {
-			all.pages, err = countPages(f, last, o.Rest)
+			all.pages, err = countPages(f, last, o.pacing())
 		}
 	case p == Advertools && (t.needs(o, "redirect_urls") || t.needs(o, "redirect_reasons")):
-		all.places, err = placesOf(f, last, o.Rest)
+		all.places, err = placesOf(f, last, o.pacing())
 	}
 	if err != nil {
 		return 0, err
 	}
-	return writeVisits(out, f, last, o.Rest, &pageReader{row: pageRow{beside: all}}, 0, nil)
+	return writeVisits(out, f, last, o.pacing(), &pageReader{row: pageRow{beside: all}}, 0, nil)
 }
 
 // countPages counts the pages of HTML that were fetched.
-func countPages(f *storage.File, last uint64, rest float64) (n int64, err error) {
+func countPages(f *storage.File, last uint64, pace pacing) (n int64, err error) {
 	row := pageRow{}
 	var decoder storage.PageDecoder
-	err = eachVisit(f, last, rest, func(_ uint32, _ uint64, event []byte) (err error) {
+	err = eachVisit(f, last, pace, func(_ uint32, _ uint64, event []byte) (err error) {
 		if row.Visit, err = decoder.Decode(event); err == nil && row.Outcome == storage.Fetched && row.parsed() {
 			n++
 		}

@@ -83,7 +83,7 @@ func Redirects(w io.Writer, f *storage.File, o Options) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	places, err := placesOf(f, last, o.Rest)
+	places, err := placesOf(f, last, o.pacing())
 	if err != nil {
 		return 0, err
 	}
@@ -95,7 +95,7 @@ func Redirects(w io.Writer, f *storage.File, o Options) (int, error) {
 	var row redirectRow
 	var decoder, other storage.PageDecoder
 	var through uint64 // not 0: the row waits for the address that this event has
-	err = walk(f, last, o.Rest, func(seq uint64, event []byte) (bool, error) {
+	err = walk(f, last, o.pacing(), func(seq uint64, event []byte) (bool, error) {
 		kind := storage.KindOf(event)
 		if kind != storage.KindVisit {
 			return true, known(kind)
@@ -154,7 +154,7 @@ type places struct {
 
 // placesOf finds them: first those that redirect and where to, then what came
 // of all of them, for a target may have been visited before.
-func placesOf(f *storage.File, last uint64, rest float64) (*places, error) {
+func placesOf(f *storage.File, last uint64, pace pacing) (*places, error) {
 	var redirects uint64
 	err := f.View(func(r *storage.Reader) error {
 		s, err := r.State()
@@ -166,7 +166,7 @@ func placesOf(f *storage.File, last uint64, rest float64) (*places, error) {
 	}
 	p := &places{newAddresses(2 * redirects), make([]place, 0, 2*redirects)}
 	var decoder storage.PageDecoder
-	err = eachVisit(f, last, rest, func(_ uint32, seq uint64, event []byte) error {
+	err = eachVisit(f, last, pace, func(_ uint32, seq uint64, event []byte) error {
 		h, err := storage.DecodeVisitHead(event)
 		if err != nil || h.Outcome != storage.Redirected {
 			return err
@@ -183,7 +183,7 @@ func placesOf(f *storage.File, last uint64, rest float64) (*places, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = eachVisit(f, last, rest, func(_ uint32, _ uint64, event []byte) error {
+	err = eachVisit(f, last, pace, func(_ uint32, _ uint64, event []byte) error {
 		h, err := storage.DecodeVisitHead(event)
 		if err != nil {
 			return err

@@ -23,7 +23,7 @@ import (
 //	if err := out.begin(); err != nil {
 //		return 0, err
 //	}
-//	err = walk(f, last, o.Rest, func(seq uint64, event []byte) (bool, error) {
+//	err = walk(f, last, o.pacing(), func(seq uint64, event []byte) (bool, error) {
 //		…
 //		return out.row(&row)
 //	}, out.flush)

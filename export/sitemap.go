@@ -181,7 +181,7 @@ func eachSitemapEntry(f *storage.File, last uint64, o Options, do func(url strin
 		ends = append(ends, buf.Len())
 		return buf.Len() < sliceBytes, nil
 	}
-	return walk(f, last, o.Rest, read, func() error {
+	return walk(f, last, o.pacing(), read, func() error {
 		all, start := buf.Bytes(), 0
 		for i := 0; i < len(ends); i += 2 {
 			if err := do(string(all[start:ends[i]]), all[ends[i]:ends[i+1]]); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+	"slices"
 
 	"pawl/page"
 	"pawl/storage"
@@ -64,14 +65,14 @@ func CheckSkipped(o Options) error {
 // than before, and when it left the queue again. The last time counts: its
 // reason is the one in force, and its place in the log is the row's. Whether
 // the address was admitted after all only the frontier knows: still is asked
-// for each address that has a row to come, once, outside of all transactions,
-// with bytes that are valid during the call. A nil still stands for one that
-// always says yes.
+// for each address that has a row to come, once, for up to a thousand of them
+// at a time, outside of all transactions. It answers for each in turn; its error
+// ends the export. A nil still stands for one that always says yes.
 //
 // The log is read twice. Between the two Skipped remembers one or two bytes for
 // each address of the crawl, and some forty for each that was skipped more than
 // once.
-func Skipped(w io.Writer, f *storage.File, o Options, still func(url []byte) bool) (rows int, err error) {
+func Skipped(w io.Writer, f *storage.File, o Options, still func(urls []string) ([]bool, error)) (rows int, err error) {
 	out, err := skipTable().rows(w, o)
 	if err != nil {
 		return 0, err
@@ -80,7 +81,7 @@ func Skipped(w io.Writer, f *storage.File, o Options, still func(url []byte) boo
 	if err != nil {
 		return 0, err
 	}
-	again, err := skippedAgain(f, last, o.Rest)
+	again, err := skippedAgain(f, last, o.pacing())
 	if err != nil {
 		return 0, err
 	}
@@ -92,7 +93,7 @@ func Skipped(w io.Writer, f *storage.File, o Options, still func(url []byte) boo
 		return 0, err
 	}
 	held := heldRows{out: out, still: still}
-	err = eachSkip(f, last, o.Rest, func(skip uint64, h *storage.LinksHead) bool {
+	err = eachSkip(f, last, o.pacing(), func(skip uint64, h *storage.LinksHead) bool {
 		l := &h.Links.Link
 		if counts, ok := again.last[again.fingerprint(l.URL)]; ok && counts != skip {
 			return true
@@ -153,9 +154,9 @@ func (p patterns) of(url string) string {
 
 // eachSkip calls do for every skipped link up to the event last, numbered from
 // 0. do returns false to have the transaction end after the event.
-func eachSkip(f *storage.File, last uint64, rest float64, do func(skip uint64, h *storage.LinksHead) bool, flush func() error) error {
+func eachSkip(f *storage.File, last uint64, pace pacing, do func(skip uint64, h *storage.LinksHead) bool, flush func() error) error {
 	var skip uint64
-	return walk(f, last, rest, func(_ uint64, event []byte) (bool, error) {
+	return walk(f, last, pace, func(_ uint64, event []byte) (bool, error) {
 		kind := storage.KindOf(event)
 		if kind != storage.KindSkip {
 			return true, known(kind)
@@ -183,7 +184,7 @@ type repeats struct {
 
 // skippedAgain finds the addresses that were skipped more than once. Those that
 // the filter wrongly takes for such do no harm: their only skip is their last.
-func skippedAgain(f *storage.File, last uint64, rest float64) (*repeats, error) {
+func skippedAgain(f *storage.File, last uint64, pace pacing) (*repeats, error) {
 	var known uint64
 	err := f.View(func(r *storage.Reader) error {
 		s, err := r.State()
@@ -202,7 +203,7 @@ func skippedAgain(f *storage.File, last uint64, rest float64) (*repeats, error) 
 		met:  make([]uint64, 1<<bits.Len64(max(min(known, uint64(f.Size())/16, 1<<26), 1<<10)/8)),
 		last: map[uint64]uint64{},
 	}
-	err = eachSkip(f, last, rest, func(skip uint64, h *storage.LinksHead) bool {
+	err = eachSkip(f, last, pace, func(skip uint64, h *storage.LinksHead) bool {
 		if fp := r.fingerprint(h.Links.Link.URL); r.meet(fp) {
 			r.last[fp] = skip
 		}
@@ -229,15 +230,18 @@ func (r *repeats) meet(fp uint64) bool {
 	return before
 }
 
+// mostAsked is for how many addresses still is asked at a time.
+const mostAsked = 1000
+
 // heldRows are the rows of a transaction, until it has ended and each can be
 // asked for without the danger that who answers waits for a commit, and the
 // commit for the transaction.
 type heldRows struct {
 	out   *rows[skipRow]
-	still func(url []byte) bool
+	still func(urls []string) ([]bool, error)
 	rows  []skipRow
 	bytes int // of their texts
-	url   []byte
+	urls  []string
 }
 
 // hold keeps a row and tells whether there is room for more.
@@ -248,18 +252,35 @@ func (h *heldRows) hold(row skipRow) (room bool) {
 }
 
 func (h *heldRows) flush() error {
-	for i := range h.rows {
-		row := &h.rows[i]
-		if h.still != nil {
-			h.url = append(h.url[:0], row.url...)
-			if !h.still(h.url) {
-				continue
-			}
-		}
-		if _, err := h.out.row(row); err != nil {
+	for some := range slices.Chunk(h.rows, mostAsked) {
+		if err := h.write(some); err != nil {
 			return err
 		}
 	}
 	h.rows, h.bytes = h.rows[:0], 0
 	return h.out.flush()
+}
+
+// write takes those of the rows that are still skipped.
+func (h *heldRows) write(some []skipRow) error {
+	var still []bool
+	if h.still != nil {
+		h.urls = h.urls[:0]
+		for i := range some {
+			h.urls = append(h.urls, some[i].url)
+		}
+		var err error
+		if still, err = h.still(h.urls); err != nil {
+			return err
+		}
+	}
+	for i := range some {
+		if still != nil && !still[i] {
+			continue
+		}
+		if _, err := h.out.row(&some[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }

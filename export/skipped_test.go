@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"strings"
@@ -45,13 +46,23 @@ func skippingCrawl(t testing.TB) *storage.File {
 	)
 }
 
+// eachOf asks for one address after the other.
+func eachOf(still func(url string) bool) func(urls []string) ([]bool, error) {
+	return func(urls []string) (answers []bool, err error) {
+		for _, url := range urls {
+			answers = append(answers, still(url))
+		}
+		return answers, nil
+	}
+}
+
 func TestSkipped(t *testing.T) {
 	f := skippingCrawl(t)
 	asked := map[string]int{}
-	still := func(url []byte) bool {
-		asked[string(url)]++
-		return !bytes.HasSuffix(url, []byte("/admitted-later"))
-	}
+	still := eachOf(func(url string) bool {
+		asked[url]++
+		return !strings.HasSuffix(url, "/admitted-later")
+	})
 	for _, format := range []Format{CSV, TSV, JSONL} {
 		t.Run(format.String(), func(t *testing.T) {
 			clear(asked)
@@ -117,7 +128,7 @@ func TestSkippedAgainstAModel(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	rows, err := Skipped(&b, c.file, Options{Columns: []string{"url", "reason"}}, func(url []byte) bool { return !gone(string(url)) })
+	rows, err := Skipped(&b, c.file, Options{Columns: []string{"url", "reason"}}, eachOf(func(url string) bool { return !gone(url) }))
 	if err != nil || rows != len(lines)-1 {
 		t.Errorf("%d rows, want %d, %v", rows, len(lines)-1, err)
 	}
@@ -133,7 +144,7 @@ func TestStillMayWaitForACommit(t *testing.T) {
 	c.add(&storage.Skip{FoundOn: "https://example.org/", Links: []storage.SkipLink{skipLink("https://a.example/", storage.OutOfScope), skipLink("https://b.example/", storage.OutOfScope)}})
 	c.commit()
 	var b bytes.Buffer
-	rows, err := Skipped(&b, c.file, Defaults(), func([]byte) bool {
+	rows, err := Skipped(&b, c.file, Defaults(), eachOf(func(string) bool {
 		noTransaction(t)
 		for i := range 200 {
 			c.add(samplePage(i))
@@ -141,8 +152,36 @@ func TestStillMayWaitForACommit(t *testing.T) {
 		c.add(&storage.Skip{FoundOn: "https://example.org/", Links: []storage.SkipLink{skipLink("https://a.example/", storage.TooDeep)}})
 		c.commit()
 		return true
-	})
+	}))
 	if err != nil || rows != 2 {
+		t.Errorf("%d rows, %v", rows, err)
+	}
+}
+
+// Who answers may be gone: the export ends with its error, and is never asked for
+// more than a thousand addresses at a time.
+func TestStillFails(t *testing.T) {
+	c := newCrawl(t)
+	for i := range 30 {
+		s := &storage.Skip{FoundOn: "https://example.org/"}
+		for j := range 100 {
+			s.Links = append(s.Links, skipLink(fmt.Sprintf("https://a.example/%d", i*100+j), storage.OutOfScope))
+		}
+		c.add(s)
+	}
+	c.commit()
+	gone := errors.New("gone")
+	asked := 0
+	rows, err := Skipped(io.Discard, c.file, Defaults(), func(urls []string) ([]bool, error) {
+		if len(urls) > mostAsked {
+			t.Errorf("asked for %d at a time", len(urls))
+		}
+		if asked += len(urls); asked > 1500 {
+			return nil, gone
+		}
+		return make([]bool, len(urls)), nil
+	})
+	if rows != 0 || !errors.Is(err, gone) {
 		t.Errorf("%d rows, %v", rows, err)
 	}
 }

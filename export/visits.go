@@ -108,9 +108,9 @@ func expected(f *storage.File) (n uint64, err error) {
 }
 
 // eachVisit calls do for the visits up to the event last, with their numbers.
-func eachVisit(f *storage.File, last uint64, rest float64, do func(number uint32, seq uint64, event []byte) error) error {
+func eachVisit(f *storage.File, last uint64, pace pacing, do func(number uint32, seq uint64, event []byte) error) error {
 	n := uint32(0)
-	return walk(f, last, rest, func(seq uint64, event []byte) (bool, error) {
+	return walk(f, last, pace, func(seq uint64, event []byte) (bool, error) {
 		kind := storage.KindOf(event)
 		if kind != storage.KindVisit {
 			return true, known(kind)
@@ -125,13 +125,13 @@ func eachVisit(f *storage.File, last uint64, rest float64, do func(number uint32
 }
 
 // visitsOf finds all visits up to the event last, and calls each for them.
-func visitsOf(f *storage.File, last uint64, rest float64, each func(number uint32, seq uint64, h *storage.VisitHead)) (*addresses, error) {
+func visitsOf(f *storage.File, last uint64, pace pacing, each func(number uint32, seq uint64, h *storage.VisitHead)) (*addresses, error) {
 	n, err := expected(f)
 	if err != nil {
 		return nil, err
 	}
 	v := newAddresses(n)
-	err = eachVisit(f, last, rest, func(number uint32, seq uint64, event []byte) error {
+	err = eachVisit(f, last, pace, func(number uint32, seq uint64, event []byte) error {
 		h, err := storage.DecodeVisitHead(event)
 		if err != nil {
 			return err
@@ -153,7 +153,7 @@ type keptVisit struct {
 // walkKept calls do with what is kept of the visits up to the event last, in
 // their order, and with all others as well if it is to: while no transaction is
 // open, so that do may take its time and write.
-func walkKept(f *storage.File, what storage.Keep, all bool, last uint64, rest float64, do func(*keptVisit) error) error {
+func walkKept(f *storage.File, what storage.Keep, all bool, last uint64, pace pacing, do func(*keptVisit) error) error {
 	return f.Sequentially(func() error {
 		w := keptWalk{what: what, all: all, last: last, from: 1}
 		for w.from <= last {
@@ -168,7 +168,7 @@ func walkKept(f *storage.File, what storage.Keep, all bool, last uint64, rest fl
 					return err
 				}
 			}
-			pause(rest, took)
+			pace.pause(took)
 		}
 		return nil
 	})
@@ -188,12 +188,15 @@ type keptWalk struct {
 func (w *keptWalk) slice(r *storage.Reader) error {
 	if !w.all {
 		return r.ScanKept(w.what, w.from, func(seq uint64, value []byte) (bool, error) {
+			if r.IsReopened(seq, w.last) {
+				return w.pass(seq), nil
+			}
 			return w.take(seq, r.Event(seq), value)
 		})
 	}
 	return r.Scan(w.from, func(seq uint64, event []byte) (more bool, err error) {
 		kind := storage.KindOf(event)
-		if kind != storage.KindVisit {
+		if kind != storage.KindVisit || r.IsReopened(seq, w.last) {
 			return w.pass(seq), known(kind)
 		}
 		value, err := r.Kept(w.what, seq)
@@ -231,13 +234,6 @@ func (w *keptWalk) keep(b []byte) []byte {
 	start := len(w.bytes)
 	w.bytes = append(w.bytes, b...)
 	return w.bytes[start:len(w.bytes):len(w.bytes)]
-}
-
-// pause is the rest after a transaction that took so long, see [Options].
-func pause(rest float64, took time.Duration) {
-	if rest > 0 {
-		time.Sleep(time.Duration(min(rest*float64(took), float64(longestRest))))
-	}
 }
 
 // keptEnd is end, for an export that needs what was kept.
