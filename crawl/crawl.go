@@ -72,8 +72,8 @@ type Options struct {
 type Crawl struct {
 	file        *storage.File
 	frontier    *frontier.Frontier
-	settings    Settings
-	changed     bool // the settings differ from those remembered
+	settings    *Settings // never changed, but replaced by the goroutine of Run
+	changed     bool      // the settings differ from those remembered
 	input       Input
 	log         *slog.Logger
 	transport   http.RoundTripper
@@ -86,6 +86,9 @@ type Crawl struct {
 	source      storage.Source
 	sourceKnown bool
 	progress    atomic.Pointer[Progress]
+	live        atomic.Pointer[LiveStatus] // without what is worked out when it is asked for
+	hosts       hostsLook
+	desk        desk
 }
 
 // Rules are the rules of canonical spelling for a new crawl file with the given
@@ -144,7 +147,7 @@ func New(file *storage.File, o Options) (*Crawl, error) {
 		return nil, fmt.Errorf("%w: rules of spelling: %w", storage.ErrTooNew, err)
 	}
 	c := &Crawl{
-		file: file, settings: o.Settings, input: o.Input, log: o.Log, transport: o.Transport, speller: speller,
+		file: file, settings: &o.Settings, input: o.Input, log: o.Log, transport: o.Transport, speller: speller,
 		outputs: o.Outputs, links: o.Links, archive: o.Archive, archiveKey: o.ArchiveKey,
 	}
 	if c.log == nil {
@@ -160,6 +163,7 @@ func New(file *storage.File, o Options) (*Crawl, error) {
 	c.changed = string(text) != string(c.frontier.Settings())
 	c.source, c.sourceKnown = c.frontier.Source(c.settings.SeedsFile)
 	c.progress.Store(&Progress{Counts: c.frontier.Counts()})
+	c.desk, c.hosts = newDesk(), newHostsLook()
 	return c, nil
 }
 
@@ -239,12 +243,14 @@ type Summary struct {
 
 // Progress is a look at a running crawl.
 type Progress struct {
-	Time     time.Time
-	Counts   storage.Counts // appended so far, a little ahead of the file
-	InFlight int
-	Hosts    int  // hosts that wait until they may be asked again
-	Stopping bool // nothing more is handed out
-	Seeding  bool // seeds are still being read
+	Time      time.Time
+	Counts    storage.Counts // appended so far, a little ahead of the file
+	InFlight  int
+	Hosts     int    // hosts that wait until they may be asked again
+	Stopping  bool   // nothing more is handed out
+	Seeding   bool   // seeds are still being read
+	Paused    bool   // nothing is handed out until the user says so
+	Committed uint64 // the last event on disk
 }
 
 // Progress is the newest look at the crawl. It may be called concurrently.
@@ -288,6 +294,7 @@ type loop struct {
 	*Crawl
 	scope  *scope
 	treat  *treatments
+	terms  *terms // of tasks to come
 	outs   *outputs
 	packer *storage.Packer
 	jar    *fetch.Jar
@@ -300,11 +307,15 @@ type loop struct {
 	start        time.Time       // the same by the machine's clock
 	ctx          context.Context // of the fetches; cancelled to abort them
 
+	workers sync.WaitGroup
+	hired   int // workers so far
+	parsers *sync.Pool
+	large   chan struct{}
 	tasks   chan *task
 	results chan *result
 	sent    chan sending
 	commits chan commitment
-	done    chan error // a commit is through
+	done    chan committed // a commit is through
 
 	exchanges  []Exchange          // to be archived with the next commit
 	exchanged  int                 // bytes in them
@@ -319,9 +330,17 @@ type loop struct {
 	marked     []*task   // marked by the commit that is under way
 	alone      *task     // to be run when nothing else is
 	aloneOut   bool
-	trapsKept  time.Time // when what is counted of traps was last kept
-	wholeAt    time.Time // when stdin was read to its end
+	trapsKept  time.Time        // when what is counted of traps was last kept
+	wholeAt    time.Time        // when stdin was read to its end
+	deadline   <-chan time.Time // of this run; nil: there is none
 	stopping   bool
+	paused     bool // nothing is handed out until the user says so
+	toStop     bool // the user wants the run to stop
+	resting    bool // nothing is to be fetched: only what is asked is answered
+	feeding    bool // seeds are still being read
+	gauge      gauge
+	counter    counter
+	sweep      sweep
 	isLast     bool  // the commit to come is the last, and not because the crawl was stopped
 	sinkErr    error // of writing what was left at the end
 	end        End
@@ -333,66 +352,28 @@ type loop struct {
 // means that the crawl file could not be read or written; what was committed
 // before is in the file.
 func (c *Crawl) Run(ctx context.Context) (Summary, error) {
-	fetchOptions, err := c.settings.fetchOptions()
+	defer c.desk.close()
+	l, err := c.newLoop()
 	if err != nil {
 		return Summary{}, err
 	}
-	fetchOptions.Transport = c.transport
-	jar, err := c.jar()
-	if err != nil {
+	if l.jar, err = c.jar(); err != nil {
 		return Summary{}, err
 	}
-	fetchOptions.Jar = jar
-	fetcher, err := fetch.New(fetchOptions)
-	if err != nil {
+	if l.terms, err = l.newTerms(c.settings); err != nil {
 		return Summary{}, err
 	}
-	defer fetcher.Close()
-	treat, err := newTreatments(&c.settings)
-	if err != nil {
+	defer func() { l.terms.fetcher.Close() }()
+	if l.packer, err = storage.NewPacker(); err != nil {
 		return Summary{}, err
 	}
-	scope, err := newScope(&c.settings, c.frontier, treat)
-	if err != nil {
-		return Summary{}, err
-	}
-	packer, err := storage.NewPacker()
-	if err != nil {
-		return Summary{}, err
-	}
-	token := fetch.ProductToken(c.settings.UserAgent)
-	n := c.settings.Workers
-	l := &loop{
-		Crawl: c, scope: scope, treat: treat, packer: packer, jar: jar, began: time.Now(), trapsKept: time.Now(),
-		sitemapFiles: map[string]int{},
-		traps:        newTraps(c.frontier, &scope.parking),
-		rules:        ruleCache{token: token, kept: map[uint64]*rules{}},
-		tasks:        make(chan *task, n), results: make(chan *result, n), sent: make(chan sending, n),
-		commits: make(chan commitment, 1), done: make(chan error, 1),
-	}
-	l.start = l.began.Round(0)
 	if err := l.traps.restore(c.file); err != nil {
 		return Summary{}, err
 	}
 	var abort context.CancelFunc
 	l.ctx, abort = context.WithCancel(context.WithoutCancel(ctx))
-	large := make(chan struct{}, maxLarge)
-	parsers := new(sync.Pool)
-	var workers sync.WaitGroup
-	for i := range n {
-		w := &worker{
-			number: i + 1, settings: &c.settings, fetcher: fetcher, speller: c.speller, hash: c.hash, token: token,
-			log: c.log.With("worker", i+1), sent: l.sent, large: large, parsers: parsers,
-			packer: packer.Another(), archives: c.archive != nil, links: c.links,
-		}
-		workers.Go(func() { w.run(l.ctx, l.tasks, l.results) })
-	}
-	var committer sync.WaitGroup
-	committer.Go(func() {
-		for b := range l.commits {
-			l.done <- c.commit(b)
-		}
-	})
+	l.hire(c.settings.Workers)
+	committer := l.startCommitter()
 	if l.outs, err = startOutputs(c.outputs); err == nil {
 		err = l.run(ctx, abort)
 	}
@@ -403,7 +384,7 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 	abort()
 	close(l.tasks)
 	gone := make(chan struct{})
-	go func() { workers.Wait(); close(gone) }()
+	go func() { l.workers.Wait(); close(gone) }()
 	for waiting := true; waiting; {
 		select {
 		case <-l.results:
@@ -412,10 +393,87 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 		}
 	}
 	close(l.commits)
-	committer.Wait()
+	<-committer
 	l.summary.Took = time.Since(l.began)
 	l.summary.Counts = c.frontier.Counts()
 	return l.summary, err
+}
+
+// newLoop makes what is needed to run the crawl, or to edit it at rest.
+func (c *Crawl) newLoop() (*loop, error) {
+	treat, err := newTreatments(c.settings)
+	if err != nil {
+		return nil, err
+	}
+	scope, err := newScope(c.settings, c.frontier, treat)
+	if err != nil {
+		return nil, err
+	}
+	l := &loop{
+		Crawl: c, scope: scope, treat: treat, began: time.Now(), trapsKept: time.Now(),
+		sitemapFiles: map[string]int{},
+		traps:        newTraps(c.frontier, &scope.parking),
+		rules:        ruleCache{token: fetch.ProductToken(c.settings.UserAgent), kept: map[uint64]*rules{}},
+		parsers:      new(sync.Pool), large: make(chan struct{}, maxLarge),
+		commits: make(chan commitment, 1), done: make(chan committed, 1),
+	}
+	// More workers than there are places may be hired later: who is idle then takes
+	// what waits.
+	n := c.settings.Workers
+	l.tasks, l.results, l.sent = make(chan *task, n), make(chan *result, n), make(chan sending, n)
+	l.start = l.began.Round(0)
+	return l, l.resumed()
+}
+
+// terms are what tasks are done by. They never change: others take their place.
+type terms struct {
+	settings *Settings
+	fetcher  *fetch.Fetcher
+}
+
+func (l *loop) newTerms(s *Settings) (*terms, error) {
+	o, err := s.fetchOptions()
+	if err != nil {
+		return nil, err
+	}
+	o.Transport, o.Jar = l.transport, l.jar
+	fetcher, err := fetch.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return &terms{settings: s, fetcher: fetcher}, nil
+}
+
+// hire starts workers until there are n. Those that are too many stay, idle.
+func (l *loop) hire(n int) {
+	for ; l.hired < n; l.hired++ {
+		w := &worker{
+			number: l.hired + 1, speller: l.speller, hash: l.hash, token: fetch.ProductToken(l.settings.UserAgent),
+			log: l.log.With("worker", l.hired+1), sent: l.sent, large: l.large, parsers: l.parsers,
+			packer: l.packer.Another(), archives: l.archive != nil, links: l.Crawl.links,
+		}
+		l.workers.Go(func() { w.run(l.ctx, l.tasks, l.results) })
+	}
+}
+
+// startCommitter starts the goroutine that writes commits, until there are no more.
+func (l *loop) startCommitter() (gone <-chan struct{}) {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		for m := range l.commits {
+			began := time.Now()
+			err := l.Crawl.commit(m)
+			l.done <- committed{err, time.Since(began)}
+		}
+	}()
+	return over
+}
+
+// committed is the news that a commit is through.
+type committed struct {
+	err  error
+	took time.Duration
 }
 
 // commitment is what a commit is made of.
@@ -500,14 +558,15 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 	if err := l.committed(<-l.done); err != nil {
 		return err
 	}
+	l.publish()
 	feedCtx, stopFeed := context.WithCancel(ctx)
 	defer stopFeed()
 	seeds, seedsDone := make(chan seedBatch), make(chan seedStats, 1)
-	go l.feed(feedCtx, seeds, seedsDone)
-	feeding := true
+	go l.feed(feedCtx, l.settings.SeedsFile, seeds, seedsDone)
+	l.feeding = true
 	defer func() {
 		stopFeed()
-		if feeding && l.input.Stdin == nil {
+		if l.feeding && l.input.Stdin == nil {
 			<-seedsDone // a read from a terminal or pipe cannot be broken off
 		}
 	}()
@@ -516,12 +575,8 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 	defer timer.Stop()
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
-	var deadline, graceOver <-chan time.Time
-	if d := l.settings.MaxDuration; d > 0 {
-		t := time.NewTimer(d)
-		defer t.Stop()
-		deadline = t.C
-	}
+	var graceOver <-chan time.Time
+	l.setDeadline()
 	cancelled := ctx.Done()
 	var sinkErr error
 	stop := func(end End) {
@@ -529,7 +584,7 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 			return
 		}
 		l.stopping, l.end = true, end
-		cancelled, deadline = nil, nil
+		cancelled, l.deadline = nil, nil
 		if end == Stopped && !l.wholeAt.IsZero() && time.Since(l.wholeAt) < brokenPipe {
 			// Ctrl-C may have ended whoever wrote the seeds a moment earlier.
 			l.frontier.SetUnread(true)
@@ -537,7 +592,7 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 		}
 		stopFeed()
 		graceOver = time.After(grace)
-		l.publish(feeding)
+		l.publish()
 	}
 	if ctx.Err() != nil {
 		stop(Stopped) // before anything is handed out
@@ -547,10 +602,10 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 			l.summary.Why = l.proxy.why
 			stop(NoProxy)
 		}
-		if err := l.advance(feeding); err != nil {
+		if err := l.advance(); err != nil {
 			return err
 		}
-		if over, err := l.over(feeding); err != nil || over {
+		if over, err := l.over(); err != nil || over {
 			if err != nil {
 				return err
 			}
@@ -572,9 +627,14 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 			}
 		case s := <-l.sent:
 			l.frontier.Sent(s.job, l.at(s.at))
-		case err := <-l.done:
-			if err := l.committed(err); err != nil {
+		case done := <-l.done:
+			if err := l.committed(done); err != nil {
 				return err
+			}
+		case a := <-l.asked():
+			l.answer(a)
+			if l.toStop {
+				stop(Stopped)
 			}
 		case err := <-l.outs.failed:
 			sinkErr = err
@@ -584,7 +644,7 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 				return err
 			}
 		case st := <-seedsDone:
-			feeding = false
+			l.feeding = false
 			l.summary.Seeds += st.good
 			l.summary.BadSeeds += st.bad
 			l.summary.SeedsErr = st.err
@@ -600,9 +660,10 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 			if err := l.followClock(); err != nil {
 				return err
 			}
-			l.publish(feeding)
+			l.publish()
+			l.gauge.tick(l)
 		case <-timer.C:
-		case <-deadline:
+		case <-l.deadline:
 			stop(MaxDuration)
 		case <-cancelled:
 			stop(Stopped)
@@ -610,7 +671,7 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 			abort()
 		}
 	}
-	if l.nothingLeft(feeding) {
+	if l.nothingLeft() {
 		l.end = Finished // also when it was being stopped
 	}
 	l.summary.End, l.summary.Unread = l.end, l.frontier.Unread()
@@ -634,6 +695,12 @@ func (l *loop) sleep() time.Duration {
 	case ok && l.room():
 		d = min(d, at.Sub(now))
 	}
+	if at, ok := l.sweep.wake(l); ok {
+		d = min(d, at.Sub(now))
+	}
+	if l.counter.until.After(now) {
+		d = min(d, l.counter.until.Sub(now))
+	}
 	return max(d, 0)
 }
 
@@ -645,8 +712,11 @@ func (l *loop) linger() time.Duration {
 }
 
 // advance does all that can be done without waiting: commit, review, hand out.
-func (l *loop) advance(feeding bool) error {
-	if err := l.review(feeding); err != nil {
+func (l *loop) advance() error {
+	if err := l.carryOut(); err != nil {
+		return err
+	}
+	if err := l.review(); err != nil {
 		return err
 	}
 	if err := l.handOut(); err != nil {
@@ -657,7 +727,7 @@ func (l *loop) advance(feeding bool) error {
 
 // mayHandOut tells whether jobs may be handed out at all.
 func (l *loop) mayHandOut() bool {
-	if l.stopping || l.alone != nil || l.now().Before(l.proxy.until) {
+	if l.stopping || l.paused || l.resting || l.alone != nil || l.now().Before(l.proxy.until) {
 		return false
 	}
 	c := l.frontier.Counts()
@@ -710,7 +780,7 @@ func (l *loop) handOut() error {
 
 // dispatch brings a job on its way.
 func (l *loop) dispatch(job frontier.Job, r *storage.Reader) error {
-	t := &task{job: job, trusted: l.frontier.IsSeedHost(job.Asked), tell: l.frontier.MayTell(weburl.URL(job.URL))}
+	t := &task{job: job, terms: l.terms, trusted: l.frontier.IsSeedHost(job.Asked), tell: l.frontier.MayTell(weburl.URL(job.URL))}
 	j := &t.job
 	if !j.Robots {
 		t.treat = l.treat.of(j.URL)
@@ -877,7 +947,11 @@ func (l *loop) settle(r *result) error {
 	if err := l.keep(r, &first); err != nil {
 		return err
 	}
-	return l.frontier.Finish(j, v, r.links, r.retryAfter)
+	if err := l.frontier.Finish(j, v, r.links, r.retryAfter); err != nil {
+		return err
+	}
+	l.gauge.visited(j.Host, v)
+	return nil
 }
 
 // admit fills in why a link is not admitted, or in which lane it is.
@@ -1073,7 +1147,7 @@ func (l *loop) remember() error {
 		return err
 	}
 	var before Settings
-	if l.summary.Before.Known == 0 || json.Unmarshal(remembered, &before) == nil && before.admits(&l.settings) {
+	if l.frontier.Counts().Known == 0 || json.Unmarshal(remembered, &before) == nil && before.admits(l.settings) {
 		return nil
 	}
 	return l.frontier.OpenReview(l.now())
@@ -1081,13 +1155,13 @@ func (l *loop) remember() error {
 
 // review judges skipped links anew, a slice at a time: after a change of
 // settings, and once more before the end when the scope grew.
-func (l *loop) review(feeding bool) error {
-	if l.stopping || l.committing || l.frontier.Waiting() >= commitEvents {
+func (l *loop) review() error {
+	if l.stopping || l.committing || l.frontier.Waiting() >= commitEvents || l.sweep.isOpen() {
 		return nil
 	}
 	done, upto, open := l.frontier.Review()
 	if !open {
-		if feeding || !l.scopeGrew() || !l.idle() || l.frontier.Counts().Pending > 0 {
+		if l.feeding || !l.scopeGrew() || !l.idle() || l.frontier.Counts().Pending > 0 {
 			return nil
 		}
 		l.touch()
@@ -1101,15 +1175,19 @@ func (l *loop) review(feeding bool) error {
 		return nil // the rest is not on disk yet
 	}
 	l.touch()
+	restores, err := l.restores()
+	if err != nil {
+		return err
+	}
 	reached, links := done, 0
-	err := l.file.View(func(r *storage.Reader) error {
+	err = l.file.View(func(r *storage.Reader) error {
 		return r.Scan(done+1, func(seq uint64, event []byte) (bool, error) {
 			if seq > last {
 				return false, nil
 			}
 			reached = seq
 			if storage.KindOf(event) == storage.KindSkip {
-				n, err := l.reviewEvent(event)
+				n, err := l.reviewEvent(seq, event, restores)
 				if err != nil {
 					return false, err
 				}
@@ -1130,9 +1208,27 @@ func (l *loop) scopeGrew() bool {
 	return s != ScopeAny && l.frontier.ScopeGrew(s == ScopePrefix)
 }
 
+// restores are the wishes that what was dropped comes back, of the review under way.
+func (l *loop) restores() (list []restore, err error) {
+	for _, u := range l.frontier.Restores() {
+		w, err := newWish(storage.Predicate{Host: u.Host, Match: u.Match})
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, restore{u.Seq, w})
+	}
+	return list, nil
+}
+
+// restore is a wish of the event seq.
+type restore struct {
+	seq  uint64
+	wish wish
+}
+
 // reviewEvent judges the links of a skip event anew, and tells how many there
 // are.
-func (l *loop) reviewEvent(event []byte) (n int, err error) {
+func (l *loop) reviewEvent(seq uint64, event []byte, restores []restore) (n int, err error) {
 	head, err := storage.DecodeLinksHead(event)
 	if err != nil {
 		return 0, err
@@ -1145,11 +1241,17 @@ func (l *loop) reviewEvent(event []byte) (n int, err error) {
 			continue
 		}
 		u := weburl.URL(k.URL)
+		isRestored := head.Dropped && slices.ContainsFunc(restores, func(r restore) bool {
+			return r.seq > seq && r.wish.onHost(u.Host()) && r.wish.matches(string(u))
+		})
+		if head.Dropped && !isRestored {
+			continue
+		}
 		c := frontier.Candidate{
 			Link: storage.Link{
 				URL: string(u), Kind: k.Kind, Redirect: k.Redirect, Listed: k.Listed, NoFollow: k.NoFollow,
 			},
-			FP: fp,
+			FP: fp, Restored: isRestored,
 		}
 		l.admit(&c, finding{
 			url: u, on: head.FoundOn, origin: k.Origin, kind: page.Kind(k.Kind), listed: k.Listed, noFollow: k.NoFollow,
@@ -1228,14 +1330,16 @@ func (l *loop) sealAnd(keepTraps bool) {
 
 // committed ends a commit: what it brought may be handed out, and the jobs
 // that waited for their marks start.
-func (l *loop) committed(err error) error {
+func (l *loop) committed(c committed) error {
 	l.committing = false
-	if err != nil {
-		return err
+	if c.err != nil {
+		return c.err
 	}
 	l.onDisk = l.sealed
+	l.gauge.committed(l.now(), c.took)
 	l.outs.tell(l.onDisk)
 	l.frontier.Committed()
+	l.tellDurable()
 	for _, t := range l.marked {
 		if l.stopping {
 			l.frontier.Release(&t.job, time.Time{})
@@ -1257,13 +1361,13 @@ func (l *loop) forget(t *task) {
 }
 
 // nothingLeft tells whether nothing is pending and nothing more can come.
-func (l *loop) nothingLeft(feeding bool) bool {
+func (l *loop) nothingLeft() bool {
 	_, _, reviewing := l.frontier.Review()
-	return l.frontier.Counts().Pending == 0 && !feeding && !reviewing && !l.scopeGrew()
+	return l.frontier.Counts().Pending == 0 && !l.feeding && !reviewing && !l.scopeGrew() && !l.sweep.isOpen()
 }
 
 // over tells whether the run has come to its end.
-func (l *loop) over(feeding bool) (bool, error) {
+func (l *loop) over() (bool, error) {
 	if l.stopping && !l.committing {
 		// What waits to be started will not be.
 		for _, t := range l.careful {
@@ -1285,10 +1389,10 @@ func (l *loop) over(feeding bool) (bool, error) {
 	c := l.frontier.Counts()
 	_, _, reviewing := l.frontier.Review()
 	switch n, bytes := l.settings.MaxPages, l.settings.MaxBytes; {
-	case l.nothingLeft(feeding):
+	case l.nothingLeft():
 		l.end = Finished
 		return true, nil
-	case feeding && l.input.Stdin == nil:
+	case l.feeding && l.input.Stdin == nil:
 		// The rest of the seeds file is read all the same: it is not lost.
 		return false, nil
 	case n > 0 && int(c.Rows()) >= n:
@@ -1297,10 +1401,10 @@ func (l *loop) over(feeding bool) (bool, error) {
 	case bytes > 0 && int64(c.Transferred) >= bytes:
 		l.end = MaxBytes
 		return true, nil
-	case feeding, reviewing, c.Pending == 0:
+	case l.feeding, reviewing, c.Pending == 0, l.sweep.isOpen():
 		return false, nil
 	}
-	if _, ok := l.frontier.Wake(); ok {
+	if _, ok := l.frontier.Wake(); ok || l.paused {
 		return false, nil
 	}
 	if l.settings.MaxPagesPerHost > 0 {
@@ -1331,7 +1435,7 @@ func (l *loop) finish(ctx context.Context) error {
 	if err := l.committed(<-l.done); err != nil {
 		return err
 	}
-	l.publish(false)
+	l.publish()
 	err := l.frontier.Rest(l.file)
 	if write := (*storage.WriteError)(nil); errors.As(err, &write) {
 		// All is committed; the next start only takes longer.
@@ -1341,10 +1445,10 @@ func (l *loop) finish(ctx context.Context) error {
 	return err
 }
 
-func (l *loop) publish(feeding bool) {
+func (l *loop) publish() {
 	now := l.now()
 	l.progress.Store(&Progress{
 		Time: now, Counts: l.frontier.Counts(), InFlight: l.busy, Hosts: l.frontier.Asleep(now),
-		Stopping: l.stopping, Seeding: feeding,
+		Stopping: l.stopping, Seeding: l.feeding, Paused: l.paused, Committed: l.onDisk,
 	})
 }

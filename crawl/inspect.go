@@ -52,7 +52,7 @@ func Inspect(ctx context.Context, file *storage.File, o Options, url string) (*I
 		return nil, err
 	}
 	defer done()
-	treats, err := newTreatments(&c.settings)
+	treats, err := newTreatments(c.settings)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func Inspect(ctx context.Context, file *storage.File, o Options, url string) (*I
 	if err != nil {
 		return nil, err
 	}
-	scope, err := newScope(&c.settings, c.frontier, treats)
+	scope, err := newScope(c.settings, c.frontier, treats)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (c *Crawl) inspector() (w *worker, done func(), err error) {
 		return nil, nil, err
 	}
 	w = &worker{
-		number: 1, settings: &c.settings, fetcher: fetcher, speller: c.speller, hash: c.hash,
+		number: 1, settings: c.settings, fetcher: fetcher, speller: c.speller, hash: c.hash,
 		token: fetch.ProductToken(c.settings.UserAgent), log: c.log, large: make(chan struct{}, 1), parsers: new(sync.Pool), inspects: true,
 	}
 	w.packer, err = storage.NewPacker()

@@ -9,11 +9,17 @@ import (
 
 // parking tells which addresses are parked, by what the log says of patterns.
 type parking struct {
-	frontier *frontier.Frontier
+	lists    parked
 	parks    int // of the frontier's, that are taken in
 	unparks  int
 	hosts    map[string]*parkingPlace
 	anywhere []*regexp.Regexp // what the user wants back on any host
+}
+
+// parked is what the log says of patterns. Its lists only grow.
+type parked interface {
+	Parks() []frontier.Park
+	Unparks() []frontier.Unpark
 }
 
 // parkingPlace is what is parked on a host.
@@ -35,7 +41,7 @@ func (p *parking) place(host string) *parkingPlace {
 
 // follow takes in what the frontier has folded since.
 func (p *parking) follow() {
-	parks, unparks := p.frontier.Parks(), p.frontier.Unparks()
+	parks, unparks := p.lists.Parks(), p.lists.Unparks()
 	if len(parks) == p.parks && len(unparks) == p.unparks {
 		return
 	}

@@ -34,7 +34,7 @@ type scope struct {
 }
 
 func newScope(s *Settings, f *frontier.Frontier, t *treatments) (*scope, error) {
-	sc := &scope{settings: s, treat: t, frontier: f, domains: map[string]bool{}, parking: parking{frontier: f}}
+	sc := &scope{settings: s, treat: t, frontier: f, domains: map[string]bool{}, parking: parking{lists: f}}
 	for _, list := range []struct {
 		from []string
 		to   *[]*regexp.Regexp

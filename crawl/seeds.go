@@ -256,8 +256,8 @@ func (l *loop) seedArgs() (err error) {
 	return err
 }
 
-// feed reads the seeds file and stdin.
-func (c *Crawl) feed(ctx context.Context, out chan<- seedBatch, done chan<- seedStats) {
+// feed reads a file of seeds, if one is named, and stdin.
+func (c *Crawl) feed(ctx context.Context, file string, out chan<- seedBatch, done chan<- seedStats) {
 	f := c.feeder(func(b seedBatch) bool {
 		select {
 		case out <- b:
@@ -268,8 +268,8 @@ func (c *Crawl) feed(ctx context.Context, out chan<- seedBatch, done chan<- seed
 	})
 	var err error
 	isWhole := false
-	if c.settings.SeedsFile != "" {
-		err = f.file(c.settings.SeedsFile, c.source, c.sourceKnown)
+	if file != "" {
+		err = f.file(file, c.source, c.sourceKnown)
 	}
 	if err == nil && c.input.Stdin != nil {
 		isWhole, err = f.lines(c.input.Stdin, "stdin", nil)

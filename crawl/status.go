@@ -1,10 +1,18 @@
 package crawl
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/metrics"
+	"slices"
+	"strings"
 	"time"
 
+	"pawl/frontier"
 	"pawl/storage"
 	"pawl/weburl"
 )
@@ -48,6 +56,9 @@ type Status struct {
 	Fullest      []HostStatus      `json:"fullest_hosts"`    // by pending jobs, at most 20
 	Slowest      []HostStatus      `json:"slowest_hosts"`    // by the least time that is left, at most 20
 	HostsPending int               `json:"hosts_pending"`    // with pending jobs
+
+	// Remembered are the settings themselves; nil: there are none.
+	Remembered *Settings `json:"-"`
 
 	// Of a crawl that runs; nil: it rests.
 	Live *LiveStatus `json:"live,omitempty"`
@@ -127,14 +138,16 @@ type EditStatus struct {
 }
 
 // ReadStatus is the status of a crawl at rest, without reading its whole file.
-// Settings are those that the file remembers; known is false when there are none.
-func ReadStatus(file *storage.File) (s *Status, settings Settings, known bool, err error) {
-	settings, known, err = Remembered(file)
+func ReadStatus(file *storage.File) (*Status, error) {
+	settings, known, err := Remembered(file)
 	if err != nil {
-		return nil, settings, known, err
+		return nil, err
 	}
 	var state storage.State
-	s = new(Status)
+	s := new(Status)
+	if known {
+		s.Remembered = &settings
+	}
 	err = file.View(func(r *storage.Reader) (err error) {
 		if state, err = r.State(); err != nil {
 			return err
@@ -146,11 +159,178 @@ func ReadStatus(file *storage.File) (s *Status, settings Settings, known bool, e
 		return err
 	})
 	if err != nil {
-		return nil, settings, known, err
+		return nil, err
 	}
 	s.fill(file, &state)
 	s.State, s.Limit = Standing(&state, &settings)
-	return s, settings, known, nil
+	return s, nil
+}
+
+// Status is how the crawl stands: while Run or Rest runs, or after it. It may be
+// called concurrently, and costs the crawl next to nothing.
+func (c *Crawl) Status(ctx context.Context) (*Status, error) {
+	s, err := ReadStatus(c.file)
+	if err != nil {
+		return nil, err
+	}
+	s.Fullest, s.Slowest, s.HostsPending, err = c.lookAtHosts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if at := c.live.Load(); at != nil {
+		if err := c.fillLive(ctx, s, at); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// fillLive fills in what only a running crawl knows.
+func (c *Crawl) fillLive(ctx context.Context, s *Status, at *LiveStatus) error {
+	live, p := *at, c.Progress()
+	s.State = "running"
+	switch {
+	case p.Stopping:
+		s.State = "stopping"
+	case p.Paused:
+		s.State = "paused"
+	}
+	s.Limit = ""
+	live.PID, live.InFlight, live.HostsWait, live.Seeding = os.Getpid(), p.InFlight, p.Hosts, p.Seeding
+	live.Memory, live.Goroutines = memoryOfProcess(), runtime.NumGoroutine()
+	live.Busiest = slices.Clone(live.Busiest)
+	err := c.do(ctx, func(l *loop) error {
+		now := l.now()
+		for i := range live.Busiest {
+			b := &live.Busiest[i]
+			if h, ok := l.frontier.HostNamed(b.Host, now); ok {
+				rate := b.Rate
+				*b = hostStatus(&h, now)
+				b.Rate = rate
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, ErrOver) {
+		err = nil // these are of a moment ago
+	}
+	s.Live = &live
+	return err
+}
+
+// memoryOfProcess is what the Go runtime has from the system, and uses.
+func memoryOfProcess() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64() - sample[1].Value.Uint64()
+}
+
+// hostsLook is a look at all hosts, which serves for a while.
+type hostsLook struct {
+	turn             chan struct{} // holds one: who takes it may look
+	at               time.Time
+	fullest, slowest []HostStatus
+	pending          int // hosts with pending jobs
+}
+
+func newHostsLook() hostsLook {
+	h := hostsLook{turn: make(chan struct{}, 1)}
+	h.turn <- struct{}{}
+	return h
+}
+
+const (
+	hostsShown = 20
+	// hostsAtOnce is how many hosts are looked at in one go, which takes about a
+	// millisecond.
+	hostsAtOnce = 10_000
+	// hostsServe is how long a look serves.
+	hostsServe = time.Second
+)
+
+// lookAtHosts finds the hosts with the most pending jobs, and those that will take
+// the longest. What it gives is not to be changed.
+func (c *Crawl) lookAtHosts(ctx context.Context) (fullest, slowest []HostStatus, pending int, err error) {
+	h := &c.hosts
+	select {
+	case <-h.turn:
+	case <-ctx.Done():
+		return nil, nil, 0, ctx.Err()
+	}
+	defer func() { h.turn <- struct{}{} }()
+	if !h.at.IsZero() && time.Since(h.at) < hostsServe {
+		return h.fullest, h.slowest, h.pending, nil
+	}
+	full := top{less: func(a, b *HostStatus) bool { return a.Pending < b.Pending }}
+	slow := top{less: func(a, b *HostStatus) bool { return a.LeastLeftMS < b.LeastLeftMS }}
+	for next, more := 0, true; more; {
+		err := c.do(ctx, func(l *loop) error {
+			now := l.now()
+			next, more = l.frontier.Hosts(next, hostsAtOnce, now, func(host *frontier.HostLook) {
+				if host.Pending == 0 {
+					return
+				}
+				pending++
+				full.offer(host, now)
+				slow.offer(host, now)
+			})
+			return nil
+		})
+		switch {
+		case errors.Is(err, ErrOver) && h.fullest != nil:
+			return h.fullest, h.slowest, h.pending, nil // of a moment ago
+		case errors.Is(err, ErrOver):
+			return []HostStatus{}, []HostStatus{}, 0, nil
+		case err != nil:
+			return nil, nil, 0, err
+		}
+	}
+	h.fullest, h.slowest, h.pending, h.at = full.sorted(), slow.sorted(), pending, time.Now()
+	return h.fullest, h.slowest, h.pending, nil
+}
+
+// top keeps the greatest of many hosts.
+type top struct {
+	less func(a, b *HostStatus) bool
+	list []HostStatus // the least first, once it is full
+}
+
+func (t *top) offer(h *frontier.HostLook, now time.Time) {
+	s := hostStatus(h, now)
+	if len(t.list) == hostsShown {
+		if !t.less(&t.list[0], &s) {
+			return
+		}
+		t.list = t.list[1:]
+	}
+	i, _ := slices.BinarySearchFunc(t.list, &s, func(a HostStatus, b *HostStatus) int {
+		if t.less(&a, b) {
+			return -1
+		}
+		return 1
+	})
+	t.list = slices.Insert(t.list, i, s)
+}
+
+// sorted gives them, the greatest first.
+func (t *top) sorted() []HostStatus {
+	list := append([]HostStatus{}, t.list...) // not null in JSON
+	slices.Reverse(list)
+	return list
+}
+
+func hostStatus(h *frontier.HostLook, now time.Time) HostStatus {
+	s := HostStatus{
+		Host: strings.Clone(h.Name), Pending: h.Pending, InFlight: h.Out, Fetched: h.Fetched,
+		GapMS: h.Gap.Milliseconds(), LastMS: h.Took.Milliseconds(), Waits: h.Wait.String(), GivenUp: h.GaveUp.String(),
+	}
+	if h.Until.After(now) {
+		s.Until = stamp(h.Until.UnixMilli())
+	}
+	if h.Wait != frontier.WaitLost {
+		s.LeastLeftMS = int64(h.Pending)*s.GapMS + max(0, h.Until.Sub(now).Milliseconds())
+	}
+	return s
 }
 
 // fill fills in what the state says.

@@ -1,53 +1,52 @@
 package crawl
 
 import (
-	"fmt"
-	"regexp"
-	"time"
+	"context"
 
 	"pawl/frontier"
 	"pawl/storage"
 	"pawl/weburl"
 )
 
-// Unparked is what a wish for parked addresses comes to.
-type Unparked struct {
-	Patterns  int // that it takes back, as a whole or in part
-	Addresses int // that were refused because they were parked; others may still be in the queue
-	Examples  []string
+// parkLists are the parks and unparks of a moment.
+type parkLists struct {
+	parks   []frontier.Park
+	unparks []frontier.Unpark
 }
 
-// unparkExamples is how many addresses are named.
-const unparkExamples = 5
+func (p *parkLists) Parks() []frontier.Park     { return p.parks }
+func (p *parkLists) Unparks() []frontier.Unpark { return p.unparks }
 
-// Unpark has parked addresses come back into the crawl of a file that is at rest,
-// with the next run. With dry it only tells what that would be. The file must be
-// open, and for writing unless dry.
-func Unpark(file *storage.File, wish storage.Restore, dry bool) (u Unparked, err error) {
-	re, err := regexp.Compile(wish.Match)
+// foreseeRestore tells what is parked and would come back.
+func (c *Crawl) foreseeRestore(ctx context.Context, w *wish, edited *Edited) error {
+	lists := new(parkLists)
+	err := c.do(ctx, func(l *loop) error {
+		// They only grow.
+		lists.parks, lists.unparks = l.frontier.Parks(), l.frontier.Unparks()
+		return nil
+	})
 	if err != nil {
-		return u, fmt.Errorf("%q is not a regular expression: %w", wish.Match, err)
+		return err
 	}
-	f, err := frontier.Load(file, frontier.Defaults())
-	if err != nil {
-		return u, err
-	}
-	p := parking{frontier: f}
-	parks, unparks := f.Parks(), f.Unparks()
-	for i := range parks {
-		back := wish.Host != "" && wish.Host != parks[i].Host
-		for k := range unparks {
-			back = back || unparks[k].TakesBack(&parks[i])
+	for i := range lists.parks {
+		back := !w.onHost(lists.parks[i].Host)
+		for k := range lists.unparks {
+			back = back || lists.unparks[k].TakesBack(&lists.parks[i])
 		}
 		if !back {
-			u.Patterns++
+			edited.Patterns++
 		}
 	}
-	if u.Patterns == 0 {
-		return u, nil
-	}
+	p := parking{lists: lists}
+	// An address is skipped again when it is met closer to a seed.
 	met := map[uint64]struct{}{}
-	err = file.Walk(1, f.Seq(), func(_ uint64, event []byte) error {
+	type candidate struct {
+		url       string
+		fp        uint64
+		isDropped bool
+	}
+	var slice []candidate
+	return c.walk(ctx, func(_ *storage.Reader, _, _ uint64, event []byte) error {
 		if storage.KindOf(event) != storage.KindSkip {
 			return nil
 		}
@@ -57,27 +56,33 @@ func Unpark(file *storage.File, wish storage.Restore, dry bool) (u Unparked, err
 		}
 		for head.Links.Next() {
 			url := weburl.URL(head.Links.Link.URL)
-			if head.Links.Link.Reason != storage.Parked || wish.Host != "" && url.Host() != wish.Host || !re.MatchString(string(url)) {
+			if head.Links.Link.Reason != storage.Parked || !w.onHost(url.Host()) || !w.matches(string(url)) {
 				continue
 			}
-			fp := f.Fingerprint(string(url))
-			_, isAdmitted := f.Knows(fp)
-			if _, ok := met[fp]; ok || isAdmitted || !p.has(url) {
-				continue
-			}
-			met[fp] = struct{}{}
-			u.Addresses++
-			if len(u.Examples) < unparkExamples {
-				u.Examples = append(u.Examples, string(url))
+			fp := c.hash([]byte(url))
+			if _, ok := met[fp]; !ok && (head.Dropped || p.has(url)) {
+				slice = append(slice, candidate{string(url), fp, head.Dropped})
 			}
 		}
 		return head.Links.Err()
+	}, func() error {
+		if len(slice) == 0 {
+			return nil
+		}
+		err := c.do(ctx, func(l *loop) error {
+			for _, s := range slice {
+				if _, isAdmitted := l.frontier.Knows(s.fp); isAdmitted || s.isDropped && !l.frontier.IsDropped(s.fp) {
+					continue
+				}
+				if _, ok := met[s.fp]; !ok {
+					met[s.fp] = struct{}{}
+					edited.Addresses++
+					edited.name(s.url)
+				}
+			}
+			return nil
+		})
+		slice = slice[:0]
+		return err
 	})
-	if err != nil || dry {
-		return u, err
-	}
-	if err := f.Unpark(wish, time.Now()); err != nil {
-		return u, err
-	}
-	return u, file.Commit(f.Seal(time.Now()))
 }

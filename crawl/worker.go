@@ -29,6 +29,7 @@ import (
 type task struct {
 	job     frontier.Job
 	treat   *treatment
+	terms   *terms // nil: those of the worker
 	rules   *rules // nil: everything is allowed
 	trusted bool   // the user named the host
 	tell    bool   // the user's secrets may be told
@@ -120,6 +121,9 @@ func (w *worker) run(ctx context.Context, tasks <-chan *task, results chan<- *re
 // do makes a result of a task, also when something in it panics.
 func (w *worker) do(ctx context.Context, t *task) (res *result) {
 	began := time.Now()
+	if t.terms != nil {
+		w.settings, w.fetcher = t.terms.settings, t.terms.fetcher
+	}
 	defer func() {
 		p := recover()
 		if p == nil {
