@@ -174,27 +174,32 @@ type Options struct {
 	// Pace is called instead of a pause by Rest, with how long the transaction
 	// took: several exports can so share what they may take. nil: Rest says it.
 	Pace func(took time.Duration) `json:"-"`
+	// Stop is asked between transactions; an error ends the export, which gives it
+	// back. nil: it goes on to its end.
+	Stop func() error `json:"-"`
 }
 
-// pacing is what an export does after a transaction that took so long; nil:
-// nothing.
-type pacing func(took time.Duration)
+// pacing is what an export does between two transactions.
+type pacing struct {
+	rest float64
+	pace func(took time.Duration)
+	stop func() error
+}
 
-func (o *Options) pacing() pacing {
+func (o *Options) pacing() pacing { return pacing{o.Rest, o.Pace, o.Stop} }
+
+// pause is called after a transaction that took so long.
+func (p *pacing) pause(took time.Duration) error {
 	switch {
-	case o.Pace != nil:
-		return o.Pace
-	case o.Rest > 0:
-		rest := o.Rest
-		return func(took time.Duration) { time.Sleep(time.Duration(min(rest*float64(took), float64(longestRest)))) }
+	case p.pace != nil:
+		p.pace(took)
+	case p.rest > 0:
+		time.Sleep(time.Duration(min(p.rest*float64(took), float64(longestRest))))
+	}
+	if p.stop != nil {
+		return p.stop()
 	}
 	return nil
-}
-
-func (p pacing) pause(took time.Duration) {
-	if p != nil {
-		p(took)
-	}
 }
 
 // Defaults gives the options of an export of which nothing more is said: CSV
@@ -280,7 +285,9 @@ func walkAll(
 			return err
 		}
 		if from <= last {
-			pace.pause(took)
+			if err := pace.pause(took); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

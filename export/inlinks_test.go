@@ -274,7 +274,7 @@ func TestMemoryOfInlinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts, err := countInlinks(c.file, last, nil)
+	counts, err := countInlinks(c.file, last, pacing{})
 	if err != nil {
 		t.Fatal(err)
 	}

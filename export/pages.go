@@ -364,7 +364,7 @@ func pageFilter(f *storage.File, last uint64, o Options) (wanted func(*pageRow) 
 	if wanted, err = t.filter(o.Where); err != nil {
 		return nil, b, err
 	}
-	b, err = besideOf(f, last, t, Options{Where: o.Where, Pace: o.pacing()})
+	b, err = besideOf(f, last, t, Options{Where: o.Where, Rest: o.Rest, Pace: o.Pace, Stop: o.Stop})
 	return wanted, b, err
 }
 

@@ -168,7 +168,9 @@ func walkKept(f *storage.File, what storage.Keep, all bool, last uint64, pace pa
 					return err
 				}
 			}
-			pace.pause(took)
+			if err := pace.pause(took); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
