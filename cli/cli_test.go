@@ -540,8 +540,8 @@ func TestExportOptions(t *testing.T) {
 		if c.format != "" {
 			said["format"] = textSaid(c.format)
 		}
-		if o, err := (&call{given: said}).exportOptions(new(table)); err != nil || o.Format != c.want {
-			t.Errorf("-o %q --format %q: %v, %v; want %v", c.output, c.format, o.Format, err, c.want)
+		if e, err := (&call{given: said}).wantedExport(); err != nil || e.Options.Format != c.want {
+			t.Errorf("-o %q --format %q: %v, %v; want %v", c.output, c.format, e.Options.Format, err, c.want)
 		}
 	}
 }

@@ -12,7 +12,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
+	"pawl/cli/control"
 	"pawl/crawl"
 	"pawl/export"
 	"pawl/frontier"
@@ -43,7 +46,7 @@ type table struct {
 	name  string
 	about string
 	check func(export.Options) error
-	write func(io.Writer, *storage.File, export.Options) (rows int, err error)
+	write func(io.Writer, *exportSource, export.Options) (rows int, err error)
 	plain bool // it is no table of rows: it has a format of its own
 	// profile has pages written as another program would; 0: none.
 	profile export.Profile
@@ -51,17 +54,17 @@ type table struct {
 
 func tables() []table {
 	return []table{
-		{"pages", "a row for each address that has an outcome", export.CheckPages, export.Pages, false, 0},
-		{"errors", "those of them that failed", export.CheckPages, export.Errors, false, 0},
-		{"redirects", "those that redirect, and where that ends", export.CheckRedirects, export.Redirects, false, 0},
-		{"duplicates", "those with the content of another", export.CheckDuplicates, export.Duplicates, false, 0},
-		{"fields", "those where a --field was found, with what was", export.CheckFields, export.Fields, false, 0},
+		{"pages", "a row for each address that has an outcome", export.CheckPages, ofFile(export.Pages), false, 0},
+		{"errors", "those of them that failed", export.CheckPages, ofFile(export.Errors), false, 0},
+		{"redirects", "those that redirect, and where that ends", export.CheckRedirects, ofFile(export.Redirects), false, 0},
+		{"duplicates", "those with the content of another", export.CheckDuplicates, ofFile(export.Duplicates), false, 0},
+		{"fields", "those where a --field was found, with what was", export.CheckFields, ofFile(export.Fields), false, 0},
 		{"links", "a row for each link of each page (needs --links)", export.CheckLinks, writeLinks, false, 0},
-		{"hosts", "a row for each host", export.CheckHosts, export.Hosts, false, 0},
+		{"hosts", "a row for each host", export.CheckHosts, ofFile(export.Hosts), false, 0},
 		{"queue", "addresses that have no outcome yet", export.CheckQueue, writeQueue, false, 0},
 		{"skipped", "addresses that were not admitted, and why", export.CheckSkipped, writeSkipped, false, 0},
-		{"sitemap", "an XML sitemap of the pages", export.CheckSitemap, export.Sitemap, true, 0},
-		{"graph", "pages and links as GraphML (needs --links)", export.CheckGraph, export.Graph, true, 0},
+		{"sitemap", "an XML sitemap of the pages", export.CheckSitemap, ofFile(export.Sitemap), true, 0},
+		{"graph", "pages and links as GraphML (needs --links)", export.CheckGraph, ofFile(export.Graph), true, 0},
 		{"warc", "what was asked and answered (needs --store-bodies)", checkWARC, writeWARC, true, 0},
 	}
 }
@@ -75,17 +78,19 @@ func whatText() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
+// ofFile is a table for which the file is enough.
+func ofFile(write func(io.Writer, *storage.File, export.Options) (int, error)) func(io.Writer, *exportSource, export.Options) (int, error) {
+	return func(w io.Writer, s *exportSource, o export.Options) (int, error) { return write(w, s.file, o) }
+}
+
 func runExport(ctx context.Context, c *call) error {
-	what, err := findTable(c.args)
+	e, err := c.wantedExport()
 	if err != nil {
 		return err
 	}
-	if err := c.takeProfile(&what); err != nil {
-		return err
-	}
-	o, err := c.exportOptions(&what)
+	what, err := tableOf(&e)
 	if err != nil {
-		return err
+		return c.usage(err)
 	}
 	path, _ := c.file()
 	name := c.given.text("output", "-")
@@ -94,16 +99,11 @@ func runExport(ctx context.Context, c *call) error {
 		if err := refuseTarget(name, path); err != nil {
 			return c.given["output"].wrong(err)
 		}
-		o.TempDir = filepath.Dir(name)
 	}
-	follow, err := c.given.isOn("follow")
-	if err != nil {
-		return err
+	if e.Follow {
+		return c.followExport(ctx, &e, name, path)
 	}
-	if follow {
-		return c.followExport(ctx, &what, name, path, o)
-	}
-	if !isFile && (what.name == "warc" || !what.plain && !o.Format.Appends()) && isTerminal(c.Stdout) {
+	if !isFile && (what.name == "warc" || !what.plain && !e.Options.Format.Appends()) && isTerminal(c.Stdout) {
 		return usageError{error: errors.New("this is nothing for a terminal: name a file with -o"), command: "export"}
 	}
 	file, err := storage.Open(path, true)
@@ -111,154 +111,282 @@ func runExport(ctx context.Context, c *call) error {
 		return err
 	}
 	defer file.Close()
-	if err := c.addFields(file, &what, &o); err != nil {
+	s, err := sourceAtRest(file)
+	if err != nil {
 		return err
 	}
-	write := func(w io.Writer) error {
-		_, err := what.write(&stoppable{ctx: ctx, w: w}, file, o)
-		return err
+	if isFile {
+		s.tempDir = filepath.Dir(name)
 	}
-	switch {
-	case !isFile:
-		err = quiet(write(c.Stdout))
-	case what.name == "sitemap":
-		_, _, err = export.SitemapFiles(ctx, name, file, o)
-	default:
+	err = exportTo(ctx, &e, name, c.Stdout, func(w io.Writer) error { return writeExport(ctx, e, w, s) })
+	return c.usage(err)
+}
+
+// exportTo has an export written to a file of the name, or to stdout.
+func exportTo(ctx context.Context, e *control.Export, name string, stdout io.Writer, write func(io.Writer) error) error {
+	if name == "-" || name == "" {
+		return quiet(write(stdout))
+	}
+	var err error
+	if e.What == "sitemap" && isRegular(name) {
+		// It may take several files, which are made where the crawl file is read.
+		if e.Path, err = filepath.Abs(name); err == nil {
+			err = write(io.Discard)
+		}
+	} else {
 		err = writeFile(ctx, name, write)
 	}
-	if isFile && errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%w before the export was whole; %s was not written", errStopped, name)
 	}
-	return c.exportError(err)
+	return err
 }
 
-// addFields adds the columns of the fields that the crawl takes, and then checks
-// the options.
-func (c *call) addFields(file *storage.File, what *table, o *export.Options) error {
+// isRegular tells whether the name is that of a file, or of nothing yet.
+func isRegular(name string) bool {
+	info, err := os.Stat(name)
+	return err != nil || info.Mode().IsRegular()
+}
+
+// exportSource is what exports are made of: the file of a crawl, and what only
+// its frontier knows. What is a function is called once at most for each export,
+// before anything is written, and only when it is needed.
+type exportSource struct {
+	file     *storage.File
+	settings *crawl.Settings // that the crawl remembers
+	queue    func() (iter.Seq2[export.QueueRow, error], error)
+	still    func() (func(urls []string) ([]bool, error), error)
+	inScope  func() (func(url string) bool, error)
+	pace     func(took time.Duration) // see export.Options; nil: none
+	tempDir  string                   // for SQLite; empty: that of the system
+}
+
+// sourceAtRest is that of a crawl at rest.
+func sourceAtRest(file *storage.File) (*exportSource, error) {
 	settings, _, err := crawl.Remembered(file)
 	if err != nil {
-		return fmt.Errorf("%s: %w", file.Path(), err)
+		return nil, fmt.Errorf("%s: %w", file.Path(), err)
 	}
-	if o.Fields, err = exportFields(&settings); err != nil {
-		return fmt.Errorf("%s: %w", file.Path(), err)
-	}
-	err = c.exportError(what.check(*o))
-	var usage usageError
-	if err == nil || errors.As(err, &usage) || errors.Is(err, export.ErrNoFields) {
-		return err
-	}
-	return usageError{error: err, command: "export"}
+	load := sync.OnceValues(func() (*frontier.Frontier, error) { return frontier.Load(file, frontier.Defaults()) })
+	return &exportSource{
+		file: file, settings: &settings,
+		queue: func() (iter.Seq2[export.QueueRow, error], error) {
+			f, err := load()
+			if err != nil {
+				return nil, err
+			}
+			return queueRows(f.Pending(file)), nil
+		},
+		still: func() (func(urls []string) ([]bool, error), error) {
+			f, err := load()
+			if err != nil {
+				return nil, err
+			}
+			return stillSkipped(f), nil
+		},
+		inScope: func() (func(url string) bool, error) { return crawl.InScope(file) },
+	}, nil
 }
 
-// exportError tells what to do about options that cannot be.
-func (c *call) exportError(err error) error {
-	column, where := (*export.ColumnError)(nil), (*export.WhereError)(nil)
-	_, isChosen := c.given["columns"]
+// stillSkipped tells which addresses are not admitted to the queue.
+func stillSkipped(f *frontier.Frontier) func(urls []string) ([]bool, error) {
+	hash := f.Hasher()
+	return func(urls []string) ([]bool, error) {
+		still := make([]bool, len(urls))
+		for i, url := range urls {
+			_, isAdmitted := f.Knows(hash([]byte(url)))
+			still[i] = !isAdmitted
+		}
+		return still, nil
+	}
+}
+
+// writeExport writes an export, of a crawl at rest or of one that runs. What is
+// wrong with what was asked for is a *control.UsageError, and shows before
+// anything is written.
+func writeExport(ctx context.Context, e control.Export, w io.Writer, s *exportSource) error {
+	what, err := tableOf(&e)
+	if err != nil {
+		return err
+	}
+	o := e.Options
+	o.TempDir, o.Pace, o.Stop = s.tempDir, s.pace, ctx.Err
+	if o.Fields, err = exportFields(s.settings); err != nil {
+		return fmt.Errorf("%s: %w", s.file.Path(), err)
+	}
+	if err := wrongOptions(what.check(o), len(o.Columns) > 0); err != nil {
+		return err
+	}
 	switch {
-	case errors.As(err, &column) && !isChosen:
-		return hintedError{usageError{error: err, command: "export"}, "choose the columns: --columns A,B,C"}
-	case errors.As(err, &where):
-		return c.given["where"].wrong(err)
-	case errors.As(err, &column) && column.Nearest != "":
-		// All columns are listed only to those who did not just mistype one.
-		return didYouMean(c.given["columns"].wrong(fmt.Errorf("there is no column %q", column.Name)), column.Nearest)
-	case errors.As(err, &column):
-		return c.given["columns"].wrong(err)
-	case errors.Is(err, export.ErrNoLinks):
+	case e.Path == "":
+		_, err = what.write(&stoppable{ctx: ctx, w: w}, s, o)
+	case what.name == "sitemap":
+		_, _, err = export.SitemapFiles(ctx, e.Path, s.file, o)
+	default:
+		err = &control.UsageError{Text: "only a sitemap, and pages that are followed, are written to a path"}
+	}
+	if errors.Is(err, export.ErrNoLinks) {
 		return hintedError{err, "it is remembered, and keeps the links of pages that are fetched from then on"}
 	}
 	return err
 }
 
-// takeProfile has the table of pages written as another program would.
-func (c *call) takeProfile(what *table) error {
-	said, ok := c.given["profile"]
-	if !ok {
-		return nil
-	}
-	p, err := export.ParseProfile(said.last())
+// wrongOptions tells what to do about options that cannot be.
+func wrongOptions(err error, isChosen bool) error {
+	column, where := (*export.ColumnError)(nil), (*export.WhereError)(nil)
 	switch {
-	case err != nil:
-		return said.wrong(err)
-	case what.name != "pages":
-		return said.wrong(errors.New("is for pages alone"))
+	case err == nil, errors.Is(err, export.ErrNoFields):
+		return err
+	case errors.As(err, &column) && !isChosen:
+		return &control.UsageError{Text: err.Error(), Hint: "choose the columns: --columns A,B,C"}
+	case errors.As(err, &where):
+		return &control.UsageError{Flag: "where", Text: err.Error()}
+	case errors.As(err, &column) && column.Nearest != "":
+		// All columns are listed only to those who did not just mistype one.
+		return &control.UsageError{
+			Flag: "columns", Text: fmt.Sprintf("there is no column %q", column.Name), Hint: "did you mean " + column.Nearest + "?",
+		}
+	case errors.As(err, &column):
+		return &control.UsageError{Flag: "columns", Text: err.Error()}
 	}
-	if _, ok := c.given["follow"]; ok {
-		return said.wrong(errors.New("cannot be followed"))
+	var usage *control.UsageError
+	if errors.As(err, &usage) {
+		return usage
+	}
+	return &control.UsageError{Text: err.Error()}
+}
+
+// usage puts a mistake into the words of who made it.
+func (c *call) usage(err error) error {
+	var usage *control.UsageError
+	if !errors.As(err, &usage) {
+		return err
+	}
+	if said, ok := c.given[usage.Flag]; ok {
+		err = said.wrong(errors.New(usage.Text))
+	} else {
+		err = usageError{error: errors.New(usage.Text), command: "export"}
+	}
+	if usage.Hint != "" {
+		return hintedError{err, usage.Hint}
+	}
+	return err
+}
+
+// tableOf is the table that is asked for, as long as what is said of it goes
+// together. Its error is a *control.UsageError.
+func tableOf(e *control.Export) (table, error) {
+	all := tables()
+	at := slices.IndexFunc(all, func(t table) bool { return t.name == e.What })
+	if at < 0 {
+		var names []string
+		for _, t := range all {
+			names = append(names, t.name)
+		}
+		err := &control.UsageError{Text: fmt.Sprintf("there is no table %q to export, but %s", e.What, strings.Join(names, ", "))}
+		if near := nearest(e.What, names); near != "" {
+			err.Hint = "did you mean " + near + "?"
+		}
+		return table{}, err
+	}
+	what := all[at]
+	wrong := func(flag, text string) (table, error) { return table{}, &control.UsageError{Flag: flag, Text: text} }
+	switch {
+	case e.Profile != "" && what.name != "pages":
+		return wrong("profile", "is for pages alone")
+	case e.Profile != "" && e.Follow:
+		return wrong("profile", "cannot be followed")
+	case e.Follow && what.name != "pages":
+		return wrong("follow", "is for pages alone")
+	case e.Options.SitemapBase != "" && what.name != "sitemap":
+		return wrong("base", "is for sitemap alone")
+	}
+	if e.Follow {
+		what.check = export.CheckFollow
+	}
+	if e.Profile == "" {
+		return what, nil
+	}
+	p, err := export.ParseProfile(e.Profile)
+	if err != nil {
+		return wrong("profile", err.Error())
 	}
 	what.profile = p
 	what.check = func(o export.Options) error { return export.CheckProfile(p, o) }
-	what.write = func(w io.Writer, file *storage.File, o export.Options) (int, error) {
+	what.write = ofFile(func(w io.Writer, file *storage.File, o export.Options) (int, error) {
 		return export.ProfilePages(w, file, p, o)
-	}
-	return nil
+	})
+	return what, nil
 }
 
 func checkWARC(o export.Options) error {
 	if len(o.Columns) > 0 || o.Where != "" {
-		return usagef("warc has no columns to choose, nor rows")
+		return errors.New("warc has no columns to choose, nor rows")
 	}
 	return nil
 }
 
-func writeWARC(w io.Writer, file *storage.File, o export.Options) (int, error) {
-	settings, _, err := crawl.Remembered(file)
-	if err != nil {
-		return 0, err
-	}
-	return export.WARC(w, file, warcInfo(file, &settings), o)
+func writeWARC(w io.Writer, s *exportSource, o export.Options) (int, error) {
+	return export.WARC(w, s.file, warcInfo(s.file, s.settings), o)
 }
 
-func writeLinks(w io.Writer, file *storage.File, o export.Options) (int, error) {
+func writeLinks(w io.Writer, s *exportSource, o export.Options) (int, error) {
 	if len(o.Columns) == 0 || slices.Contains(o.Columns, "in_scope") || strings.Contains(o.Where, "in_scope") {
-		// The whole frontier is read for it.
+		// At rest the whole frontier is read for it.
 		var err error
-		if o.InScope, err = crawl.InScope(file); err != nil {
+		if o.InScope, err = s.inScope(); err != nil {
 			return 0, err
 		}
 	}
-	return export.Links(w, file, o)
+	return export.Links(w, s.file, o)
 }
 
-func findTable(args []string) (table, error) {
-	all := tables()
-	if len(args) == 0 {
-		return all[0], nil
+func writeQueue(w io.Writer, s *exportSource, o export.Options) (int, error) {
+	rows, err := s.queue()
+	if err != nil {
+		return 0, err
 	}
-	if len(args) > 1 {
-		return table{}, usagef("export takes one table, not %d", len(args))
-	}
-	var names []string
-	for _, t := range all {
-		if t.name == args[0] {
-			return t, nil
-		}
-		names = append(names, t.name)
-	}
-	err := usagef("there is no table %q to export, but %s", args[0], strings.Join(names, ", "))
-	if near := nearest(args[0], names); near != "" {
-		err = didYouMean(err, near)
-	}
-	return table{}, err
+	return export.Queue(w, o, rows)
 }
 
-func (c *call) exportOptions(what *table) (export.Options, error) {
-	o := export.Defaults()
+func writeSkipped(w io.Writer, s *exportSource, o export.Options) (int, error) {
+	still, err := s.still()
+	if err != nil {
+		return 0, err
+	}
+	return export.Skipped(w, s.file, o, still)
+}
+
+// wantedExport is what the user asks for.
+func (c *call) wantedExport() (e control.Export, err error) {
 	said := c.given
-	isKnown := false
+	e.What, e.Options, e.Profile = "pages", export.Defaults(), said.text("profile", "")
+	if len(c.args) > 1 {
+		return e, usagef("export takes one table, not %d", len(c.args))
+	}
+	if len(c.args) == 1 {
+		e.What = c.args[0]
+	}
+	if e.Follow, err = said.isOn("follow"); err != nil {
+		return e, err
+	}
+	what, err := tableOf(&e)
+	if err != nil {
+		return e, c.usage(err)
+	}
+	o, isKnown := &e.Options, false
 	if o.Format, isKnown = export.FormatOf(said.text("output", "")); !isKnown {
 		o.Format = export.CSV
 		if what.profile != 0 {
 			o.Format = what.profile.Format()
 		}
 	}
-	var err error
 	if s, ok := said["format"]; ok {
 		if what.plain {
-			return o, s.wrong(fmt.Errorf("%s has a format of its own", what.name))
+			return e, s.wrong(fmt.Errorf("%s has a format of its own", what.name))
 		}
 		if o.Format, err = export.ParseFormat(s.last()); err != nil {
-			return o, s.wrong(err)
+			return e, s.wrong(err)
 		}
 	}
 	for name := range strings.SplitSeq(said.text("columns", ""), ",") {
@@ -267,14 +395,14 @@ func (c *call) exportOptions(what *table) (export.Options, error) {
 		}
 	}
 	if s, ok := said["columns"]; ok && len(o.Columns) == 0 {
-		return o, s.wrong(errors.New("names no column"))
+		return e, s.wrong(errors.New("names no column"))
 	}
 	if s, ok := said["base"]; ok && what.name != "sitemap" {
-		return o, s.wrong(errors.New("is for sitemap alone"))
+		return e, s.wrong(errors.New("is for sitemap alone"))
 	}
 	o.Where, o.SitemapBase = said.text("where", ""), said.text("base", "")
 	o.Raw, err = said.isOn("raw")
-	return o, err
+	return e, err
 }
 
 // stoppable is a writer that fails once its context is cancelled.
@@ -373,14 +501,6 @@ func writeFile(ctx context.Context, name string, write func(io.Writer) error) er
 	return err
 }
 
-func writeQueue(w io.Writer, file *storage.File, o export.Options) (int, error) {
-	f, err := frontier.Load(file, frontier.Defaults())
-	if err != nil {
-		return 0, err
-	}
-	return export.Queue(w, o, queueRows(f.Pending(file)))
-}
-
 func queueRows(pending iter.Seq2[frontier.Pending, error]) iter.Seq2[export.QueueRow, error] {
 	return func(yield func(export.QueueRow, error) bool) {
 		for p, err := range pending {
@@ -396,16 +516,4 @@ func queueRows(pending iter.Seq2[frontier.Pending, error]) iter.Seq2[export.Queu
 			}
 		}
 	}
-}
-
-func writeSkipped(w io.Writer, file *storage.File, o export.Options) (int, error) {
-	f, err := frontier.Load(file, frontier.Defaults())
-	if err != nil {
-		return 0, err
-	}
-	hash := f.Hasher()
-	return export.Skipped(w, file, o, func(url []byte) bool {
-		_, isAdmitted := f.Knows(hash(url))
-		return !isAdmitted
-	})
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"pawl/cli/control"
 	"pawl/crawl"
 	"pawl/export"
 	"pawl/storage"
@@ -20,12 +21,8 @@ const lookAgain = time.Second
 // followExport writes rows as they come, until the crawl in the file has come to
 // its end. The crawl file is open only while rows are read, so that the crawl can
 // go on meanwhile.
-func (c *call) followExport(ctx context.Context, what *table, name, path string, o export.Options) error {
-	if what.name != "pages" {
-		return c.given["follow"].wrong(errors.New("is for pages alone"))
-	}
-	what.check = export.CheckFollow
-	f := &following{call: c, what: what, name: name, path: path, o: o, out: &continued{w: c.Stdout}}
+func (c *call) followExport(ctx context.Context, e *control.Export, name, path string) error {
+	f := &following{call: c, name: name, path: path, e: e, out: &continued{w: c.Stdout}}
 	told := false
 	for {
 		err := f.look(ctx)
@@ -59,9 +56,8 @@ func (c *call) followExport(ctx context.Context, what *table, name, path string,
 // following is an export that goes on.
 type following struct {
 	*call
-	what       *table
 	name, path string
-	o          export.Options
+	e          *control.Export
 	out        *continued
 	seen       fs.FileInfo // the crawl file when all of it was written; nil: it never was
 	position   []byte      // of the output then
@@ -80,13 +76,17 @@ func (f *following) look(ctx context.Context) error {
 		return err
 	}
 	defer file.Close()
-	o := f.o
-	if err := f.addFields(file, f.what, &o); err != nil {
-		return err
-	}
 	settings, _, err := crawl.Remembered(file)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", f.path, err)
+	}
+	o := f.e.Options
+	o.Stop = ctx.Err
+	if o.Fields, err = exportFields(&settings); err != nil {
+		return fmt.Errorf("%s: %w", f.path, err)
+	}
+	if err := wrongOptions(export.CheckFollow(o), len(o.Columns) > 0); err != nil {
+		return f.usage(err)
 	}
 	var last uint64
 	over := false
@@ -107,7 +107,7 @@ func (f *following) look(ctx context.Context) error {
 		w, err = export.Follow(f.name, file, o, f.position)
 	}
 	if err != nil {
-		return f.exportError(err)
+		return err
 	}
 	defer w.Close()
 	if err := w.Write(last); err != nil {
