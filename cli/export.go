@@ -106,20 +106,33 @@ func runExport(ctx context.Context, c *call) error {
 	if !isFile && (what.name == "warc" || !what.plain && !e.Options.Format.Appends()) && isTerminal(c.Stdout) {
 		return usageError{error: errors.New("this is nothing for a terminal: name a file with -o"), command: "export"}
 	}
+	err = c.exportNow(ctx, &e, name, path)
+	return c.usage(err)
+}
+
+// exportNow writes what there is now.
+func (c *call) exportNow(ctx context.Context, e *control.Export, name, path string) error {
+	s, err := c.dial(ctx, path)
+	if err != nil {
+		return err
+	}
+	if s.isLive {
+		return exportTo(ctx, e, name, c.Stdout, func(w io.Writer) error { return s.Export(ctx, *e, w) })
+	}
 	file, err := storage.Open(path, true)
 	if err != nil {
-		return err
+		return c.inUse(ctx, path, err)
 	}
 	defer file.Close()
-	s, err := sourceAtRest(file)
+	settings, _, err := crawl.Remembered(file)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	if isFile {
-		s.tempDir = filepath.Dir(name)
+	source := sourceAtRest(file, &settings)
+	if name != "-" && name != "" {
+		source.tempDir = filepath.Dir(name)
 	}
-	err = exportTo(ctx, &e, name, c.Stdout, func(w io.Writer) error { return writeExport(ctx, e, w, s) })
-	return c.usage(err)
+	return exportTo(ctx, e, name, c.Stdout, func(w io.Writer) error { return writeExport(ctx, *e, w, source) })
 }
 
 // exportTo has an export written to a file of the name, or to stdout.
@@ -161,15 +174,11 @@ type exportSource struct {
 	tempDir  string                   // for SQLite; empty: that of the system
 }
 
-// sourceAtRest is that of a crawl at rest.
-func sourceAtRest(file *storage.File) (*exportSource, error) {
-	settings, _, err := crawl.Remembered(file)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file.Path(), err)
-	}
+// sourceAtRest is that of a crawl at rest, and of the settings that it remembers.
+func sourceAtRest(file *storage.File, settings *crawl.Settings) *exportSource {
 	load := sync.OnceValues(func() (*frontier.Frontier, error) { return frontier.Load(file, frontier.Defaults()) })
 	return &exportSource{
-		file: file, settings: &settings,
+		file: file, settings: settings,
 		queue: func() (iter.Seq2[export.QueueRow, error], error) {
 			f, err := load()
 			if err != nil {
@@ -185,7 +194,7 @@ func sourceAtRest(file *storage.File) (*exportSource, error) {
 			return stillSkipped(f), nil
 		},
 		inScope: func() (func(url string) bool, error) { return crawl.InScope(file) },
-	}, nil
+	}
 }
 
 // stillSkipped tells which addresses are not admitted to the queue.
