@@ -2,133 +2,176 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 
 	"pawl/crawl"
 	"pawl/storage"
 )
 
 const (
-	redraw     = 200 * time.Millisecond
 	plainEvery = 30 * time.Second
-	rateOver   = 10 * time.Second
+	rateOver   = 10 * time.Second // how far back the rate of now looks
 )
 
-// watch shows the progress of a crawl until stop is called.
-func (t *talk) watch(look func() crawl.Progress) (stop func()) {
+// watchStatus shows the progress of a crawl until stop is called, which may be
+// done twice.
+func (t *talk) watchStatus(look func() *crawl.Status) (stop func()) {
 	switch t.progress {
 	case "bar":
-		return t.watchLive(look)
+		v := &view{screen: t.screen, style: t.style, look: look}
+		return v.keep(redraw)
 	case "plain":
 		return t.watchPlain(look)
 	}
 	return func() {}
 }
 
-// watchLive keeps one line at the bottom of the terminal up to date.
-func (t *talk) watchLive(look func() crawl.Progress) (stop func()) {
-	p := mpb.New(mpb.WithOutput(t.screen.out), mpb.WithRefreshRate(redraw))
-	m := new(meter)
-	bar, err := p.Add(0, mpb.BarFillerFunc(func(w io.Writer, st decor.Statistics) error {
-		// One column stays free: some terminals wrap when the last is used.
-		_, err := io.WriteString(w, cut(m.look(look()).String(), st.AvailableWidth-1))
-		return err
-	}), mpb.BarFillerTrim())
-	if err != nil {
-		return func() {}
+// view is a panel that is kept up to date.
+type view struct {
+	screen *screen
+	style  style
+	// look gives what is to be shown; nil: nothing. It is called often.
+	look func() *crawl.Status
+}
+
+// keep shows the panel, renewed that often and whenever the terminal's size
+// changes, until stop is called, which may be done twice.
+func (v *view) keep(every time.Duration) (stop func()) {
+	quit := make(chan struct{})
+	var done sync.WaitGroup
+	resized, suspended, release := terminalSignals()
+	if f, ok := v.screen.out.(*os.File); ok {
+		v.screen.ours = func() bool { return isOurs(f) }
 	}
-	t.screen.setLive(p)
-	return func() {
-		bar.Abort(true)
-		p.Wait()
-		t.screen.setLive(nil)
+	v.draw()
+	done.Go(func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		flush := time.NewTicker(flushEvery)
+		defer flush.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-flush.C:
+				v.screen.flushText()
+			case <-tick.C:
+				v.draw()
+			case <-resized:
+				v.draw()
+			case <-suspended:
+				v.screen.away(func() { suspend(suspended) })
+				v.draw()
+			}
+		}
+	})
+	return sync.OnceFunc(func() {
+		release()
+		close(quit)
+		done.Wait()
+		v.screen.hide()
+	})
+}
+
+func (v *view) draw() {
+	s := v.look()
+	if s == nil {
+		v.screen.show(nil, false)
+		return
 	}
+	width, height := terminalSize(v.screen.out)
+	if width == 0 {
+		width, height = 80, 24
+	}
+	st := v.style
+	st.now = time.Now()
+	v.screen.show(panelLines(s, width, height, st), s.State == "stopping")
 }
 
 // watchPlain writes a line now and then.
-func (t *talk) watchPlain(look func() crawl.Progress) (stop func()) {
+func (t *talk) watchPlain(look func() *crawl.Status) (stop func()) {
 	quit := make(chan struct{})
 	var done sync.WaitGroup
 	done.Go(func() {
-		m := new(meter)
-		sample := time.NewTicker(time.Second)
-		defer sample.Stop()
 		line := time.NewTicker(plainEvery)
 		defer line.Stop()
 		for {
 			select {
 			case <-quit:
 				return
-			case <-sample.C:
-				m.look(look())
 			case <-line.C:
-				f := m.look(look())
-				if t.json {
-					t.log.Info("progress", f.attrs()...)
-				} else {
-					t.sayf("%s", f)
-				}
+			}
+			if s := look(); t.json {
+				t.log.Info("progress", progressAttrs(s)...)
+			} else {
+				t.sayf("%s", progressLine(s))
 			}
 		}
 	})
-	return func() {
+	return sync.OnceFunc(func() {
 		close(quit)
 		done.Wait()
+	})
+}
+
+// progressLine tells how a crawl stands in a line, with what matters most first,
+// for its end may be cut off.
+func progressLine(s *crawl.Status) string {
+	live := s.Live
+	if live == nil {
+		live = new(crawl.LiveStatus)
 	}
-}
-
-// figures are what a line of progress tells.
-type figures struct {
-	crawl.Progress
-	pages, bytes float64 // per second
-}
-
-// String puts first what matters most, for the end may be cut off.
-func (f figures) String() string {
-	c := &f.Counts
+	bytes := 0.0
+	if len(live.Rates) > 0 {
+		bytes = live.Rates[0].Bytes
+	}
 	parts := []string{
-		grouped(c.Done()) + " done",
-		grouped(c.Pending) + " pending",
-		rate(f.pages) + "/s",
-		roughSize(f.bytes) + "/s",
+		grouped(s.Done) + " done",
+		grouped(s.Pending) + " pending",
+		rate(pagesNow(live)) + "/s",
+		roughSize(bytes) + "/s",
 	}
-	if f.Stopping {
-		parts = append([]string{"stopping"}, parts...)
+	if s.State == "paused" || s.State == "stopping" {
+		parts = append([]string{s.State}, parts...)
 	}
-	if n := c.Of(storage.Failed); n > 0 {
+	if n := s.Outcomes[storage.Failed.String()]; n > 0 {
 		parts = append(parts, grouped(n)+" failed")
 	}
-	parts = append(parts, fmt.Sprintf("%d in flight", f.InFlight))
-	switch f.Hosts {
+	parts = append(parts, fmt.Sprintf("%d in flight", live.InFlight))
+	switch live.HostsWait {
 	case 0:
 	case 1:
 		parts = append(parts, "1 host waits")
 	default:
-		parts = append(parts, grouped(uint64(f.Hosts))+" hosts wait")
+		parts = append(parts, grouped(uint64(live.HostsWait))+" hosts wait")
 	}
-	if f.Seeding {
+	if live.Seeding {
 		parts = append(parts, "reading seeds")
 	}
-	if left := time.Duration(c.LeastLeft) * time.Millisecond; left >= time.Second {
+	if left := leastLeft(s); left >= time.Second {
 		parts = append(parts, "at least "+roughDuration(left)+" left")
 	}
 	return strings.Join(parts, ", ")
 }
 
-func (f figures) attrs() []any {
-	c := &f.Counts
+func progressAttrs(s *crawl.Status) []any {
+	live := s.Live
+	if live == nil {
+		live = new(crawl.LiveStatus)
+	}
+	bytes := 0.0
+	if len(live.Rates) > 0 {
+		bytes = live.Rates[0].Bytes
+	}
 	return []any{
-		slog.Uint64("done", c.Done()), slog.Uint64("pending", c.Pending),
-		slog.Float64("pages_per_second", f.pages), slog.Float64("bytes_per_second", f.bytes),
-		slog.Uint64("failed", c.Of(storage.Failed)), slog.Int("in_flight", f.InFlight),
-		slog.Int("hosts_waiting", f.Hosts), slog.Int64("least_left_ms", c.LeastLeft),
+		slog.Uint64("done", s.Done), slog.Uint64("pending", s.Pending),
+		slog.Float64("pages_per_second", pagesNow(live)), slog.Float64("bytes_per_second", bytes),
+		slog.Uint64("failed", s.Outcomes[storage.Failed.String()]), slog.Int("in_flight", live.InFlight),
+		slog.Int("hosts_waiting", live.HostsWait), slog.Int64("least_left_ms", s.LeastLeftMS),
 	}
 }
 
@@ -137,37 +180,4 @@ func rate(n float64) string {
 		return fmt.Sprintf("%.1f", n)
 	}
 	return grouped(uint64(n + 0.5))
-}
-
-// meter computes rates over the last seconds from successive looks.
-type meter struct {
-	looks []crawl.Progress // within rateOver, oldest first
-}
-
-func (m *meter) look(p crawl.Progress) figures {
-	if p.Time.IsZero() {
-		return figures{Progress: p} // the crawl has not told anything yet
-	}
-	if n := len(m.looks); n == 0 || p.Time.After(m.looks[n-1].Time) {
-		m.looks = append(m.looks, p)
-	}
-	for len(m.looks) > 2 && p.Time.Sub(m.looks[1].Time) >= rateOver {
-		m.looks = m.looks[1:]
-	}
-	f := figures{Progress: p}
-	first := m.looks[0]
-	if s := p.Time.Sub(first.Time).Seconds(); s > 0 {
-		f.pages = float64(p.Counts.Done()-first.Counts.Done()) / s
-		f.bytes = float64(p.Counts.Transferred-first.Counts.Transferred) / s
-	}
-	return f
-}
-
-// cut makes a line of ASCII fit a width.
-func cut(s string, width int) string {
-	width = max(width, 0)
-	if len(s) <= width {
-		return s
-	}
-	return s[:width]
 }

@@ -7,16 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"sync"
 
 	"github.com/lmittmann/tint"
 	"github.com/mattn/go-isatty"
-	"github.com/vbauerster/mpb/v8/cwriter"
 )
 
 func talkOptions() []option {
 	return []option{
-		{name: "progress", arg: "auto|bar|plain|none", group: groupTalk, usage: "how to show progress: one live line, a line every 30s, or not at all; auto is bar on a terminal and plain elsewhere (auto)"},
+		{name: "progress", arg: "auto|bar|plain|none", group: groupTalk, usage: "how to show progress: a panel of a few lines that is kept up to date, a line every 30s, or not at all; auto is bar on a terminal and plain elsewhere (auto)"},
 		{name: "log-level", arg: "LEVEL", group: groupTalk, usage: "log debug, info, warn or error and worse (info)"},
 		{name: "log-format", arg: "text|json", group: groupTalk, usage: "as lines for people or as JSON Lines (text)"},
 		{name: "log-file", arg: "FILE", group: groupTalk, usage: "append the log to a file instead of stderr"},
@@ -24,19 +22,24 @@ func talkOptions() []option {
 	}
 }
 
+// logLevels are the words for how much is logged, most first.
+var logLevels = []string{"debug", "info", "warn", "error"}
+
 // talk is how a crawl speaks to the user while it runs.
 type talk struct {
 	screen   *screen
 	log      *slog.Logger
-	json     bool // messages are log records too
+	level    *slog.LevelVar // of the log
+	json     bool           // messages are log records too
 	isQuiet  bool
 	progress string // bar, plain or none
+	style    style
 	file     *os.File
 }
 
 // newTalk opens what the flags of the talk group ask for.
 func newTalk(c *call) (*talk, error) {
-	t := &talk{screen: &screen{out: c.Stderr}}
+	t := &talk{screen: &screen{out: c.Stderr}, style: newStyle(c.Env), level: new(slog.LevelVar)}
 	var err error
 	if t.isQuiet, err = c.given.isOn("quiet"); err != nil {
 		return nil, err
@@ -48,12 +51,11 @@ func newTalk(c *call) (*talk, error) {
 	if t.isQuiet {
 		usual, t.progress = "error", "none"
 	}
-	word, err := c.given.oneOf("log-level", usual, "debug", "info", "warn", "error")
+	word, err := c.given.oneOf("log-level", usual, logLevels...)
 	if err != nil {
 		return nil, err
 	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(word)); err != nil {
+	if err := t.level.UnmarshalText([]byte(word)); err != nil {
 		return nil, err
 	}
 	format, err := c.given.oneOf("log-format", "text", "text", "json")
@@ -61,11 +63,13 @@ func newTalk(c *call) (*talk, error) {
 		return nil, err
 	}
 	terminal := isTerminal(c.Stderr)
-	if t.progress == "auto" {
+	// A panel needs a terminal, and one with a size unless it was asked for.
+	isFit := terminal && takesPanel(c.Stderr, c.Env)
+	switch {
+	case t.progress == "auto" && isFit && hasRoom(c.Stderr):
+		t.progress = "bar"
+	case t.progress == "auto", t.progress == "bar" && !isFit:
 		t.progress = "plain"
-		if terminal && hasRoom(c.Stderr) && c.Env("TERM") != "dumb" {
-			t.progress = "bar"
-		}
 	}
 	var out io.Writer = t.screen
 	if name := c.given.text("log-file", ""); name != "" {
@@ -77,10 +81,10 @@ func newTalk(c *call) (*talk, error) {
 	}
 	if format == "json" {
 		t.json = t.file == nil
-		t.log = slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: level, ReplaceAttr: visible}))
+		t.log = slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: t.level, ReplaceAttr: visible}))
 	} else {
 		t.log = slog.New(tint.NewTextHandler(out, &tint.Options{
-			Level: level, ReplaceAttr: brief, TimeFormat: "15:04:05", NoColor: !terminal || c.Env("NO_COLOR") != "",
+			Level: t.level, ReplaceAttr: brief, TimeFormat: "15:04:05", NoColor: !terminal || c.Env("NO_COLOR") != "",
 		}))
 	}
 	return t, nil
@@ -134,45 +138,21 @@ func (t *talk) line(level slog.Level, text string) {
 	_, _ = io.WriteString(t.screen, "pawl: "+clean(text)+"\n")
 }
 
-// screen is stderr. While a live line is shown, what is written to it appears
-// above.
-type screen struct {
-	out  io.Writer
-	mu   sync.Mutex
-	live io.Writer // nil: there is no live line
-}
-
-// Write may be called concurrently.
-func (s *screen) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.live != nil {
-		if n, err := s.live.Write(b); err == nil {
-			return n, nil
-		}
-	}
-	return s.out.Write(b)
-}
-
-func (s *screen) setLive(live io.Writer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.live = live
-}
-
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && (isatty.IsTerminal(f.Fd()) || isatty.IsCygwinTerminal(f.Fd()))
 }
 
+// takesPanel tells whether a terminal does what it is told to.
+func takesPanel(w io.Writer, env func(string) string) bool {
+	f, ok := w.(*os.File)
+	return ok && env("TERM") != "dumb" && canSteer(f)
+}
+
 // hasRoom tells whether a terminal has a size: some that are none say 0 by 0.
 func hasRoom(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	width, height, err := cwriter.GetSize(int(f.Fd()))
-	return err == nil && width > 0 && height > 0
+	width, _ := terminalSize(w)
+	return width > 0
 }
 
 var errNoArgs = errors.New("takes no arguments")
