@@ -27,7 +27,7 @@ var partBuckets = [parts][]byte{[]byte("seen"), []byte("queue"), []byte("heads")
 
 // checkpointVersion goes up with every change of the pieces, and with every
 // change of what the fold of an old log comes to.
-const checkpointVersion = 3
+const checkpointVersion = 4
 
 var keyCheckpoint = []byte("checkpoint")
 

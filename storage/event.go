@@ -18,13 +18,14 @@ const (
 	KindRetry
 	KindHost
 	KindEdit
+	KindReopen
 )
 
 // eventVersion is the second byte of every event.
 const eventVersion = 1
 
-// Event is one entry of the log: *Visit, *Links, *Seeds, *Skip, *Retry, *Host
-// or *Edit. Events hold decisions, never the settings, clocks or heuristics
+// Event is one entry of the log: *Visit, *Links, *Seeds, *Skip, *Retry, *Host,
+// *Edit or *Reopen. Events hold decisions, never the settings, clocks or heuristics
 // that led to them, so that every version of pawl folds an old log to the same
 // frontier. Times are Unix milliseconds, durations milliseconds.
 type Event interface {
@@ -124,8 +125,12 @@ type Visit struct {
 	// empty: it was new.
 	DuplicateOf string
 	Unlisted    bool // it is no row of the results: the user's rules say so
-	Record      Record
-	Links       []Link // at most MaxLinks, of the normal lane; more follow as Links events
+	// Listed and NoFollow are those of the link that made the job, for a job
+	// that is made of the visit itself when its outcome is withdrawn.
+	Listed   bool
+	NoFollow bool
+	Record   Record
+	Links    []Link // at most MaxLinks, of the normal lane; more follow as Links events
 	// Kept stands beside the event, under its number, not in it.
 	Kept []Kept
 }
@@ -163,6 +168,7 @@ type Seeds struct {
 type SkipLink struct {
 	Link
 	Reason Reason
+	Ord    uint32 // of the job that it was, when Dropped
 }
 
 // Skip are links of a page that were refused, each when it was first met, or
@@ -173,7 +179,10 @@ type Skip struct {
 	Origin
 	Withdrawn bool  // the one link was admitted as Job before: it leaves the queue
 	Job       JobID // set when Withdrawn
-	Links     []SkipLink
+	// Dropped is set beside Withdrawn when the user took the links out of the
+	// queue: each was a job, of the host that Job names, and is parked.
+	Dropped bool
+	Links   []SkipLink
 }
 
 // Retry is a job that did not succeed and is to be asked again.
@@ -264,7 +273,7 @@ type Restore struct {
 // KindOf is the kind of a stored event, 0 when it is none that this version
 // knows.
 func KindOf(event []byte) Kind {
-	if len(event) < 2 || event[1] != eventVersion || event[0] < byte(KindVisit) || event[0] > byte(KindEdit) {
+	if len(event) < 2 || event[1] != eventVersion || event[0] < byte(KindVisit) || event[0] > byte(KindReopen) {
 		return 0
 	}
 	return Kind(event[0])
@@ -282,6 +291,9 @@ const (
 
 	// What a flag says of one kind of event it does not say of another.
 	flagUnlisted = flagWithdrawn
+	flagListed   = flagSame   // of a visit
+	flagNoFollow = flagSource // of a visit
+	flagDropped  = flagSame   // of a skip
 )
 
 // The byte of a link's kind holds these as well.
@@ -339,6 +351,12 @@ func (v *Visit) appendTo(dst []byte) []byte {
 	if v.Unlisted {
 		flags |= flagUnlisted
 	}
+	if v.Listed {
+		flags |= flagListed
+	}
+	if v.NoFollow {
+		flags |= flagNoFollow
+	}
 	if laneFlags(v.Links) != 0 {
 		panic("storage: a visit with links that are not of the normal lane")
 	}
@@ -391,19 +409,32 @@ func (s *Skip) appendTo(dst []byte) []byte {
 	if s.Withdrawn {
 		flags |= flagWithdrawn
 	}
+	if s.Dropped {
+		flags |= flagDropped
+	}
 	dst = append(dst, byte(KindSkip), eventVersion, flags)
 	dst = appendInt(dst, s.Time)
 	dst = s.Origin.appendTo(dst)
-	if s.Withdrawn {
+	switch {
+	case s.Dropped:
+		dst = binary.AppendUvarint(dst, uint64(s.Job.Host))
+	case s.Withdrawn:
 		dst = appendJob(dst, s.Job)
 	}
 	dst = appendString(dst, s.FoundOn)
 	dst = appendCount(dst, len(s.Links))
-	previous := s.FoundOn
+	previous, ord := s.FoundOn, uint32(0)
 	for i := range s.Links {
 		l := &s.Links[i]
 		dst = appendLink(dst, previous, &l.Link)
-		dst = append(dst, byte(l.Reason))
+		if s.Dropped {
+			// They mostly follow each other. Where one does not, the difference
+			// wraps around.
+			dst = binary.AppendUvarint(dst, uint64(l.Ord-ord))
+			ord = l.Ord
+		} else {
+			dst = append(dst, byte(l.Reason))
+		}
 		previous = l.URL
 	}
 	return dst
@@ -452,6 +483,7 @@ type LinkBlock struct {
 	r      reader
 	left   uint64
 	skips  bool
+	drops  bool
 	base   []byte // what the first address shares with, nil when it is read
 	url    []byte
 	Link   FoundLink
@@ -468,9 +500,10 @@ type FoundLink struct {
 	Origin
 	Reason   Reason // of a skipped link
 	NoFollow bool
-	Redirect bool // the target of a redirect
-	Listed   bool // named by a sitemap or a robots.txt
-	Lane     Lane // of all links of the block
+	Redirect bool   // the target of a redirect
+	Listed   bool   // named by a sitemap or a robots.txt
+	Lane     Lane   // of all links of the block
+	Ord      uint32 // of the job that a dropped link was
 }
 
 // Left is the number of links not read yet.
@@ -511,9 +544,12 @@ func (b *LinkBlock) Next() bool {
 	} else {
 		l.Origin = b.parent.Child(l.Redirect, l.Listed)
 	}
-	if b.skips {
-		reason := b.r.byte()
-		l.Reason = Reason(reason)
+	switch {
+	case b.drops:
+		l.Reason = Parked
+		l.Ord += b.r.uint32()
+	case b.skips:
+		l.Reason = Reason(b.r.byte())
 	}
 	return b.r.err == nil
 }
@@ -687,6 +723,8 @@ func Decode(event []byte) (Event, error) {
 		e, err = DecodeHost(event)
 	case KindEdit:
 		e, err = DecodeEdit(event)
+	case KindReopen:
+		e, err = DecodeReopen(event)
 	default:
 		err = fmt.Errorf("%w: an event of an unknown kind or version", ErrDamaged)
 	}
@@ -708,6 +746,8 @@ type VisitHead struct {
 	ContentHash []byte // aliases the event
 	Duplicate   bool   // the same content was fetched before
 	Unlisted    bool   // it is no row of the results
+	Listed      bool   // see Visit
+	NoFollow    bool   // see Visit
 	URL         []byte // aliases the event
 	Join        string
 	Links       LinkBlock
@@ -731,6 +771,7 @@ func visitHead(event []byte) (reader, VisitHead) {
 	r, flags := begin(event, KindVisit)
 	h := VisitHead{Job: r.job(), Ask: r.ask(flags), Origin: r.origin(flags)}
 	h.Duplicate, h.Unlisted = flags&flagDuplicate != 0, flags&flagUnlisted != 0
+	h.Listed, h.NoFollow = flags&flagListed != 0, flags&flagNoFollow != 0
 	h.Attempt, h.Outcome, h.Class = r.byte(), Outcome(r.byte()), Class(r.byte())
 	h.Status = r.uint16()
 	h.ContentHash = r.bytes()
@@ -816,6 +857,7 @@ func (v *Visit) decodePage(event []byte, t *texts) (LinkBlock, error) {
 	r, h := visitHead(t.join(event, nil))
 	v.Job, v.Attempt, v.Origin, v.Ask = h.Job, h.Attempt, h.Origin, h.Ask
 	v.Outcome, v.Class, v.Status, v.Join, v.Unlisted = h.Outcome, h.Class, h.Status, h.Join, h.Unlisted
+	v.Listed, v.NoFollow = h.Listed, h.NoFollow
 	v.URL = textOf(h.URL)
 	if len(h.ContentHash) > 0 {
 		v.ContentHash = h.ContentHash
@@ -865,9 +907,11 @@ type LinksHead struct {
 	Parent    Origin
 	Source    *Source
 	Withdrawn bool
-	Job       JobID
-	Lane      Lane // of a Links or Seeds event
-	Links     LinkBlock
+	// Dropped: each link was a job of the host that Job names, see FoundLink.Ord.
+	Dropped bool
+	Job     JobID
+	Lane    Lane // of a Links or Seeds event
+	Links   LinkBlock
 }
 
 // DecodeLinksHead reads the head of a Links, Seeds or Skip event; its links
@@ -875,7 +919,7 @@ type LinksHead struct {
 func DecodeLinksHead(event []byte) (LinksHead, error) {
 	r, h := linksHead(event)
 	h.Links = linkBlock(&r, []byte(h.FoundOn), h.Parent)
-	h.Links.skips = KindOf(event) == KindSkip
+	h.Links.skips, h.Links.drops = KindOf(event) == KindSkip, h.Dropped
 	// A skipped seed was found on no page.
 	h.Links.seeds = KindOf(event) == KindSeeds || h.Links.skips && h.FoundOn == ""
 	h.Links.Link.Lane = h.Lane
@@ -899,8 +943,16 @@ func linksHead(event []byte) (reader, LinksHead) {
 		return r, h
 	}
 	h.Parent = r.origin(flags)
-	if kind == KindSkip && flags&flagWithdrawn != 0 {
-		h.Withdrawn, h.Job = true, r.job()
+	if kind == KindSkip {
+		h.Withdrawn, h.Dropped = flags&flagWithdrawn != 0, flags&flagDropped != 0
+	}
+	switch {
+	case h.Dropped && !h.Withdrawn:
+		r.fail("links that were dropped and not withdrawn")
+	case h.Dropped:
+		h.Job.Host = r.uint32()
+	case h.Withdrawn:
+		h.Job = r.job()
 	}
 	h.FoundOn = r.string()
 	return r, h
@@ -942,7 +994,7 @@ func decodeSkip(event []byte) (Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Skip{FoundOn: h.FoundOn, Time: h.Time, Origin: h.Parent, Withdrawn: h.Withdrawn, Job: h.Job}
+	s := &Skip{FoundOn: h.FoundOn, Time: h.Time, Origin: h.Parent, Withdrawn: h.Withdrawn, Job: h.Job, Dropped: h.Dropped}
 	for h.Links.Next() {
 		l := &h.Links.Link
 		s.Links = append(s.Links, SkipLink{
@@ -951,6 +1003,7 @@ func decodeSkip(event []byte) (Event, error) {
 				Anchor: string(l.Anchor),
 			},
 			Reason: l.Reason,
+			Ord:    l.Ord,
 		})
 	}
 	if err := h.Links.Err(); err != nil {
@@ -1025,12 +1078,17 @@ type Found struct {
 	Origin
 }
 
-// DecodeFound reads the index-th link of a Visit, Links or Seeds event.
+// DecodeFound reads the index-th link of a Visit, Links or Seeds event. With
+// SelfIndex it is the visit's own address, as the link was that made its job;
+// but which lane that had is not known.
 func DecodeFound(event []byte, index int) (Found, error) {
 	var block LinkBlock
 	var f Found
 	switch KindOf(event) {
 	case KindVisit:
+		if index == SelfIndex {
+			return decodeOwnFound(event)
+		}
 		h, err := DecodeVisitHead(event)
 		if err != nil {
 			return f, err
@@ -1059,4 +1117,19 @@ func DecodeFound(event []byte, index int) (Found, error) {
 		return f, err
 	}
 	return f, fmt.Errorf("%w: a job points behind the links of its event", ErrDamaged)
+}
+
+func decodeOwnFound(event []byte) (Found, error) {
+	v, err := DecodePage(event)
+	if err != nil {
+		return Found{}, err
+	}
+	isRedirect := v.Hops > 0
+	return Found{
+		URL: v.URL, FoundOn: v.FoundOn, Anchor: v.Record.Anchor, Kind: v.Record.Kind, FoundAt: v.Record.FoundAt,
+		Redirect: isRedirect, NoFollow: v.NoFollow, Origin: v.Origin,
+		// Visits did not always tell. What is found on a page is deeper than that,
+		// and no seed.
+		Listed: v.Listed || !isRedirect && v.FoundOn != "" && (v.Depth == 0 || v.Seed),
+	}, nil
 }

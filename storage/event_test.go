@@ -116,6 +116,7 @@ var eventKinds = []struct {
 	{"retry", func() Event { return new(Retry) }},
 	{"host", func() Event { return new(Host) }},
 	{"edit", func() Event { return new(Edit) }},
+	{"reopen", func() Event { return new(Reopen) }},
 }
 
 // randomEvent gives an event as the other packages make them.
@@ -138,12 +139,30 @@ func randomEvent(rnd *rand.Rand, e Event) Event {
 		links(e.Links, lane)
 		links(e.Known, LaneNormal)
 	case *Skip:
-		for i := range e.Links {
-			e.Links[i].Kind &= kindMask
-			e.Links[i].Lane = LaneNormal
-		}
 		if !e.Withdrawn {
-			e.Job = JobID{}
+			e.Job, e.Dropped = JobID{}, false
+		}
+		for i := range e.Links {
+			l := &e.Links[i]
+			l.Kind &= kindMask
+			l.Lane = LaneNormal
+			if e.Dropped {
+				l.Reason = Parked
+			} else {
+				l.Ord = 0
+			}
+		}
+		if e.Dropped {
+			e.Job.Ord = 0
+		}
+	case *Reopen:
+		before := uint64(0)
+		for i := range e.Visits {
+			v := &e.Visits[i]
+			v.Outcome = []Outcome{Failed, Blocked}[rnd.IntN(2)]
+			v.Lane = Lane(rnd.IntN(int(lanes)))
+			v.Seq = before + 1 + rnd.Uint64N(1<<rnd.IntN(50))
+			before = v.Seq
 		}
 	}
 	return e
@@ -199,6 +218,7 @@ func TestHeadsAgreeWithDecode(t *testing.T) {
 		got := Visit{
 			Job: h.Job, URL: string(h.URL), Attempt: h.Attempt, Origin: h.Origin, Ask: h.Ask, Outcome: h.Outcome,
 			Class: h.Class, Status: h.Status, Join: h.Join, ContentHash: h.ContentHash, DuplicateOf: v.DuplicateOf, Unlisted: h.Unlisted,
+			Listed: h.Listed, NoFollow: h.NoFollow,
 			FoundOn: v.FoundOn, Redirect: v.Redirect, Canonical: v.Canonical, Record: v.Record, Links: v.Links,
 		}
 		if diff := cmp.Diff(*v, got, cmpopts.EquateEmpty()); diff != "" || h.Duplicate != (v.DuplicateOf != "") {
@@ -232,7 +252,7 @@ func TestHeadsAgreeWithDecode(t *testing.T) {
 
 		k := randomEvent(rnd, new(Skip)).(*Skip)
 		kh := linksHeadOf(t, k.appendTo(nil))
-		if kh.FoundOn != k.FoundOn || kh.Time != k.Time || kh.Parent != k.Origin || kh.Withdrawn != k.Withdrawn || kh.Job != k.Job {
+		if kh.FoundOn != k.FoundOn || kh.Time != k.Time || kh.Parent != k.Origin || kh.Withdrawn != k.Withdrawn || kh.Job != k.Job || kh.Dropped != k.Dropped {
 			t.Fatalf("head %+v of %+v", kh, k)
 		}
 		var links []Link
@@ -466,6 +486,10 @@ func FuzzDecodeFound(f *testing.F) {
 		if err != nil {
 			if found != (Found{}) && !errors.Is(err, ErrDamaged) {
 				t.Fatalf("%+v, %v", found, err)
+			}
+		} else if index == SelfIndex {
+			if v, err := DecodePage(stored); err != nil || v.URL != found.URL || v.Origin != found.Origin {
+				t.Fatalf("a visit %+v, %v comes from %+v", v, err, found)
 			}
 		} else if index < 0 || index >= MaxLinks {
 			t.Fatalf("link %d is %+v", index, found)

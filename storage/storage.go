@@ -407,6 +407,7 @@ type Reader struct {
 	size             int64 // of the file
 	cursor           *bolt.Cursor
 	key              [8]byte
+	reopened         *reopenedBlock // that was asked for last; nil: none was
 }
 
 // Event gives the stored bytes of an event, nil when there is none. They are
@@ -628,9 +629,10 @@ type Batch struct {
 	// Side are the values kept beside the log that have changed.
 	Side []SideValue
 
-	buf  []byte
-	ends []int
-	kept []kept
+	buf      []byte
+	ends     []int
+	reopened []reopenedBy
+	kept     []kept
 	// keptBytes is the size of their values.
 	keptBytes int
 }
@@ -644,11 +646,14 @@ func (b *Batch) Add(e Event) (seq uint64, event []byte) {
 	seq = b.First + uint64(len(b.ends))
 	b.buf = withChecksum(b.buf, start, seq)
 	b.ends = append(b.ends, len(b.buf))
-	if v, ok := e.(*Visit); ok {
-		for _, k := range v.Kept {
+	switch e := e.(type) {
+	case *Visit:
+		for _, k := range e.Kept {
 			b.kept = append(b.kept, kept{k, seq})
 			b.keptBytes += len(k.Value)
 		}
+	case *Reopen:
+		b.reopened = append(b.reopened, reopenedBy{seq, e.seqs()})
 	}
 	return seq, b.buf[start:end:end]
 }
@@ -678,6 +683,7 @@ func (b *Batch) Reset(first uint64) {
 	b.State = State{}
 	clear(b.kept)
 	b.kept, b.keptBytes = b.kept[:0], 0
+	b.reopened = nil
 	b.Written()
 }
 
@@ -771,6 +777,9 @@ func (b *Batch) put(tx *bolt.Tx) error {
 		}
 	}
 	if err := putKept(tx, b.kept); err != nil {
+		return err
+	}
+	if err := putReopened(tx, b.reopened); err != nil {
 		return err
 	}
 	if err := putSide(tx, b.Side); err != nil {
