@@ -3,11 +3,13 @@ package storage
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"time"
 
@@ -76,6 +78,70 @@ func Publish(tmp, path string) error {
 		return &WriteError{fmt.Errorf("%s: %w", path, err)}
 	}
 	return nil
+}
+
+// TempName is a name in the folder of path under which nothing is, for a file that
+// is to be given to Publish or Replace. What is left there after a crash may be
+// deleted.
+func TempName(path string) string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	return filepath.Join(filepath.Dir(path), fmt.Sprintf(".pawl-%x.tmp", b))
+}
+
+// Replace puts a copy of the file in its place, with the same permissions and
+// owner, and closes the file. The copy must be in the folder that RealPath tells.
+// The file must be open for writing, so that nobody else has it open. Whatever
+// happens, its name is that of the one or the other; when there is an error
+// besides a [WriteError], it is still the file's, and the copy is where it was.
+func (f *File) Replace(with string) error {
+	err := f.replace(with)
+	if cerr := f.Close(); err == nil && cerr != nil && runtime.GOOS != "windows" {
+		err = cerr
+	}
+	return err
+}
+
+func (f *File) replace(with string) error {
+	path, err := f.RealPath()
+	if err != nil {
+		return err
+	}
+	info, err := f.file.Stat()
+	if err != nil {
+		return err
+	}
+	if err := keepOwner(with, info); err != nil {
+		return fmt.Errorf("%s: %w: its owner cannot be kept: %w", path, ErrReadOnly, err)
+	}
+	if err := os.Chmod(with, info.Mode().Perm()); err != nil {
+		return createError(path, err)
+	}
+	if runtime.GOOS == "windows" {
+		// There a file that is open cannot be replaced: not by us, nor while
+		// somebody else has come to open it.
+		if err := f.Close(); err != nil {
+			return err
+		}
+	}
+	// The lock is held until the name is given away; who waits for it finds that
+	// it is that of a file that is gone.
+	if err := os.Rename(with, path); err != nil {
+		return createError(path, err)
+	}
+	if err := SyncDir(filepath.Dir(path)); err != nil {
+		return &WriteError{fmt.Errorf("%s: %w", path, err)}
+	}
+	return nil
+}
+
+// RealPath is where the file stands when its path is a symbolic link.
+func (f *File) RealPath() (string, error) {
+	path, err := filepath.EvalSymlinks(f.path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(path)
 }
 
 // copyTemp makes the copy under a temporary name in the folder of path.

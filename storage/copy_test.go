@@ -384,3 +384,144 @@ func BenchmarkCopyTo(b *testing.B) {
 		must(b, os.Remove(path))
 	}
 }
+
+func TestInfoTellsWhatTakesTheSpace(t *testing.T) {
+	f, err := Create(filepath.Join(t.TempDir(), "crawl.pawl"), nil)
+	must(t, err)
+	if i, err := f.Info(t.Context(), nil); err != nil || i.Last != 0 || i.Bytes != f.Size() {
+		t.Errorf("of an empty file: %+v, %v", i, err)
+	}
+	appendAll(t, f, 1, 6000)
+	var b Batch
+	b.Reset(6001)
+	b.Add(&Edit{Edit: EditWaits})
+	must(t, f.Commit(&b))
+	for generation := uint32(1); generation < 4; generation++ {
+		checkpointOf(t, f, generation, 40)
+	}
+	for _, readOnly := range []bool{false, true} {
+		g := f
+		if readOnly {
+			g = reopen(t, f, true)
+			defer g.Close()
+		}
+		rests := 0
+		i, err := g.Info(t.Context(), func(time.Duration) { rests++ })
+		must(t, err)
+		if rests == 0 {
+			t.Error("there were no rests")
+		}
+		count := map[string]uint64{}
+		sum := i.Tree + i.Free + i.Reserved
+		for _, p := range i.Parts {
+			count[p.Bucket+"/"+p.Kind] = p.Count
+			sum += p.Bytes
+		}
+		want := map[string]uint64{
+			"log/visit": 6000, "log/edit": 1, "links/": 2000, "bodies/": 120, "cookies/": 1, "traps/": 60, "meta/": 2, "state/": 4,
+			"seen/": 40, "queue/": 40, "contents/": 40, "heads/": 40,
+		}
+		for name, n := range want {
+			if count[name] != n && name != "traps/" && name != "state/" {
+				t.Errorf("%s: %d, want %d", name, count[name], n)
+			}
+		}
+		if sum != i.Bytes || i.Bytes != g.Size() || i.Tree <= 0 || i.Free <= 0 {
+			t.Errorf("all parts are %d bytes, the file %d: %+v", sum, g.Size(), i)
+		}
+		if i.Last != 6001 || i.Checkpoint != 1 || i.Parts[0].Kind != "visit" {
+			t.Errorf("%+v", i)
+		}
+		h := copyOf(t, g, nil)
+		if off := float64(i.Packed-h.Size()) / float64(h.Size()); math.Abs(off) > 0.03 {
+			t.Errorf("a copy was said to take %d bytes, but takes %d", i.Packed, h.Size())
+		}
+		if used, err := Used(g.Path()); err != nil || used != i.Bytes-i.Free-i.Reserved {
+			t.Errorf("%d bytes are used, not %d; %v", i.Bytes-i.Free-i.Reserved, used, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := newFile(t).Info(ctx, nil); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+func TestInfoOfAFileThatIsWritten(t *testing.T) {
+	f := newFile(t)
+	appendAll(t, f, 1, 5000)
+	stop := make(chan struct{})
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for next := uint64(5001); ; next += 500 {
+			select {
+			case <-stop:
+				return
+			default:
+				appendAll(t, f, next, next+499)
+			}
+		}
+	})
+	for range 10 {
+		i, err := f.Info(t.Context(), nil)
+		must(t, err)
+		if i.Last < 5000 || i.Tree < 0 || i.Reserved < 0 {
+			t.Errorf("%+v", i)
+		}
+		_, err = Used(f.Path())
+		must(t, err)
+	}
+	close(stop)
+	writer.Wait()
+}
+
+func TestReplace(t *testing.T) {
+	f := newFile(t)
+	appendAll(t, f, 1, 300)
+	want := contents(t, f)
+	dir := filepath.Dir(f.Path())
+	link := filepath.Join(t.TempDir(), "link.pawl")
+	if err := os.Symlink(f.Path(), link); err != nil {
+		t.Skip(err)
+	}
+	must(t, os.Chmod(f.Path(), 0o640))
+	// f holds the lock: another file.
+	source := filepath.Join(dir, "source.pawl")
+	must(t, f.CopyTo(t.Context(), source, nil))
+	must(t, os.Chmod(source, 0o640))
+	must(t, os.Remove(link))
+	must(t, os.Symlink(source, link))
+	g, err := Open(link, false)
+	must(t, err)
+	tmp := TempName(source)
+	must(t, g.CopyTo(t.Context(), tmp, nil))
+	before, err := os.Stat(source)
+	must(t, err)
+	must(t, g.Replace(tmp))
+	after, err := os.Stat(source)
+	must(t, err)
+	if os.SameFile(before, after) || after.Mode() != before.Mode() {
+		t.Errorf("the file is %v with %v, was %v with %v", after.Name(), after.Mode(), before.Name(), before.Mode())
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		t.Errorf("the symbolic link is %v, %v", info, err)
+	}
+	h, err := Open(link, true)
+	must(t, err)
+	defer h.Close()
+	if !slices.Equal(contents(t, h), want) {
+		t.Error("what stands there is not the file")
+	}
+	noTemporaries(t, dir)
+}
+
+func BenchmarkInfo(b *testing.B) {
+	f := newFile(b)
+	appendAll(b, f, 1, 50_000)
+	b.SetBytes(f.Size())
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := f.Info(b.Context(), nil)
+		must(b, err)
+	}
+}
