@@ -41,13 +41,17 @@ const (
 // or the one in the user's folder in runtimeDir. The errors are ErrNoSocket,
 // ErrOther, ErrNoAnswer, ErrVersion and ErrBusy, and those of permissions.
 func Dial(ctx context.Context, crawlFile, runtimeDir string) (*Client, error) {
+	return dial(ctx, crawlFile, runtimeDir, helloTime)
+}
+
+func dial(ctx context.Context, crawlFile, runtimeDir string, patience time.Duration) (*Client, error) {
 	file, err := resolve(crawlFile)
 	if err != nil {
 		return nil, err
 	}
 	failed := ErrNoSocket
 	for _, p := range places(file, runtimeDir) {
-		c, err := dialAt(ctx, p, file)
+		c, err := dialAt(ctx, p, file, patience)
 		if err == nil {
 			return c, nil
 		}
@@ -61,7 +65,7 @@ func Dial(ctx context.Context, crawlFile, runtimeDir string) (*Client, error) {
 	return nil, failed
 }
 
-func dialAt(ctx context.Context, p place, file string) (*Client, error) {
+func dialAt(ctx context.Context, p place, file string, patience time.Duration) (*Client, error) {
 	if p.folder != "" {
 		err := checkFolder(p.folder)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -78,7 +82,7 @@ func dialAt(ctx context.Context, p place, file string) (*Client, error) {
 		ReadBufferSize:         64 << 10,
 		MaxResponseHeaderBytes: 64 << 10,
 	}}}
-	short, cancel := context.WithTimeout(ctx, helloTime)
+	short, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err := c.ask(short, http.MethodGet, pathHello, nil, &c.hello)
 	switch {

@@ -11,6 +11,7 @@ type limits struct {
 	conns   int // open at once
 	work    int // requests at work at once
 	exports int // of them
+	follows int // exports that go on as rows come, which are not among them
 	adds    int // requests at once whose bodies may be large
 	line    int // requests that wait to be let in
 
@@ -26,7 +27,7 @@ type limits struct {
 
 func defaultLimits() limits {
 	return limits{
-		conns: 64, work: 8, exports: 4, adds: 2, line: 32,
+		conns: 64, work: 8, exports: 4, follows: 16, adds: 2, line: 32,
 		inLine: 10 * time.Second, header: 10 * time.Second, idle: time.Minute,
 		stall: 30 * time.Second, body: 2 * time.Minute, grace: 2 * time.Second,
 		small: 1 << 20, large: 16 << 20,
@@ -35,15 +36,15 @@ func defaultLimits() limits {
 
 // gate lets in so many at once.
 type gate struct {
-	limits              *limits
-	work, exports, adds chan struct{}
-	line                chan struct{}
+	limits                       *limits
+	work, exports, follows, adds chan struct{}
+	line                         chan struct{}
 }
 
 func newGate(l *limits) *gate {
 	return &gate{
 		limits: l, work: make(chan struct{}, l.work), exports: make(chan struct{}, l.exports),
-		adds: make(chan struct{}, l.adds), line: make(chan struct{}, l.line),
+		follows: make(chan struct{}, l.follows), adds: make(chan struct{}, l.adds), line: make(chan struct{}, l.line),
 	}
 }
 

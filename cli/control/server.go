@@ -361,13 +361,22 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		defer leave()
-	case r.URL.Path == pathExport:
-		rooms = []chan struct{}{s.gate.exports, s.gate.work}
 	}
 	body, a := s.read(w, r, limit)
 	if a != nil {
 		s.refuse(w, a)
 		return
+	}
+	var wanted Export
+	if r.URL.Path == pathExport {
+		if err := decode(body, &wanted); err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		rooms = []chan struct{}{s.gate.exports, s.gate.work}
+		if wanted.Follow {
+			rooms = []chan struct{}{s.gate.follows} // it mostly waits
+		}
 	}
 	leave, err := s.gate.enter(ctx, rooms...)
 	if err != nil {
@@ -376,7 +385,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer leave()
 	if r.URL.Path == pathExport {
-		s.export(w, r, body)
+		s.export(w, r, wanted)
 		return
 	}
 	v, err := s.run(ctx, e.isPaced, func() (any, error) { return e.answer(ctx, body) })
@@ -502,12 +511,7 @@ func (s *server) reply(w http.ResponseWriter, status int, text []byte) {
 }
 
 // export streams what was found. Its reader may stop reading for hours.
-func (s *server) export(w http.ResponseWriter, r *http.Request, body []byte) {
-	var e Export
-	if err := decode(body, &e); err != nil {
-		s.fail(w, r, err)
-		return
-	}
+func (s *server) export(w http.ResponseWriter, r *http.Request, e Export) {
 	ctx := r.Context()
 	out := &stream{ctx: ctx, w: w, rc: http.NewResponseController(w), isLive: e.Follow}
 	_, err := s.run(ctx, false, func() (any, error) { return nil, s.crawl.Export(ctx, e, out) })
