@@ -135,6 +135,16 @@ func (f *File) replace(with string) error {
 	return nil
 }
 
+// isReplaced tells whether another file stands at the path by now.
+func (f *File) isReplaced() bool {
+	is, err := os.Stat(f.path)
+	if err != nil {
+		return true
+	}
+	was, err := f.file.Stat()
+	return err != nil || !os.SameFile(is, was)
+}
+
 // RealPath is where the file stands when its path is a symbolic link.
 func (f *File) RealPath() (string, error) {
 	path, err := filepath.EvalSymlinks(f.path)

@@ -515,6 +515,43 @@ func TestReplace(t *testing.T) {
 	noTemporaries(t, dir)
 }
 
+// Who waits for the lock of a file while a copy takes its place would get that of a
+// file without a name, and all that it wrote would be lost.
+func TestWhoWaitsForAFileThatIsReplaced(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a file that is open cannot be replaced")
+	}
+	for _, readOnly := range []bool{false, true} {
+		f, err := Create(filepath.Join(t.TempDir(), "crawl.pawl"), nil)
+		must(t, err)
+		tmp := TempName(f.Path())
+		must(t, f.CopyTo(t.Context(), tmp, nil))
+		waits, opened := make(chan struct{}), make(chan error)
+		go func() {
+			// As open does, but it can be seen when it has the old file.
+			g := &File{path: f.Path()}
+			h, err := os.Open(g.path)
+			close(waits)
+			if err == nil {
+				<-opened
+				g.file = h
+				if !g.isReplaced() {
+					err = errors.New("it is not told")
+				}
+				h.Close()
+			}
+			opened <- err
+		}()
+		<-waits
+		must(t, f.Replace(tmp))
+		opened <- nil
+		must(t, <-opened)
+		g, err := Open(f.Path(), readOnly)
+		must(t, err)
+		must(t, g.Close())
+	}
+}
+
 func BenchmarkInfo(b *testing.B) {
 	f := newFile(b)
 	appendAll(b, f, 1, 50_000)
