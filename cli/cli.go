@@ -17,6 +17,7 @@ import (
 
 	urfave "github.com/urfave/cli/v2"
 
+	"pawl/cli/control"
 	"pawl/storage"
 )
 
@@ -105,8 +106,12 @@ func judge(err error) (code int, hint string) {
 		usage  usageError
 		write  *storage.WriteError
 		hinted hintedError
+		asked  *control.UsageError
+		told   *control.Error
 	)
 	switch {
+	case errors.As(err, &asked):
+		code, hint = ExitUsage, asked.Hint
 	case errors.As(err, &usage):
 		code, hint = ExitUsage, "see: pawl --help"
 		if usage.command != "" {
@@ -134,10 +139,15 @@ func judge(err error) (code int, hint string) {
 		code, hint = ExitFile, "nothing is lost: the next run makes it anew from the log, which is sound"
 	case errors.Is(err, errFindings):
 		code, hint = ExitFile, "go on from a copy that is whole"
+	case errors.Is(err, control.ErrNoAnswer), errors.Is(err, control.ErrVersion), errors.Is(err, control.ErrOther):
+		code = ExitFile
 	case errors.Is(err, errStopped), errors.Is(err, context.Canceled):
 		code = ExitStopped
 	default:
 		code = ExitError
+	}
+	if errors.As(err, &told) && told.Hint != "" {
+		hint = told.Hint
 	}
 	if errors.As(err, &hinted) {
 		hint = hinted.hint
@@ -177,7 +187,7 @@ type call struct {
 
 func commands() []*command {
 	return []*command{
-		crawlCommand(), checkCommand(), resumeCommand(), exportCommand(), statusCommand(), queueCommand(), verifyCommand(), versionCommand(),
+		crawlCommand(), checkCommand(), resumeCommand(), exportCommand(), statusCommand(), queueCommand(), setCommand(), pauseCommand(), stopCommand(), verifyCommand(), versionCommand(),
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"pawl/cli/control"
 	"pawl/crawl"
 	"pawl/export"
 	"pawl/storage"
@@ -24,6 +25,7 @@ func crawlCommand() *command {
 	options = insertOption(options, option{name: "cookies", arg: "FILE", group: groupFetch, usage: "take cookies from a cookies.txt (Netscape format); the crawl file keeps them"})
 	options = append(options, fileOption(), configOption())
 	options = append(options, talkOptions()...)
+	options = append(options, listenOptions()...)
 	return &command{
 		name: "crawl", args: "[URL...]", summary: "start a crawl, or go on with the one in the file",
 		text: "The crawl ends by itself when nothing is left to fetch. Stop it with Ctrl-C: the\n" +
@@ -48,7 +50,7 @@ func insertOption(options []option, o option) []option {
 func resumeCommand() *command {
 	return &command{
 		name: "resume", summary: "go on with the crawl in the file",
-		options: append([]option{fileOption()}, talkOptions()...),
+		options: slices.Concat([]option{fileOption()}, talkOptions(), listenOptions()),
 		run:     runResume,
 	}
 }
@@ -89,10 +91,34 @@ func runCrawl(ctx context.Context, c *call) error {
 	path, again := c.file()
 	g.again = again
 	if err := g.open(path); err != nil {
-		return err
+		return c.inUse(ctx, path, err)
 	}
 	defer g.file.Close()
 	return g.run(ctx)
+}
+
+// wake ends the pause of a crawl that another process runs.
+func (g *crawling) wake(ctx context.Context, path string) (woke bool, err error) {
+	client, err := control.Dial(ctx, path, g.runtimeDir())
+	if err != nil {
+		return false, nil // opening the file tells what is wrong
+	}
+	s, err := client.Status(ctx)
+	if err != nil {
+		return false, err
+	}
+	pid := client.Hello().PID
+	if s.State != "paused" {
+		return false, hintedError{
+			fmt.Errorf("%s: %w: process %d crawls it already, and it is not paused", path, storage.ErrInUse, pid),
+			"see: pawl status" + g.again,
+		}
+	}
+	if err := client.Resume(ctx); err != nil {
+		return false, err
+	}
+	g.talk.sayf("the crawl goes on, in process %d", pid)
+	return true, nil
 }
 
 func runResume(ctx context.Context, c *call) error {
@@ -107,8 +133,11 @@ func runResume(ctx context.Context, c *call) error {
 	g := &crawling{call: c, talk: t}
 	path, again := c.file()
 	g.again = again
-	if g.file, err = storage.Open(path, false); err != nil {
+	if woke, err := g.wake(ctx, path); woke || err != nil {
 		return err
+	}
+	if g.file, err = storage.Open(path, false); err != nil {
+		return c.inUse(ctx, path, err)
 	}
 	defer g.file.Close()
 	if err := g.recall(); err != nil {
@@ -315,7 +344,13 @@ func (g *crawling) run(ctx context.Context) error {
 	if err := g.greet(c); err != nil {
 		return g.inFile(err)
 	}
-	unwatch := g.talk.watch(c.Progress)
+	live := g.newRunning(c)
+	quiet, err := live.serve(g)
+	if err != nil {
+		return err
+	}
+	unwatch := g.talk.watchStatus(live.looks())
+	defer unwatch() // also when something panics
 	over := make(chan struct{})
 	var told sync.WaitGroup
 	told.Go(func() { g.tellStop(ctx, c, over) })
@@ -324,6 +359,7 @@ func (g *crawling) run(ctx context.Context) error {
 	close(over)
 	told.Wait()
 	unwatch()
+	quiet()
 	trouble := (*crawl.SinkError)(nil)
 	switch {
 	case errors.Is(err, export.ErrClosed):

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,6 +26,7 @@ type site struct {
 	during   func(*storage.File)           // called before each run
 	withFile func(*storage.File, *Options) // called before each run
 	atDeath  func()                        // called when the process dies
+	beside   func(context.Context, *Crawl) // goes on beside each run
 }
 
 // newPath is a place for a crawl file: in memory where there is such a place,
@@ -84,7 +86,12 @@ func (s *site) try(ctx context.Context) (Summary, error) {
 	if s.during != nil {
 		s.during(file)
 	}
+	var beside sync.WaitGroup
+	if s.beside != nil {
+		beside.Go(func() { s.beside(ctx, c) })
+	}
 	sum, err := c.Run(ctx)
+	beside.Wait()
 	if err != nil {
 		return sum, err
 	}
@@ -103,8 +110,18 @@ func (s *site) outcomes() map[string]*storage.Visit {
 	}
 	defer file.Close()
 	rows := map[string]*storage.Visit{}
+	reopened := map[uint64]bool{}
+	err = file.View(func(r *storage.Reader) error {
+		return r.Scan(1, func(seq uint64, _ []byte) (bool, error) {
+			reopened[seq] = r.IsReopened(seq, r.Last())
+			return true, nil
+		})
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	err = file.Walk(1, 1<<62, func(seq uint64, event []byte) error {
-		if storage.KindOf(event) != storage.KindVisit {
+		if storage.KindOf(event) != storage.KindVisit || reopened[seq] {
 			return nil
 		}
 		v, err := storage.DecodeVisit(event)

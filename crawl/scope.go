@@ -1,6 +1,7 @@
 package crawl
 
 import (
+	"context"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -27,14 +28,21 @@ type scope struct {
 	settings         *Settings
 	treat            *treatments
 	include, exclude []*regexp.Regexp
-	frontier         *frontier.Frontier
+	roots            roots
 	parking          parking
 	domains          map[string]bool // registrable domains of the first `counted` root hosts
 	counted          int
 }
 
+// roots are what scope is measured from.
+type roots interface {
+	RootHosts() []string // the slice only grows
+	IsRootHost(host string) bool
+	UnderRoot(u weburl.URL) bool
+}
+
 func newScope(s *Settings, f *frontier.Frontier, t *treatments) (*scope, error) {
-	sc := &scope{settings: s, treat: t, frontier: f, domains: map[string]bool{}, parking: parking{lists: f}}
+	sc := &scope{settings: s, treat: t, roots: f, domains: map[string]bool{}, parking: parking{lists: f}}
 	for _, list := range []struct {
 		from []string
 		to   *[]*regexp.Regexp
@@ -135,6 +143,40 @@ func InScope(file *storage.File) (func(url string) bool, error) {
 	return func(url string) bool { return s.within(weburl.URL(url)) }, nil
 }
 
+// InScope is the function InScope for a crawl that runs: by the settings and seeds
+// of now, whatever comes later.
+func (c *Crawl) InScope(ctx context.Context) (func(url string) bool, error) {
+	var s *scope
+	err := c.do(ctx, func(l *loop) error {
+		treat, err := newTreatments(l.settings)
+		if err != nil {
+			return err
+		}
+		if s, err = newScope(l.settings, l.frontier, treat); err == nil {
+			s.roots = l.frontier.Roots()
+		}
+		return err
+	})
+	return func(url string) bool { return s.within(weburl.URL(url)) }, err
+}
+
+// StillSkipped tells of canonical addresses whether they are not admitted, as of
+// now.
+func (c *Crawl) StillSkipped(ctx context.Context, urls []string) ([]bool, error) {
+	fps, still := make([]uint64, len(urls)), make([]bool, len(urls))
+	for i, u := range urls {
+		fps[i] = c.hash([]byte(u))
+	}
+	err := c.do(ctx, func(l *loop) error {
+		for i, fp := range fps {
+			_, isAdmitted := l.frontier.Knows(fp)
+			still[i] = !isAdmitted
+		}
+		return nil
+	})
+	return still, err
+}
+
 // isOwnSitemap tells whether it is a sitemap that may be asked for wherever it
 // stands. The robots.txt of a host that is only asked for such a sitemap names
 // none, or one host could lead to the next without end. In a scope of folders it
@@ -145,7 +187,7 @@ func (s *scope) isOwnSitemap(f *finding) bool {
 	}
 	on := weburl.URL(f.on)
 	if on.PathQuery() == "/robots.txt" {
-		return s.contains(on) || s.frontier.IsRootHost(on.Host())
+		return s.contains(on) || s.roots.IsRootHost(on.Host())
 	}
 	return on.Host() == f.url.Host()
 }
@@ -162,15 +204,15 @@ func matches(res []*regexp.Regexp, u weburl.URL) bool {
 func (s *scope) contains(u weburl.URL) bool {
 	switch s.settings.Scope {
 	case ScopeHost:
-		return s.frontier.IsRootHost(u.Host())
+		return s.roots.IsRootHost(u.Host())
 	case ScopeDomain:
-		hosts := s.frontier.RootHosts()
+		hosts := s.roots.RootHosts()
 		for ; s.counted < len(hosts); s.counted++ {
 			s.domains[domain(weburl.URL("http://"+hosts[s.counted]+"/").Hostname())] = true
 		}
 		return s.domains[domain(u.Hostname())]
 	case ScopePrefix:
-		return s.frontier.UnderRoot(u)
+		return s.roots.UnderRoot(u)
 	}
 	return true
 }

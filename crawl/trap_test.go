@@ -140,17 +140,12 @@ func TestUnpark(t *testing.T) {
 	if sum := again(); sum.Counts.Requests != sum.Before.Requests {
 		t.Errorf("what is parked was asked for: %d requests", sum.Counts.Requests-sum.Before.Requests)
 	}
-	file, err := storage.Open(c.path, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	count, err := Unpark(file, storage.Restore{Host: "pagination.test"}, false)
-	if err != nil || count.Patterns != 1 || count.Addresses == 0 || len(count.Examples) == 0 {
-		t.Errorf("%+v, %v", count, err)
-	}
-	if err := file.Close(); err != nil {
-		t.Fatal(err)
-	}
+	c.atRest(func(ctx context.Context, crawl *Crawl) {
+		count, err := crawl.Edit(ctx, Edit{Kind: Restore, Predicate: storage.Predicate{Host: "pagination.test"}})
+		if err != nil || count.Patterns != 1 || count.Addresses == 0 || len(count.Examples) == 0 {
+			t.Errorf("%+v, %v", count, err)
+		}
+	})
 	c.opt.MaxPages = 3000
 	if sum := again(); sum.End != MaxPages {
 		t.Errorf("ended by %s", sum.End)
@@ -212,14 +207,16 @@ func TestUnparkWhatIsStillQueued(t *testing.T) {
 		err = file.Commit(f.Seal(time.Now()))
 	}
 	if err == nil {
-		_, err = Unpark(file, storage.Restore{}, false)
-	}
-	if err == nil {
 		err = file.Close()
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.atRest(func(ctx context.Context, crawl *Crawl) {
+		if _, err := crawl.Edit(ctx, Edit{Kind: Restore}); err != nil {
+			t.Error(err)
+		}
+	})
 	c.opt.MaxPages = 600
 	synctest.Test(t, func(t *testing.T) {
 		if sum := c.run(t.Context()); sum.Counts.Withdrawn > 0 || sum.Counts.Of(storage.Fetched) < 600 {
