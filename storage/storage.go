@@ -224,6 +224,10 @@ func Open(path string, readOnly bool) (*File, error) {
 			f, err = open(path, false)
 		}
 	}
+	if err == nil && f.isReplaced() {
+		f.Close()
+		err = ErrInUse
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
