@@ -34,6 +34,7 @@ type Candidate struct {
 func (f *Frontier) Finish(j *Job, v *storage.Visit, links []Candidate, retryAfter time.Duration) error {
 	f.settle(j)
 	v.Job, v.URL, v.FoundOn, v.Origin, v.Attempt = j.ID, j.URL, j.FoundOn, j.Origin, j.Attempt
+	v.Listed, v.NoFollow = j.Listed, j.NoFollow
 	v.Record.FoundAt, v.Record.Anchor, v.Record.Kind = j.FoundAt, j.Anchor, j.Kind
 	giveUp := f.judge(j, &v.Ask, retryAfter)
 	fresh, refused := f.sift(links, &v.Origin)
@@ -101,6 +102,9 @@ func (f *Frontier) sift(links []Candidate, parent *storage.Origin) ([]storage.Li
 		st, known := f.seen.get(c.FP)
 		if known && st == admitted {
 			continue
+		}
+		if known && st == dropped && (c.Reason != storage.NoReason || parent != nil && !c.Restored) {
+			continue // whatever finds it
 		}
 		if c.Reason == storage.NoReason {
 			// Twice in one list: the second time it is not new.
@@ -350,25 +354,35 @@ func (f *Frontier) appendSeedSkips(refused []storage.SkipLink, at time.Time) err
 // on.
 func (f *Frontier) Withdraw(j *Job, reason storage.Reason, at time.Time) error {
 	f.settle(j)
-	parent := j.Origin
-	link := storage.Link{
-		URL: j.URL, Kind: j.Kind, Redirect: j.Redirect, Listed: j.Listed, NoFollow: j.NoFollow, Anchor: j.Anchor,
-	}
-	switch {
-	case j.Redirect:
-		parent.Hops--
-	case j.FoundOn != "" && !j.Listed:
-		parent.Depth--
-	}
 	err := f.append(&storage.Skip{
-		FoundOn: j.FoundOn, Time: at.UnixMilli(), Origin: parent, Withdrawn: true, Job: j.ID,
-		Links: []storage.SkipLink{{Link: link, Reason: reason}},
+		FoundOn: j.FoundOn, Time: at.UnixMilli(), Origin: parentOf(&j.Found), Withdrawn: true, Job: j.ID,
+		Links: []storage.SkipLink{{Link: linkOf(&j.Found), Reason: reason}},
 	})
 	if err != nil {
 		return err
 	}
 	f.wake(f.hosts.at(j.asked))
 	return nil
+}
+
+// parentOf is the origin of the page that an address was found on.
+func parentOf(found *storage.Found) storage.Origin {
+	parent := found.Origin
+	switch {
+	case found.Redirect:
+		parent.Hops--
+	case found.FoundOn != "" && !found.Listed:
+		parent.Depth--
+	}
+	return parent
+}
+
+// linkOf is the link by which an address was found.
+func linkOf(found *storage.Found) storage.Link {
+	return storage.Link{
+		URL: found.URL, Kind: found.Kind, Redirect: found.Redirect, Listed: found.Listed, NoFollow: found.NoFollow,
+		Anchor: found.Anchor,
+	}
 }
 
 // Remember appends settings, which Settings gives back after any restart.
@@ -394,9 +408,11 @@ func (f *Frontier) Reviewed(upto uint64, at time.Time) error {
 }
 
 // Readmit appends links that were skipped once and pass now. head is the head
-// of the Skip event that they stand in.
+// of the Skip event that they stand in. It may reorder the links.
 func (f *Frontier) Readmit(head *storage.LinksHead, links []Candidate, at time.Time) (int, error) {
 	if head.FoundOn == "" {
+		// It is not the user who names them this time.
+		links = slices.DeleteFunc(links, func(c Candidate) bool { return !c.Restored && f.IsDropped(c.FP) })
 		return f.AddSeeds(links, nil, at)
 	}
 	fresh, _ := f.sift(links, &head.Parent)

@@ -66,6 +66,7 @@ func compareJobs(a, b storage.JobID) int {
 // handed out from now on.
 func (f *Frontier) Committed() {
 	f.spare.Written()
+	f.onDisk = f.batch.First - 1
 	for _, p := range f.sealed {
 		h := f.hosts.at(p.host)
 		_, queued := h.queue.peek()

@@ -1,6 +1,10 @@
 package frontier
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"pawl/storage"
@@ -20,41 +24,45 @@ type OpenEdit struct {
 	Changed uint64        // addresses dropped or reopened so far
 }
 
+// What an edit that reopens outcomes has done on a host. It does so once, however
+// many slices it takes: what is learned of the host meanwhile counts.
+const (
+	editedHost uint8 = 1 << iota // that it was given up is forgotten
+	editedHTTP                   // its robots.txt is asked for anew
+	editedHTTPS
+)
+
+// allJobs is the place behind all jobs, in an EditDropped.
+const allJobs = ^uint64(0)
+
+func numberOf(id storage.JobID) uint64 { return uint64(id.Host)<<32 | uint64(id.Ord) }
+func jobOf(number uint64) storage.JobID {
+	return storage.JobID{Host: uint32(number >> 32), Ord: uint32(number)}
+}
+
 // Edits are the edits that are not carried out to their end, the oldest first.
-// They are carried out one after the other.
-func (f *Frontier) Edits() []OpenEdit { panic("todo") }
+// They are carried out one after the other. The slice is the frontier's own, and
+// valid until something is appended.
+func (f *Frontier) Edits() []OpenEdit { return f.edits }
 
 // OpenDrop appends that jobs of addresses which are known by now are to be
 // dropped, those for which the predicate holds. See Drop.
-func (f *Frontier) OpenDrop(p storage.Predicate, at time.Time) error { panic("todo") }
+func (f *Frontier) OpenDrop(p storage.Predicate, at time.Time) error {
+	return f.openEdit(storage.EditDrop, p, at)
+}
 
 // OpenRetry appends that outcomes which are in the log by now are to be
 // reopened, those for which the predicate holds. See Reopen.
-func (f *Frontier) OpenRetry(p storage.Predicate, at time.Time) error { panic("todo") }
-
-// QueuedJob is a job without an outcome, as the frontier knows it: its address is
-// in the log.
-type QueuedJob struct {
-	ID      storage.JobID
-	Host    string
-	Seq     uint64 // of the event that its address stands in
-	Index   int    // where it stands there
-	Retry   uint64 // seq of the event of the last attempt, 0: none was made
-	IsOut   bool   // it is handed out
-	Attempt uint8  // attempts made
+func (f *Frontier) OpenRetry(p storage.Predicate, at time.Time) error {
+	return f.openEdit(storage.EditRetry, p, at)
 }
 
-// Found reads the job's address.
-func (q *QueuedJob) Found(r *storage.Reader) (storage.Found, error) { panic("todo") }
-
-// JobsFrom gives jobs without an outcome that are on disk, from a job on, in the
-// order of hosts and of finding: at most n, and fewer when many hosts have none,
-// so that it takes some tens of microseconds for each hundred. next is where to go
-// on; more is false when there are none behind. A job is never given twice as long
-// as each call begins at the next of the one before, whatever happens meanwhile,
-// but for one that was finished and reopened.
-func (f *Frontier) JobsFrom(dst []QueuedJob, from storage.JobID, n int) (jobs []QueuedJob, next storage.JobID, more bool) {
-	panic("todo")
+func (f *Frontier) openEdit(kind storage.EditKind, p storage.Predicate, at time.Time) error {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	return f.append(&storage.Edit{Edit: kind, Time: at.UnixMilli(), Upto: f.seq, Settings: text})
 }
 
 // Dropped is a job that leaves the queue by an edit.
@@ -63,79 +71,261 @@ type Dropped struct {
 	storage.Found
 }
 
+// errNoEdit is a bug of the caller.
+var errNoEdit = errors.New("frontier: the oldest open edit is another one")
+
+func (f *Frontier) carriedOut(kind storage.EditKind) (*OpenEdit, error) {
+	if len(f.edits) == 0 || f.edits[0].Kind != kind {
+		return nil, errNoEdit
+	}
+	return &f.edits[0], nil
+}
+
+// endEdit ends the oldest open edit.
+func (f *Frontier) endEdit() {
+	for _, id := range f.edited {
+		f.hosts.at(id).edited = 0
+	}
+	f.edits, f.edited = slices.Delete(f.edits, 0, 1), nil
+}
+
 // Drop appends that jobs leave the queue, as the oldest open edit, an EditDrop,
 // wants it, and that it has come to the job next; isDone: to its end. Jobs that
-// are out, or have an outcome by now, must not be among them. Their addresses are
+// are out, or have an outcome by now, are passed over. Their addresses are
 // parked: known, and admitted by nothing but a seed or a Restore. It returns how
-// many left.
+// many left. The jobs must rise by their IDs, as JobsFrom gives them.
 func (f *Frontier) Drop(jobs []Dropped, next storage.JobID, isDone bool, at time.Time) (int, error) {
-	panic("todo")
+	if _, err := f.carriedOut(storage.EditDrop); err != nil {
+		return 0, err
+	}
+	for i := 1; i < len(jobs); i++ {
+		if compareJobs(jobs[i-1].ID, jobs[i].ID) >= 0 {
+			return 0, errors.New("frontier: jobs to be dropped do not rise")
+		}
+	}
+	n := 0
+	skip := &storage.Skip{Time: at.UnixMilli(), Withdrawn: true, Dropped: true}
+	flush := func() error {
+		if len(skip.Links) == 0 {
+			return nil
+		}
+		n += len(skip.Links)
+		err := f.append(skip)
+		skip.Links = skip.Links[:0]
+		return err
+	}
+	for i := range jobs {
+		d := &jobs[i]
+		if f.out[d.ID] != nil || d.ID.IsRobots() || !f.IsPending(d.ID) {
+			continue
+		}
+		parent := parentOf(&d.Found)
+		isAnother := skip.FoundOn != d.FoundOn || skip.Origin != parent || skip.Job.Host != d.ID.Host
+		if isAnother || len(skip.Links) == storage.MaxLinks {
+			if err := flush(); err != nil {
+				return n, err
+			}
+			skip.FoundOn, skip.Origin, skip.Job.Host = d.FoundOn, parent, d.ID.Host
+		}
+		skip.Links = append(skip.Links, storage.SkipLink{Link: linkOf(&d.Found), Reason: storage.Parked, Ord: d.ID.Ord})
+	}
+	if err := flush(); err != nil {
+		return n, err
+	}
+	f.forgetDropped(jobs)
+	upto := numberOf(next)
+	if isDone {
+		upto = allJobs
+	}
+	return n, f.append(&storage.Edit{Edit: storage.EditDropped, Time: at.UnixMilli(), Upto: upto})
+}
+
+// forgetDropped drops what this run knows of jobs, and has their hosts look what
+// is next.
+func (f *Frontier) forgetDropped(jobs []Dropped) {
+	if len(f.suspects) > 0 {
+		for i := range jobs {
+			if id := jobs[i].ID; f.out[id] == nil {
+				delete(f.suspects, id)
+			}
+		}
+	}
+	f.deferred = slices.DeleteFunc(f.deferred, func(id storage.JobID) bool { return !f.IsPending(id) })
+	for i := range jobs {
+		if i == 0 || jobs[i].ID.Host != jobs[i-1].ID.Host {
+			f.wake(f.hosts.at(jobs[i].ID.Host))
+		}
+	}
+}
+
+// foldDropped takes the jobs of a skip event out of the queue.
+func (f *Frontier) foldDropped(s *storage.LinksHead) error {
+	edit, err := f.carriedOut(storage.EditDrop)
+	if err != nil {
+		return err
+	}
+	for s.Links.Next() {
+		l := &s.Links.Link
+		if _, err := f.finish(storage.JobID{Host: s.Job.Host, Ord: l.Ord}, l.Depth); err != nil {
+			return err
+		}
+		f.counts.Withdrawn++
+		f.counts.Parked++
+		edit.Changed++
+		fp := f.hash(l.URL)
+		f.seen.put(fp, dropped)
+		f.journal.sawAddress(fp)
+	}
+	return s.Links.Err()
 }
 
 // Reopen appends that the outcomes of visits are withdrawn, as the oldest open
 // edit, an EditRetry, wants it, and that it has come to the event upto. Their
 // addresses are jobs again, at the end of their hosts' queues. Visits that were
-// reopened before are passed over, and only such that failed or were blocked may
-// be among them. It returns how many there are.
-func (f *Frontier) Reopen(visits []storage.Reopened, upto uint64, at time.Time) (int, error) {
-	panic("todo")
+// reopened before are passed over, for which it asks the reader, and only such
+// that failed or were blocked may be among them. They must rise by Seq, and stand
+// behind those that the edit has come to. It returns how many there are.
+func (f *Frontier) Reopen(r *storage.Reader, visits []storage.Reopened, upto uint64, at time.Time) (int, error) {
+	edit, err := f.carriedOut(storage.EditRetry)
+	if err != nil {
+		return 0, err
+	}
+	upto = min(upto, edit.Upto)
+	before := edit.Done
+	for i := range visits {
+		v := &visits[i]
+		if v.Seq <= before || v.Seq > upto {
+			return 0, fmt.Errorf("frontier: visit %d cannot be reopened between %d and %d", v.Seq, before, upto)
+		}
+		if v.Outcome != storage.Failed && v.Outcome != storage.Blocked {
+			return 0, fmt.Errorf("frontier: visit %d, %v, cannot be reopened", v.Seq, v.Outcome)
+		}
+		before = v.Seq
+	}
+	n := 0
+	event := &storage.Reopen{Time: at.UnixMilli(), Edit: edit.Seq, Upto: upto}
+	for i := range visits {
+		v := &visits[i]
+		if f.batch.IsReopened(v.Seq) || f.spare.IsReopened(v.Seq) || r.IsReopened(v.Seq, ^uint64(0)) {
+			continue
+		}
+		if len(event.Visits) == storage.MaxReopened {
+			event.Upto = event.Visits[storage.MaxReopened-1].Seq
+			if err := f.append(event); err != nil {
+				return n, err
+			}
+			event.Visits, event.Upto = event.Visits[:0], upto
+		}
+		event.Visits = append(event.Visits, *v)
+		n++
+	}
+	if err := f.append(event); err != nil {
+		return n, err
+	}
+	host := storage.JobID{}.Host
+	for i := range visits {
+		if v := &visits[i]; i == 0 || v.Host != host {
+			host = v.Host
+			f.wake(f.hosts.at(host))
+		}
+	}
+	return n, nil
+}
+
+// foldReopen makes jobs of finished ones.
+func (f *Frontier) foldReopen(event []byte) error {
+	e, err := storage.DecodeReopen(event)
+	if err != nil {
+		return err
+	}
+	edit, err := f.carriedOut(storage.EditRetry)
+	if err != nil {
+		return err
+	}
+	if edit.Seq != e.Edit || e.Upto < edit.Done || e.Upto > edit.Upto {
+		return fmt.Errorf("outcomes up to %d are reopened for the edit %d", e.Upto, e.Edit)
+	}
+	for i := range e.Visits {
+		v := &e.Visits[i]
+		if v.Seq <= edit.Done || v.Seq > e.Upto {
+			return fmt.Errorf("visit %d is reopened out of turn", v.Seq)
+		}
+		if err := f.reopen(v); err != nil {
+			return err
+		}
+	}
+	edit.Changed += uint64(len(e.Visits))
+	if edit.Done = e.Upto; edit.Done == edit.Upto {
+		f.endEdit()
+	}
+	return nil
+}
+
+func (f *Frontier) reopen(v *storage.Reopened) error {
+	h, err := f.host(storage.JobID{Host: v.Host})
+	if err != nil {
+		return err
+	}
+	c := &f.counts
+	if int(v.Outcome) >= len(c.Outcomes) || c.Outcomes[v.Outcome] == 0 {
+		return errors.New("more outcomes are reopened than there are")
+	}
+	c.Outcomes[v.Outcome]--
+	if v.Outcome == storage.Failed {
+		if int(v.Class) >= len(c.Classes) || c.Classes[v.Class] == 0 {
+			return errors.New("more failures are reopened than there are")
+		}
+		c.Classes[v.Class]--
+	}
+	c.Pending++
+	c.Reopened++
+	*f.atDepth(v.Depth)++
+	f.push(push{host: v.Host, lane: v.Lane, place: place{seq: v.Seq, index: storage.SelfIndex, https: v.HTTPS}, count: 1})
+	f.askAgain(h, v)
+	return nil
+}
+
+// askAgain forgets why a host was not to be asked any more: else what is reopened
+// would end as it did, without a request.
+func (f *Frontier) askAgain(h *host, v *storage.Reopened) {
+	was := h.edited
+	if was&editedHost == 0 {
+		h.edited |= editedHost
+		if h.gaveUp != storage.NoClass {
+			h.gaveUp, h.throttles = storage.NoClass, 0
+			if t := h.trouble; t != nil {
+				t.gaveUpUntil, t.gaveUpBy, t.throttleSince = 0, 0, 0
+			}
+		}
+		for i := range h.origins {
+			if o := &h.origins[i]; o.state == storage.RobotsGivenUp {
+				o.state = storage.RobotsNone
+				h.settleRobots(i == 1)
+			}
+		}
+	}
+	scheme := editedHTTP << index(v.HTTPS)
+	if o := h.origin(v.HTTPS); was&scheme == 0 && (v.Outcome == storage.Blocked || v.Class == storage.Robots) {
+		h.edited |= scheme
+		if o.expires != 0 {
+			// Long ago, and not never: the copy is still there to go on with when it
+			// cannot be had now.
+			o.expires, o.fresh = int64(time.Millisecond), false
+		}
+	}
+	if was == 0 {
+		f.edited = append(f.edited, h.id)
+	}
 }
 
 // IsDropped tells whether an address was dropped from the queue and did not come
 // back.
-func (f *Frontier) IsDropped(fp uint64) bool { panic("todo") }
+func (f *Frontier) IsDropped(fp uint64) bool {
+	st, known := f.seen.get(fp)
+	return known && st == dropped
+}
 
 // Restores are those of Unparks whose review has not come to its end: the skipped
 // links of drops before them, for which they hold, are to be admitted again. See
 // Candidate.Restored.
-func (f *Frontier) Restores() []Unpark { panic("todo") }
-
-// HostLook is how a host stands.
-type HostLook struct {
-	Name    string
-	Pending int // jobs without an outcome
-	Out     int // requests in flight, or about to be
-	Fetched int
-	Gap     time.Duration // between requests, as of now
-	Took    time.Duration // the last answer
-	Penalty int           // how many times the gap is doubled
-	Until   time.Time     // when it may be asked next; zero: now, or when what it waits for comes
-	Wait    Wait
-	GaveUp  storage.Class // with WaitLost
-}
-
-// Wait is what a host waits for.
-type Wait uint8
-
-const (
-	WaitNothing Wait = iota // it has no jobs
-	WaitWorker              // its turn has come
-	WaitGap                 // until the gap since the last request is over
-	WaitHold                // it asked to be left alone until then
-	WaitRetry               // for the next attempt of what failed
-	WaitRobots              // for its robots.txt
-	WaitAnswer              // for the requests in flight: no more connections may be open
-	WaitLimit               // for nothing: as many of its pages are fetched as may be
-	WaitLost                // it was given up: its jobs finish without a request
-	waits
-)
-
-// String is the word for it: "gap".
-func (w Wait) String() string { panic("todo") }
-
-// Hosts calls do for at most n hosts from number from on, and gives the number to
-// go on from; more is false when there are none behind. What do receives is valid
-// during the call.
-func (f *Frontier) Hosts(from, n int, now time.Time, do func(*HostLook)) (next int, more bool) {
-	panic("todo")
-}
-
-// HostNamed tells how a host stands; ok is false when it is not known.
-func (f *Frontier) HostNamed(name string, now time.Time) (HostLook, bool) { panic("todo") }
-
-// Roots are what scope is measured from: the hosts and folders of the seeds. They
-// do not change any more, and may be asked by several goroutines at once.
-type Roots struct{}
-
-// Roots are a copy of those of now.
-func (f *Frontier) Roots() *Roots { panic("todo") }
+func (f *Frontier) Restores() []Unpark { return f.unparks[f.restored:] }

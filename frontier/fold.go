@@ -41,6 +41,8 @@ func (f *Frontier) foldEvent(seq uint64, event []byte) error {
 		return f.foldHost(seq, event)
 	case storage.KindEdit:
 		return f.foldEdit(seq, event)
+	case storage.KindReopen:
+		return f.foldReopen(event)
 	}
 	return fmt.Errorf("%w: an event of a kind or version that this pawl does not know", storage.ErrDamaged)
 }
@@ -50,7 +52,7 @@ func (f *Frontier) foldVisit(seq uint64, event []byte) error {
 	if err != nil {
 		return err
 	}
-	h, err := f.finish(v.Job)
+	h, err := f.finish(v.Job, v.Depth)
 	if err != nil {
 		return err
 	}
@@ -129,6 +131,7 @@ func (f *Frontier) admit(seq uint64, links *storage.LinkBlock, seeds bool, near 
 		f.journal.sawAddress(fp)
 		f.counts.Admitted++
 		f.counts.Pending++
+		*f.atDepth(links.Link.Depth)++
 		if seeds {
 			f.addRoot(seq, weburl.URL(u), true)
 		}
@@ -175,14 +178,21 @@ func (f *Frontier) foldSkip(seq uint64, event []byte) error {
 	if err != nil {
 		return err
 	}
-	if s.Withdrawn {
-		if _, err := f.finish(s.Job); err != nil {
-			return err
-		}
-		f.counts.Withdrawn++
+	s.Links.Reuse(f.text)
+	if s.Dropped {
+		return f.foldDropped(&s)
+	}
+	if s.Withdrawn && s.Links.Left() != 1 {
+		return fmt.Errorf("one job leaves the queue with %d addresses", s.Links.Left())
 	}
 	for s.Links.Next() {
 		l := &s.Links.Link
+		if s.Withdrawn {
+			if _, err := f.finish(s.Job, l.Depth); err != nil {
+				return err
+			}
+			f.counts.Withdrawn++
+		}
 		if l.Reason == storage.OutOfScope && f.firstOutside == 0 {
 			f.firstOutside = seq
 		}
@@ -194,6 +204,9 @@ func (f *Frontier) foldSkip(seq uint64, event []byte) error {
 		now := refusedAt(l.Depth, l.NoFollow)
 		if known && (st != admitted || !s.Withdrawn) {
 			now = min(now, st)
+		}
+		if known && st == dropped {
+			now = dropped
 		}
 		f.seen.put(fp, now)
 		f.journal.sawAddress(fp)
@@ -325,6 +338,9 @@ func (f *Frontier) foldEdit(seq uint64, event []byte) error {
 		f.review.done = e.Upto
 		if e.Upto >= f.review.upto {
 			f.review = review{}
+			for f.restored < len(f.unparks) && f.unparks[f.restored].Seq < f.lastReview {
+				f.restored++
+			}
 		}
 	case storage.EditWaits:
 		f.foldWaits(e.Time*int64(time.Millisecond), e.Upto)
@@ -340,6 +356,20 @@ func (f *Frontier) foldEdit(seq uint64, event []byte) error {
 			return err
 		}
 		f.unparks = append(f.unparks, Unpark{Seq: seq, Restore: r})
+	case storage.EditDrop, storage.EditRetry:
+		o := OpenEdit{Seq: seq, Kind: e.Edit, Upto: e.Upto}
+		if err := json.Unmarshal(e.Settings, &o.Predicate); err != nil {
+			return err
+		}
+		f.edits = append(f.edits, o)
+	case storage.EditDropped:
+		o, err := f.carriedOut(storage.EditDrop)
+		if err != nil {
+			return err
+		}
+		if o.Job = jobOf(e.Upto); e.Upto == allJobs {
+			f.endEdit()
+		}
 	default:
 		return errors.New("an edit that this pawl does not know")
 	}
@@ -365,8 +395,14 @@ func (f *Frontier) host(id storage.JobID) (*host, error) {
 	return f.hosts.at(id.Host), nil
 }
 
-// finish takes a job out of the queue or out of the retries.
-func (f *Frontier) finish(id storage.JobID) (*host, error) {
+// atDepth is the number of pending jobs at a depth.
+func (f *Frontier) atDepth(depth uint32) *uint64 {
+	return &f.counts.Depths[min(depth, storage.Depths-1)]
+}
+
+// finish takes a job, of an address at the given depth, out of the queue or out
+// of the retries.
+func (f *Frontier) finish(id storage.JobID, depth uint32) (*host, error) {
 	h, err := f.host(id)
 	if err != nil {
 		return nil, err
@@ -379,10 +415,12 @@ func (f *Frontier) finish(id storage.JobID) (*host, error) {
 	} else if err := h.queue.finish(id.Ord); err != nil {
 		return nil, err
 	}
-	if f.counts.Pending == 0 || h.left == 0 {
+	n := f.atDepth(depth)
+	if f.counts.Pending == 0 || h.left == 0 || *n == 0 {
 		return nil, errors.New("more jobs finished than admitted")
 	}
 	f.counts.Pending--
+	*n--
 	h.left--
 	return h, nil
 }

@@ -18,7 +18,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/dchest/siphash"
@@ -103,19 +102,20 @@ type Frontier struct {
 	key0, key1 uint64
 
 	// Folded from the log.
-	seen      set
-	hosts     hosts
-	retries   map[storage.JobID]*retry
-	rootHosts []string        // hosts of seeds and of what joined, in order
-	roots     map[string]root // of rootHosts
-	prefixes  table           // fingerprints of seeds' folders
-	counts    storage.Counts
-	settings  []byte
-	sources   map[string]storage.Source
-	review    review
-	contents  contents
-	parks     []Park
-	unparks   []Unpark
+	seen     set
+	hosts    hosts
+	retries  map[storage.JobID]*retry
+	scope    Roots
+	counts   storage.Counts
+	settings []byte
+	sources  map[string]storage.Source
+	review   review
+	contents contents
+	parks    []Park
+	unparks  []Unpark
+	restored int // of unparks, those that are carried out
+	edits    []OpenEdit
+	edited   []uint32 // hosts on which the oldest of them has done something
 	// Events: the first with a link that was out of scope, the last that
 	// brought a host or a folder which scope is measured from, the last that
 	// opened a review. 0: none.
@@ -141,6 +141,7 @@ type Frontier struct {
 	loading                    bool
 	sifted                     sifted
 	sieved                     []uint64 // fingerprints that the next events will admit, and that are put already
+	onDisk                     uint64   // the last event that is known to be committed
 	text                       []byte   // that addresses are read into
 	origin                     []byte   // empty; memory for one
 	journal                    journal
@@ -150,14 +151,6 @@ type Frontier struct {
 	leftNext    int
 	leftLongest time.Duration
 }
-
-// root tells how a host came to be one that scope is measured from.
-type root uint8
-
-const (
-	rootNamed root = 1 << iota // the user named it
-	rootClear                  // by an address of http
-)
 
 // push is jobs that an event brought and that are not handed out before the
 // event is on disk.
@@ -231,7 +224,6 @@ func newFrontier(file *storage.File, o Options) (*Frontier, error) {
 		key0:     binary.LittleEndian.Uint64(secret[:8]),
 		key1:     binary.LittleEndian.Uint64(secret[8:]),
 		retries:  map[storage.JobID]*retry{},
-		roots:    map[string]root{},
 		sources:  map[string]storage.Source{},
 		rests:    map[uint32]int64{},
 		out:      map[storage.JobID]*storage.Mark{},
@@ -239,6 +231,7 @@ func newFrontier(file *storage.File, o Options) (*Frontier, error) {
 		loading:  true,
 		text:     make([]byte, 4<<10),
 	}
+	f.scope = Roots{key0: f.key0, key1: f.key1, how: map[string]root{}}
 	f.check.every = checkpointWeight
 	if o.CheckpointEvery > 0 {
 		f.check.every = o.CheckpointEvery
@@ -281,7 +274,7 @@ func (f *Frontier) foldLog(file *storage.File, keep bool) error {
 			}
 		}
 	}
-	f.loading = false
+	f.loading, f.onDisk = false, f.seq
 	f.run = state.Run
 	for _, m := range state.Out {
 		if state.Run.Running && f.IsPending(m.Job) {
@@ -423,47 +416,28 @@ func (f *Frontier) Seq() uint64 { return f.seq }
 
 // RootHosts are the hosts of the seeds and those that joined by a seed's
 // redirect, in the order in which the log names them. The slice only grows.
-func (f *Frontier) RootHosts() []string { return f.rootHosts }
+func (f *Frontier) RootHosts() []string { return f.scope.hosts }
 
 // IsRootHost tells whether the host is among RootHosts.
-func (f *Frontier) IsRootHost(host string) bool {
-	_, ok := f.roots[host]
-	return ok
-}
+func (f *Frontier) IsRootHost(host string) bool { return f.scope.IsRootHost(host) }
 
 // IsSeedHost tells whether the user named the host as a seed.
-func (f *Frontier) IsSeedHost(host string) bool { return f.roots[host]&rootNamed != 0 }
+func (f *Frontier) IsSeedHost(host string) bool { return f.scope.how[host]&rootNamed != 0 }
 
 // MayTell tells whether the user's secrets may be told at an address: the user
 // named its host, and they are not sent in the clear unless it was named so.
 func (f *Frontier) MayTell(u weburl.URL) bool {
-	r := f.roots[u.Host()]
+	r := f.scope.how[u.Host()]
 	return r&rootNamed != 0 && (r&rootClear != 0 || u.Scheme() == "https")
 }
 
 // UnderRoot tells whether a seed stands in the address's folder or in one
 // above it, on the same host.
-func (f *Frontier) UnderRoot(u weburl.URL) bool {
-	path := u.Path()
-	for i := strings.LastIndexByte(path, '/'); i >= 0; i = strings.LastIndexByte(path[:i], '/') {
-		if f.prefixes.has(f.prefix(u.Host(), path[:i+1])) {
-			return true
-		}
-	}
-	return false
-}
-
-func (f *Frontier) prefix(host, folder string) uint64 {
-	return f.Fingerprint(host + folder)
-}
+func (f *Frontier) UnderRoot(u weburl.URL) bool { return f.scope.UnderRoot(u) }
 
 // IsRoot tells whether the address would widen no scope as a seed.
 func (f *Frontier) IsRoot(u weburl.URL) bool {
-	if f.roots[u.Host()]&rootNamed == 0 {
-		return false
-	}
-	path := u.Path()
-	return f.prefixes.has(f.prefix(u.Host(), path[:strings.LastIndexByte(path, '/')+1]))
+	return f.scope.how[u.Host()]&rootNamed != 0 && f.scope.folders.has(f.scope.folder(u))
 }
 
 // ScopeGrew tells whether links were refused as out of scope before a host, or
@@ -475,30 +449,4 @@ func (f *Frontier) ScopeGrew(folders bool) bool {
 		last = max(last, f.lastFolder)
 	}
 	return f.firstOutside != 0 && f.firstOutside < last && f.lastReview < last
-}
-
-// addRoot makes the address, of the event seq, one that scope is measured
-// from.
-func (f *Frontier) addRoot(seq uint64, u weburl.URL, named bool) {
-	h := u.Host()
-	var how root
-	if named {
-		how = rootNamed
-		if u.Scheme() == "http" {
-			how |= rootClear
-		}
-	}
-	was, known := f.roots[h]
-	if !known {
-		h = strings.Clone(h)
-		f.rootHosts = append(f.rootHosts, h)
-		f.lastHost = seq
-	}
-	if !known || was|how != was {
-		f.roots[h] = was | how
-	}
-	path := u.Path()
-	if f.prefixes.put(f.prefix(u.Host(), path[:strings.LastIndexByte(path, '/')+1]), admitted) {
-		f.lastFolder = seq
-	}
 }

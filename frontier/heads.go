@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -23,6 +24,7 @@ const (
 	headRetry
 	headPark
 	headUnpark
+	headEdit
 )
 
 // Bits of a host's record.
@@ -32,6 +34,8 @@ const (
 	hostHTTPS
 	hostOpen // it has unfinished jobs in the queue
 	hostTrouble
+	// Above these: what the oldest open edit has done here.
+	hostEditedShift = iota
 )
 
 // longRecord is more than most records take.
@@ -90,16 +94,16 @@ func (f *Frontier) heads() [][]byte {
 	}
 	w.string(string(text))
 	w.string(string(f.settings))
-	for _, n := range []uint64{f.review.upto, f.review.done, f.firstOutside, f.lastHost, f.lastFolder, f.lastReview} {
+	for _, n := range []uint64{f.review.upto, f.review.done, f.firstOutside, f.lastHost, f.lastFolder, f.lastReview, uint64(f.restored)} {
 		w.uint(n)
 	}
-	for _, name := range f.rootHosts {
+	for _, name := range f.scope.hosts {
 		w.begin(headRoot)
 		w.string(name)
-		w.byte(byte(f.roots[name]))
+		w.byte(byte(f.scope.how[name]))
 	}
-	folders := make([]uint64, 0, f.prefixes.n)
-	for fp := range f.prefixes.all() {
+	folders := make([]uint64, 0, f.scope.folders.n)
+	for fp := range f.scope.folders.all() {
 		folders = append(folders, fp)
 	}
 	slices.Sort(folders)
@@ -134,6 +138,21 @@ func (f *Frontier) heads() [][]byte {
 		w.uint(u.Seq)
 		w.string(u.Host)
 		w.string(u.Match)
+	}
+	for i := range f.edits {
+		e := &f.edits[i]
+		w.begin(headEdit)
+		w.uint(e.Seq)
+		w.byte(byte(e.Kind))
+		text, err := json.Marshal(e.Predicate)
+		if err != nil {
+			panic("frontier: a predicate: " + err.Error())
+		}
+		w.string(string(text))
+		w.uint(e.Upto)
+		w.job(e.Job)
+		w.uint(e.Done)
+		w.uint(e.Changed)
 	}
 	staged := map[uint32]stagedJobs{}
 	for _, p := range f.staged {
@@ -184,7 +203,7 @@ func (w *headWriter) host(h *host, staged stagedJobs) {
 	w.string(h.name)
 	q := &h.queue
 	groups := len(q.groups()) + staged.groups
-	flags := bit(h.alive, hostAlive) | bit(groups > 0, hostOpen)
+	flags := bit(h.alive, hostAlive) | bit(groups > 0, hostOpen) | h.edited<<hostEditedShift
 	flags |= bit(h.origins[0].isFolded(), hostHTTP) | bit(h.origins[1].isFolded(), hostHTTPS)
 	t := h.trouble
 	if t != nil && t.isFolded() {
@@ -289,11 +308,11 @@ func (d *headReader) read(b []byte) error {
 			err = d.readGeneral()
 		case headRoot:
 			name := d.string()
-			d.roots[name] = root(d.byte())
-			d.rootHosts = append(d.rootHosts, name)
+			d.scope.how[name] = root(d.byte())
+			d.scope.hosts = append(d.scope.hosts, name)
 		case headFolders:
 			for fps := d.take(8 * d.upTo(1<<20)); len(fps) > 0; fps = fps[8:] {
-				d.prefixes.put(binary.LittleEndian.Uint64(fps), 0)
+				d.scope.folders.put(binary.LittleEndian.Uint64(fps), 0)
 			}
 		case headSource:
 			s := storage.Source{Path: d.string()}
@@ -303,6 +322,8 @@ func (d *headReader) read(b []byte) error {
 			d.parks = append(d.parks, Park{Seq: d.uint(), Host: d.string(), Pattern: d.string()})
 		case headUnpark:
 			d.unparks = append(d.unparks, Unpark{Seq: d.uint(), Restore: storage.Restore{Host: d.string(), Match: d.string()}})
+		case headEdit:
+			err = d.readEdit()
 		case headHost:
 			err = d.readHost()
 		case headRetry:
@@ -334,6 +355,17 @@ func (d *headReader) readGeneral() error {
 	for _, n := range []*uint64{&d.review.upto, &d.review.done, &d.firstOutside, &d.lastHost, &d.lastFolder, &d.lastReview} {
 		*n = d.uint()
 	}
+	d.restored = int(d.upTo(math.MaxInt32))
+	return nil
+}
+
+func (d *headReader) readEdit() error {
+	e := OpenEdit{Seq: d.uint(), Kind: storage.EditKind(d.byte())}
+	if err := json.Unmarshal(d.bytes(), &e.Predicate); err != nil {
+		return err
+	}
+	e.Upto, e.Job, e.Done, e.Changed = d.uint(), d.job(), d.uint(), d.uint()
+	d.edits = append(d.edits, e)
 	return nil
 }
 
@@ -349,6 +381,9 @@ func (d *headReader) readHost() error {
 		*n = d.uint32()
 	}
 	h.alive = flags&hostAlive != 0
+	if h.edited = flags >> hostEditedShift; h.edited != 0 {
+		d.Frontier.edited = append(d.Frontier.edited, h.id)
+	}
 	h.throttles = uint16(d.upTo(1<<16 - 1))
 	h.good, h.penalty, h.gaveUp = uint16(d.byte()), d.byte(), d.class()
 	h.lastSent = d.time()
@@ -388,7 +423,7 @@ func (d *headReader) readHost() error {
 func (d *headReader) readRetry() error {
 	id := d.job()
 	r := &retry{ord: id.Ord, heap: -1}
-	r.seq, r.index, r.https = d.uint(), uint16(d.upTo(storage.MaxLinks)), d.byte()&1 != 0
+	r.seq, r.index, r.https = d.uint(), uint16(d.upTo(storage.SelfIndex)), d.byte()&1 != 0
 	r.attempt, r.hops, r.due = d.byte(), d.byte(), d.time()
 	r.raw, r.event = d.string(), d.uint()
 	h, err := d.host(id)
@@ -484,8 +519,15 @@ func (d *headReader) endOfQueue() error {
 		}
 		pending += uint64(left)
 	}
-	if pending != d.counts.Pending {
-		return fmt.Errorf("%d unfinished jobs instead of %d", pending, d.counts.Pending)
+	byDepth := uint64(0)
+	for _, n := range d.counts.Depths {
+		byDepth += n
+	}
+	if pending != d.counts.Pending || byDepth != pending {
+		return fmt.Errorf("%d unfinished jobs instead of %d, %d by their depths", pending, d.counts.Pending, byDepth)
+	}
+	if d.restored > len(d.unparks) {
+		return errors.New("more is restored than was wished for")
 	}
 	return nil
 }

@@ -39,6 +39,7 @@ type host struct {
 	alive     bool          // folded; it has answered at least once
 	pardoned  bool          // that it was given up was over when this run began
 	rests     bool          // Frontier.rests says how long
+	edited    uint8         // folded; what the oldest open edit has done here: editedHost, ...
 }
 
 // origin is what is known of the robots.txt of one scheme of a host.

@@ -40,7 +40,7 @@ const pieceLaneShift = 10
 const groupBytes = 32
 
 // pushed notes a group of jobs: how much higher its seq is than that of the
-// group before in the piece, then host, index, and count with the scheme in the
+// group before in the piece (it wraps around where an old visit is a job again), then host, index, and count with the scheme in the
 // lowest bit and the lane above, each an unsigned varint.
 func (j *journal) pushed(p push) {
 	if !j.on {
@@ -265,7 +265,7 @@ func readGroups(b []byte, do func([]push) error) error {
 			p := &groups[n]
 			seq += d.uint()
 			p.host = uint32(d.upTo(1<<32 - 1))
-			p.place.seq, p.place.index = seq, uint16(d.upTo(storage.MaxLinks))
+			p.place.seq, p.place.index = seq, uint16(d.upTo(storage.SelfIndex))
 			count := d.upTo(uint64(storage.LaneLow)<<pieceLaneShift | 2*storage.MaxLinks + 1)
 			p.lane = storage.Lane(count >> pieceLaneShift)
 			count &= 1<<pieceLaneShift - 1

@@ -233,6 +233,11 @@ func (m *model) differs(f *Frontier) string {
 		Known: uint64(known), Admitted: uint64(m.admitted), Pending: uint64(pending), Retrying: uint64(retrying),
 		Withdrawn: uint64(m.withdrawn), Parked: f.counts.Parked /* see isPure */, Hosts: uint64(jobHosts), Requests: uint64(m.requests), Transferred: uint64(m.transferred), Unlisted: uint64(m.unlisted),
 	}
+	for _, p := range m.pages {
+		if !p.finished {
+			want.Depths[min(p.found.Depth, storage.Depths-1)]++
+		}
+	}
 	for i, n := range m.outcomes {
 		want.Outcomes[i] = uint64(n)
 	}
@@ -264,8 +269,8 @@ func (m *model) differs(f *Frontier) string {
 			return fmt.Sprintf("%s is a seed's host: %v, want %v", h, !named, named)
 		}
 	}
-	if f.prefixes.n != len(m.folders) {
-		return fmt.Sprintf("%d folders of seeds, want %d", f.prefixes.n, len(m.folders))
+	if f.scope.folders.n != len(m.folders) {
+		return fmt.Sprintf("%d folders of seeds, want %d", f.scope.folders.n, len(m.folders))
 	}
 	if len(f.Parks()) != m.parks || len(f.Unparks()) != m.unparks {
 		return fmt.Sprintf("%d parks and %d unparks, want %d and %d", len(f.Parks()), len(f.Unparks()), m.parks, m.unparks)

@@ -1,7 +1,6 @@
 package frontier
 
 import (
-	"fmt"
 	"iter"
 
 	"pawl/storage"
@@ -17,52 +16,51 @@ type Pending struct {
 // Pending gives every job without an outcome, host by host in the order in
 // which they were found. The crawl must be at rest.
 func (f *Frontier) Pending(file *storage.File) iter.Seq2[Pending, error] {
-	return func(yield func(Pending, error) bool) {
-		for h := range f.hosts.all() {
-			if h.left == 0 {
-				continue
-			}
-			for ord := uint32(0); ord < h.queue.total; {
-				var rows []Pending
-				err := file.View(func(r *storage.Reader) (err error) {
-					rows, ord, err = f.pendingSlice(r, h, ord)
-					return err
-				})
-				if err != nil {
-					yield(Pending{}, err)
-					return
-				}
-				for _, p := range rows {
-					if !yield(p, nil) {
-						return
-					}
-				}
-			}
-		}
-	}
+	return EachPending(file, func(from storage.JobID, n int) ([]QueuedJob, storage.JobID, bool, error) {
+		jobs, next, more := f.JobsFrom(nil, from, n)
+		return jobs, next, more, nil
+	})
 }
 
 const pendingRows = 1000
 
-func (f *Frontier) pendingSlice(r *storage.Reader, h *host, ord uint32) (rows []Pending, next uint32, err error) {
-	for ; ord < h.queue.total && len(rows) < pendingRows; ord++ {
-		p := Pending{Host: h.name}
-		var at place
-		if t := f.retries[storage.JobID{Host: h.id, Ord: ord}]; t != nil {
-			at = t.place
-			if p.Retry, err = storage.DecodeRetry(r.Event(t.event)); err != nil {
-				return nil, 0, err
+// EachPending gives every job without an outcome that is on disk, as Pending
+// does, also beside a crawl that runs: ask is JobsFrom, called by whoever owns the
+// frontier. A job that finishes meanwhile may be among them.
+func EachPending(file *storage.File, ask func(from storage.JobID, n int) (jobs []QueuedJob, next storage.JobID, more bool, err error)) iter.Seq2[Pending, error] {
+	return func(yield func(Pending, error) bool) {
+		var from storage.JobID
+		for more := true; more; {
+			var jobs []QueuedJob
+			var err error
+			jobs, from, more, err = ask(from, pendingRows)
+			if err != nil {
+				yield(Pending{}, err)
+				return
 			}
-		} else if h.queue.isDone(ord) {
-			continue
-		} else if at, err = h.queue.find(ord); err != nil {
-			return nil, 0, fmt.Errorf("%w: %w", storage.ErrDamaged, err)
+			rows := make([]Pending, 0, len(jobs))
+			err = file.View(func(r *storage.Reader) error {
+				for i := range jobs {
+					p := Pending{Host: jobs[i].Host}
+					if p.Found, err = jobs[i].Found(r); err != nil {
+						return err
+					}
+					if p.Retry, err = jobs[i].LastTry(r); err != nil {
+						return err
+					}
+					rows = append(rows, p)
+				}
+				return nil
+			})
+			if err != nil {
+				yield(Pending{}, err)
+				return
+			}
+			for _, p := range rows {
+				if !yield(p, nil) {
+					return
+				}
+			}
 		}
-		p.Found, err = storage.DecodeFound(r.Event(at.seq), int(at.index))
-		if err != nil {
-			return nil, 0, err
-		}
-		rows = append(rows, p)
 	}
-	return rows, ord, nil
 }

@@ -203,10 +203,11 @@ func folded(f *Frontier) string {
 	line("seq %d counts %+v", f.seq, f.Counts())
 	line("settings %q review %+v", f.settings, f.review)
 	line("outside %d host %d folder %d review %d", f.firstOutside, f.lastHost, f.lastFolder, f.lastReview)
-	line("roots %q %v", f.rootHosts, f.roots)
+	line("roots %q %v", f.scope.hosts, f.scope.how)
+	line("edits %+v edited %d restored %d", f.edits, len(f.edited), f.restored)
 	line("sources %v", f.sources)
 	line("seen %v", standingsOf(&f.seen))
-	line("prefixes %v", f.prefixes.contents())
+	line("prefixes %v", f.scope.folders.contents())
 	line("contents %x", contentsOf(f))
 	line("parks %v unparks %v", f.parks, f.unparks)
 	for h := range f.hosts.all() {
@@ -214,8 +215,8 @@ func folded(f *Frontier) string {
 		if t == nil {
 			t = new(trouble)
 		}
-		line("host %d %s left %d took %d fetched %d sent %d hold %d throttles %d since %d good %d penalty %d gave up %v until %d by %d alive %v",
-			h.id, h.name, h.left, h.took, h.fetched, h.lastSent, t.hold, h.throttles, t.throttleSince, h.good, h.penalty, h.gaveUp, t.gaveUpUntil, t.gaveUpBy, h.alive)
+		line("host %d %s left %d took %d fetched %d sent %d hold %d throttles %d since %d good %d penalty %d gave up %v until %d by %d alive %v edited %b",
+			h.id, h.name, h.left, h.took, h.fetched, h.lastSent, t.hold, h.throttles, t.throttleSince, h.good, h.penalty, h.gaveUp, t.gaveUpUntil, t.gaveUpBy, h.alive, h.edited)
 		line("  queue total %d base %d groups %v", q.total, q.base, q.groups())
 		for ord := q.base; ord < q.total; ord++ {
 			if q.isDone(ord) {

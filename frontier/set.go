@@ -1,6 +1,9 @@
 package frontier
 
-import "iter"
+import (
+	"iter"
+	"slices"
+)
 
 // set holds what is known of every address that was ever met: a 64-bit
 // fingerprint and a standing of one byte. It is exact up to 64 bits: among ten
@@ -50,6 +53,8 @@ const (
 	// standing-128 at the least. Depths from 126 on are not told apart.
 	maxStandingDepth          = 126
 	byNoFollow       standing = 127
+	// dropped: the user took it out of the queue. Only the user brings it back.
+	dropped standing = 255
 )
 
 func refusedAt(depth uint32, noFollow bool) standing {
@@ -175,6 +180,15 @@ func (t *table) put(fp uint64, st standing) bool {
 	sh.n++
 	t.n++
 	return true
+}
+
+func (t *table) clone() table {
+	c := *t
+	for i := range c.shards {
+		sh := &c.shards[i]
+		sh.slots, sh.standing = slices.Clone(sh.slots), slices.Clone(sh.standing)
+	}
+	return c
 }
 
 // remove takes the fingerprint out. Those that stand behind it because its
