@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -155,24 +156,36 @@ func (f *File) RealPath() (string, error) {
 }
 
 // copyTemp makes the copy under a temporary name in the folder of path.
-func (f *File) copyTemp(ctx context.Context, path string, pace func(time.Duration)) (tmp string, err error) {
+func (f *File) copyTemp(ctx context.Context, path string, pace func(time.Duration)) (string, error) {
 	h, err := os.CreateTemp(filepath.Dir(path), ".pawl-*.tmp")
 	if err != nil {
 		return "", createError(path, err)
 	}
-	tmp = h.Name()
+	tmp := h.Name()
 	h.Close()
-	defer func() {
-		if err != nil {
-			os.Remove(tmp)
-		}
-	}()
 	if err := initialise(tmp, f.header); err != nil {
+		os.Remove(tmp)
 		return "", createError(path, err)
 	}
-	to, err := open(tmp, false)
+	if err = f.fill(ctx, tmp, pace); err == nil {
+		return tmp, nil
+	}
+	os.Remove(tmp)
+	if write := (*WriteError)(nil); errors.As(err, &write) {
+		cause := write.Err
+		if named := (*fs.PathError)(nil); errors.As(cause, &named) {
+			cause = named.Err // the temporary name says nothing to the user
+		}
+		err = &WriteError{fmt.Errorf("%s: %w", path, cause)}
+	}
+	return "", err
+}
+
+// fill copies everything into a new file, and syncs it.
+func (f *File) fill(ctx context.Context, path string, pace func(time.Duration)) error {
+	to, err := open(path, false)
 	if err != nil {
-		return "", createError(path, err)
+		return &WriteError{err}
 	}
 	// Nobody reads it before it is whole, so it is synced once, at the end.
 	to.db.NoSync, to.db.NoGrowSync = true, true
@@ -188,13 +201,10 @@ func (f *File) copyTemp(ctx context.Context, path string, pace func(time.Duratio
 	if cerr := to.Close(); err == nil && cerr != nil {
 		err = &WriteError{cerr}
 	}
-	if err == nil {
-		err = syncAt(tmp, size)
+	if err != nil {
+		return err
 	}
-	if write := (*WriteError)(nil); errors.As(err, &write) {
-		err = &WriteError{fmt.Errorf("%s: %w", path, write.Err)}
-	}
-	return tmp, err
+	return syncAt(path, size)
 }
 
 // syncAt cuts off what bbolt has taken beyond the size, and syncs the file.
