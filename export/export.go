@@ -239,24 +239,19 @@ const (
 // Visits whose outcomes were withdrawn up to last are passed over, here, in
 // walkKept and in the lines of a [Follower], so that no table can forget it.
 func walk(f *storage.File, last uint64, pace pacing, read func(seq uint64, event []byte) (bool, error), flush func() error) error {
-	return f.Sequentially(func() error { return walkFrom(f, 1, last, last, pace, read, flush) })
+	return f.Sequentially(func() error {
+		return walkFrom(f, 1, last, pace, func(r *storage.Reader, seq uint64, event []byte) (bool, error) {
+			if storage.KindOf(event) == storage.KindVisit && r.IsReopened(seq, last) {
+				return true, nil
+			}
+			return read(seq, event)
+		}, flush)
+	})
 }
 
-// walkFrom is walk from an event on, without the visits that were withdrawn up to
-// the event asOf, and without anything read ahead.
+// walkFrom is walk from an event on, with all events, and without anything read
+// ahead.
 func walkFrom(
-	f *storage.File, from, last, asOf uint64, pace pacing, read func(seq uint64, event []byte) (bool, error), flush func() error,
-) error {
-	return walkAll(f, from, last, pace, func(r *storage.Reader, seq uint64, event []byte) (bool, error) {
-		if storage.KindOf(event) == storage.KindVisit && r.IsReopened(seq, asOf) {
-			return true, nil
-		}
-		return read(seq, event)
-	}, flush)
-}
-
-// walkAll is walkFrom with all events.
-func walkAll(
 	f *storage.File, from, last uint64, pace pacing, read func(r *storage.Reader, seq uint64, event []byte) (bool, error), flush func() error,
 ) error {
 	for from <= last {

@@ -9,6 +9,7 @@ import (
 	"hash/fnv"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -44,6 +45,12 @@ func (e *ChangedError) Error() string {
 // byte for byte. Nothing is ever written over: at the start the file has to be
 // what the log gives, and it is continued where it stops, be it amid a row.
 //
+// When the user has withdrawn outcomes, rows that are in the file are none any
+// more. So the rows go no further than where the user asked for that, until it is
+// carried out, and then the file is replaced, whole, by one without these rows, and
+// goes on. It never has two rows of one address. A stream cannot be replaced: its
+// rows go on, and an address that was asked again has another row behind.
+//
 // What is written may get lost with the power until it is synced, and a process
 // may die between any two steps. What Position gives is kept in the crawl file
 // some time after a Sync; it spares the next start to compare the whole file with
@@ -64,7 +71,8 @@ type Follower struct {
 	made   bool      // the name of the file is not durable yet
 
 	lines  *pageLines
-	length int64 // of the file, all of which is what the lines give
+	edits  *retries // read ahead from the edit that the rows have come to; nil: they have come to none
+	length int64    // of the file, all of which is what the lines give
 	trail  trail
 
 	rewrite   bool // the file is to be written anew, by the wanted recipe
@@ -126,7 +134,7 @@ func Follow(path string, f *storage.File, o Options, known []byte) (*Follower, e
 	case !info.Mode().IsRegular():
 		w.pipe = &pipe{path: path}
 		w.stream = w.pipe
-		return w, w.start(wanted, position{})
+		return w, w.startStream(math.MaxUint64)
 	default:
 		if crawl, err := os.Stat(f.Path()); err == nil && os.SameFile(info, crawl) {
 			return nil, fmt.Errorf("%s is the crawl file itself", path)
@@ -149,14 +157,52 @@ func Follow(path string, f *storage.File, o Options, known []byte) (*Follower, e
 }
 
 // FollowTo is [Follow] for a writer that has no position, as standard output is:
-// all rows are written to it from the start of the log.
+// all rows are written to it from the start of the log, without those whose
+// outcomes are withdrawn by now.
 func FollowTo(out io.Writer, f *storage.File, o Options) (*Follower, error) {
+	return FollowToAsOf(out, f, o, math.MaxUint64)
+}
+
+// FollowToAsOf is [FollowTo] for who has to write the same bytes once more: all
+// rows but those whose outcomes were among the first so many that were withdrawn,
+// as storage.Counts.Reopened counts them.
+func FollowToAsOf(out io.Writer, f *storage.File, o Options, withdrawn uint64) (*Follower, error) {
 	wanted, err := recipeOf(o)
 	if err != nil {
 		return nil, err
 	}
 	w := &Follower{path: "the output", log: f, wanted: wanted, pace: o.pacing(), stream: out}
-	return w, w.start(wanted, position{})
+	return w, w.startStream(withdrawn)
+}
+
+// startStream has the rows begin, without those of the first so many outcomes that
+// were withdrawn.
+func (w *Follower) startStream(withdrawn uint64) error {
+	asOf, err := withdrawal(w.log, withdrawn)
+	if err != nil {
+		return err
+	}
+	return w.start(w.wanted, position{Edit: asOf})
+}
+
+// startNew has the rows of a new file begin.
+func (w *Follower) startNew() error {
+	last, err := end(w.log)
+	if err != nil {
+		return err
+	}
+	ends, err := endsOf(w.log, last, w.pace)
+	if err != nil {
+		return err
+	}
+	return w.start(w.wanted, position{Edit: newest(ends)})
+}
+
+func newest(ends []uint64) uint64 {
+	if len(ends) == 0 {
+		return 0
+	}
+	return ends[len(ends)-1]
 }
 
 // open finds out what the file is.
@@ -171,7 +217,7 @@ func (w *Follower) open(missing bool, p *position) error {
 		if err := w.lock(); err != nil {
 			return err
 		}
-		return w.start(w.wanted, position{})
+		return w.startNew()
 	}
 	if missing {
 		return w.anew("it was gone", *p)
@@ -192,7 +238,7 @@ func (w *Follower) open(missing bool, p *position) error {
 			return w.anew("it was empty", *p)
 		}
 		w.position = w.beginning(w.wanted)
-		return w.start(w.wanted, position{})
+		return w.startNew()
 	}
 	return w.recognise(size, p)
 }
@@ -200,8 +246,16 @@ func (w *Follower) open(missing bool, p *position) error {
 // recognise finds out where in the log the file stops.
 func (w *Follower) recognise(size int64, p *position) error {
 	refusal := &ChangedError{Path: w.path, Offset: -1}
+	last, err := end(w.log)
+	if err != nil {
+		return err
+	}
+	ends, err := endsOf(w.log, last, w.pace)
+	if err != nil {
+		return err
+	}
 	try := func(r pageRecipe, from position) (bool, error) {
-		ok, err := w.compare(r, from, size)
+		ok, err := w.compare(r, from, last, size)
 		if !ok && w.length > refusal.Offset {
 			refusal.Offset = w.length
 		}
@@ -209,14 +263,18 @@ func (w *Follower) recognise(size int64, p *position) error {
 	}
 	same := p != nil && p.Next == nil && reflect.DeepEqual(p.Rows, w.wanted)
 	if same {
-		if size < p.Length {
+		// What replaced the file since, because of an edit, may be shorter.
+		isShort := size < p.Length
+		if isShort && newest(ends) <= p.Edit {
 			refusal.Offset = size
 			refusal.Reason = fmt.Sprintf("has %d bytes, but %d were written to it", size, p.Length)
 			return refusal
 		}
-		sound, err := p.Trail.holds(w.file, p.Length)
-		if err != nil {
-			return err
+		sound := false
+		if !isShort {
+			if sound, err = p.Trail.holds(w.file, p.Length); err != nil {
+				return err
+			}
 		}
 		if sound {
 			ok, err := try(w.wanted, *p)
@@ -230,24 +288,37 @@ func (w *Follower) recognise(size int64, p *position) error {
 			}
 		}
 	}
-	// What replaced the file before its position was kept is known by the log.
-	ok, err := try(w.wanted, position{})
-	if err != nil {
-		return err
-	}
-	if ok && !(same && w.length < p.Length) {
-		w.position = w.beginning(w.wanted)
-		return w.cut(size)
-	}
-	if p != nil {
-		if ok, err = try(p.Rows, position{}); err != nil {
+	// What replaced the file before its position was kept is known by the log. By
+	// which of the edits it was written, too.
+	asOf := append(slices.Clone(ends), 0)
+	slices.Sort(asOf)
+	slices.Reverse(asOf)
+	for _, edit := range asOf {
+		ok, err := try(w.wanted, position{Edit: edit})
+		if err != nil {
 			return err
 		}
-		if ok && w.length >= p.Length {
-			return w.anew("its columns were others", *p)
+		if ok && !(same && edit <= p.Edit && w.length < p.Length) {
+			w.position = w.beginning(w.wanted)
+			return w.cut(size)
 		}
-		if p.Next != nil {
-			if ok, err = try(*p.Next, position{}); err != nil {
+	}
+	if p != nil {
+		for _, edit := range asOf {
+			ok, err := try(p.Rows, position{Edit: edit})
+			if err != nil {
+				return err
+			}
+			if ok && (w.length >= p.Length || edit > p.Edit) {
+				return w.anew("its columns were others", *p)
+			}
+		}
+		for _, edit := range asOf {
+			if p.Next == nil {
+				break
+			}
+			ok, err := try(*p.Next, position{Edit: edit})
+			if err != nil {
 				return err
 			}
 			if ok {
@@ -292,10 +363,10 @@ func (w *Follower) anew(why string, p position) error {
 
 // start has the lines begin at a position, by a recipe.
 func (w *Follower) start(r pageRecipe, from position) (err error) {
-	w.length, w.trail = from.Length, from.Trail
+	w.length, w.trail, w.edits = from.Length, from.Trail, nil
 	w.lines, err = newPageLines(w.log, r, w.pace)
 	if err == nil {
-		w.lines.seq, w.lines.begun = from.Seq, from.Length > 0
+		w.lines.seq, w.lines.begun, w.lines.asOf, w.lines.goesOn = from.Seq, from.Length > 0, from.Edit, w.stream != nil
 	}
 	return err
 }
@@ -305,13 +376,12 @@ var errEnough = errors.New("the end of the file")
 // compare tells whether the file is what the lines of the recipe give from the
 // position on, up to the end of the file. Then the next Write goes on from there,
 // with the rest of a row of which only the beginning is there.
-func (w *Follower) compare(r pageRecipe, from position, size int64) (ok bool, err error) {
+func (w *Follower) compare(r pageRecipe, from position, last uint64, size int64) (ok bool, err error) {
 	if err := w.start(r, from); err != nil {
 		return false, nil // a recipe of another version
 	}
-	last, err := end(w.log)
-	if err != nil || w.lines.seq > last {
-		return false, err
+	if w.lines.seq > last {
+		return false, nil
 	}
 	take := func() error {
 		want := w.lines.buf[:min(int64(len(w.lines.buf)), size-w.length)]
@@ -339,7 +409,7 @@ func (w *Follower) compare(r pageRecipe, from position, size int64) (ok bool, er
 	}
 	if err == nil && w.length < size {
 		// Not a row further than the file goes: it might be more than was asked for.
-		err = w.lines.upTo(last, func() bool { return w.length+int64(len(w.lines.buf)) < size }, take)
+		_, err = w.linesTo(last, func() bool { return w.length+int64(len(w.lines.buf)) < size }, take)
 	}
 	if err != nil && !errors.Is(err, errEnough) {
 		return false, err
@@ -443,7 +513,44 @@ func (w *Follower) Write(last uint64) error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	return w.lines.upTo(last, nil, w.flush)
+	asOf, err := w.linesTo(last, nil, w.flush)
+	if err != nil || asOf <= w.lines.asOf {
+		return err
+	}
+	size, err := w.size()
+	if err != nil {
+		return err
+	}
+	if size != w.length {
+		return w.adopt(size)
+	}
+	w.rewrite, w.rewritten = true, "addresses were asked for again"
+	return w.replace(last)
+}
+
+// linesTo has the lines given up to the event last, or up to an edit that is not
+// carried out by then, or by another event than those which the lines go by: asOf.
+func (w *Follower) linesTo(last uint64, more func() bool, take func() error) (asOf uint64, err error) {
+	for {
+		if !w.lines.atEdit() {
+			if err := w.lines.upTo(last, more, take); err != nil || !w.lines.atEdit() {
+				return 0, err
+			}
+		}
+		if w.edits == nil {
+			w.edits = &retries{seq: w.lines.edit - 1}
+		}
+		if err := w.edits.readTo(w.log, last, w.pace); err != nil {
+			return 0, err
+		}
+		if len(w.edits.done) == 0 {
+			return 0, nil // nor is this one
+		}
+		if first := w.edits.done[0]; first.any && first.end > w.lines.asOf {
+			return newest(w.edits.ends()), nil
+		}
+		w.lines.passed, w.edits = w.lines.edit, nil
+	}
 }
 
 // flush writes what waits.
@@ -508,7 +615,10 @@ func (w *Follower) replace(last uint64) error {
 		return err
 	}
 	fresh := &Follower{path: w.path, target: tmp.Name(), log: w.log, pace: w.pace, file: tmp}
-	err = fresh.start(w.wanted, position{})
+	ends, err := endsOf(w.log, last, w.pace)
+	if err == nil {
+		err = fresh.start(w.wanted, position{Edit: newest(ends)})
+	}
 	if err == nil {
 		err = fresh.Write(last)
 	}
@@ -529,7 +639,7 @@ func (w *Follower) replace(last uint64) error {
 		return err
 	}
 	w.rewrite, w.made = false, true
-	w.lines, w.length, w.trail = fresh.lines, fresh.length, fresh.trail
+	w.lines, w.edits, w.length, w.trail = fresh.lines, fresh.edits, fresh.length, fresh.trail
 	w.file, err = os.OpenFile(w.target, os.O_RDWR|os.O_APPEND, 0)
 	if err == nil {
 		err = w.lock()
@@ -600,7 +710,9 @@ func (w *Follower) Sync() error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	p := position{Version: positionVersion, Path: w.path, Length: w.length, Seq: w.lines.seq, Trail: w.trail, Rows: w.wanted}
+	p := position{
+		Version: positionVersion, Path: w.path, Length: w.length, Seq: w.lines.seq, Edit: w.lines.asOf, Trail: w.trail, Rows: w.wanted,
+	}
 	if !w.made && reflect.DeepEqual(p, w.position) {
 		return nil
 	}
@@ -736,7 +848,10 @@ type pageLines struct {
 	reader pageReader
 	begun  bool
 	asOf   uint64 // visits that were withdrawn up to this event are no rows
+	goesOn bool   // past edits
 	seq    uint64 // events up to this one were read
+	edit   uint64 // the EditRetry behind it, at which they stop; 0: there is none
+	passed uint64 // the last of those that they need not stop at
 	buf    []byte // what they gave and nobody took
 }
 
@@ -767,20 +882,16 @@ func (l *pageLines) begin() error {
 	return l.rows.begin()
 }
 
-// upTo gives the rows of the events up to last, and calls take between
-// transactions, of which each ends when more is false.
+// upTo gives the rows of the events up to last, or to an edit that they stop at, and
+// calls take between transactions, of which each ends when more is false.
 func (l *pageLines) upTo(last uint64, more func() bool, take func() error) error {
 	if last <= l.seq {
 		return nil
 	}
 	read := func() error {
-		return walkFrom(l.log, l.seq+1, last, l.asOf, l.pace, func(seq uint64, event []byte) (bool, error) {
-			row, err := l.reader.read(seq, event, 0)
-			room := true
-			if row != nil {
-				room, err = l.rows.row(row)
-			}
-			if err != nil {
+		return walkFrom(l.log, l.seq+1, last, l.pace, func(r *storage.Reader, seq uint64, event []byte) (bool, error) {
+			room, err := l.read(r, seq, event)
+			if err != nil || l.atEdit() {
 				return false, err
 			}
 			l.seq = seq
@@ -793,7 +904,10 @@ func (l *pageLines) upTo(last uint64, more func() bool, take func() error) error
 			if err := l.rows.flush(); err != nil {
 				return err
 			}
-			return take()
+			if err := take(); err != nil || !l.atEdit() {
+				return err
+			}
+			return errAtEdit
 		})
 	}
 	var err error
@@ -802,6 +916,9 @@ func (l *pageLines) upTo(last uint64, more func() bool, take func() error) error
 	} else {
 		err = read()
 	}
+	if err == errAtEdit {
+		err = nil
+	}
 	// After an error the rows before it are in buf as well: seq says so.
 	if ferr := l.rows.flush(); err == nil {
 		err = ferr
@@ -809,12 +926,39 @@ func (l *pageLines) upTo(last uint64, more func() bool, take func() error) error
 	return err
 }
 
+// atEdit tells whether there are no more rows because of an edit.
+func (l *pageLines) atEdit() bool { return l.edit > l.passed }
+
+var errAtEdit = errors.New("an edit")
+
+// read takes an event.
+func (l *pageLines) read(r *storage.Reader, seq uint64, event []byte) (room bool, err error) {
+	switch storage.KindOf(event) {
+	case storage.KindEdit:
+		if _, ok, err := retryOf(seq, event); err != nil || ok && !l.goesOn && seq > l.passed {
+			l.edit = seq
+			return false, err
+		}
+		return true, nil
+	case storage.KindVisit:
+		if r.IsReopened(seq, l.asOf) {
+			return true, nil
+		}
+	}
+	row, err := l.reader.read(seq, event, 0)
+	if row == nil || err != nil {
+		return true, err
+	}
+	return l.rows.row(row)
+}
+
 // position is what is kept of a file.
 type position struct {
 	Version int         `json:"version"`
 	Path    string      `json:"path"` // the name it had
 	Length  int64       `json:"length"`
-	Seq     uint64      `json:"seq"` // the last event that is in it
+	Seq     uint64      `json:"seq"`            // the last event that is in it
+	Edit    uint64      `json:"edit,omitempty"` // it is without the rows that were withdrawn up to this event
 	Trail   trail       `json:"trail"`
 	Rows    pageRecipe  `json:"rows"`
 	Next    *pageRecipe `json:"next,omitempty"` // it may have been replaced by one of these rows

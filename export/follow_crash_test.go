@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,13 +55,16 @@ func TestFollowChild(t *testing.T) {
 		}
 	}
 	keep()
-	c.commit()
+	c.finishEdits()
 	c.batch.Side = nil
 	for round := 0; c.batch.First < childEvents; round++ {
 		fmt.Println(round)
 		keep()
 		c.addPages(int(c.batch.First), 1+round%7*3)
 		c.batch.Side = nil
+		if round%4 == 3 {
+			c.withdraw(w, round)
+		}
 		if err := w.Write(c.last()); err != nil {
 			t.Fatal(err)
 		}
@@ -74,6 +79,48 @@ func TestFollowChild(t *testing.T) {
 }
 
 const childEvents = 3000
+
+// withdraw has some of the last pages withdrawn, in two slices, with pages and a
+// Write between.
+func (c *crawl) withdraw(w *Follower, round int) {
+	edit := c.batch.First
+	c.add(&storage.Edit{Edit: storage.EditRetry, Upto: edit - 1, Settings: []byte("{}")})
+	c.commit()
+	for slice := range uint64(2) {
+		c.addPages(int(c.batch.First), 2)
+		if err := w.Write(c.last()); err != nil {
+			c.t.Fatal(err)
+		}
+		fmt.Println("slice", slice)
+		r := &storage.Reopen{Edit: edit, Upto: edit - 2 + slice}
+		err := c.file.View(func(reader *storage.Reader) error {
+			for seq := max(edit, 40) - 40 + uint64(round%7) + 1; seq < edit; seq += 6 {
+				at := seq + slice
+				if at < edit && storage.KindOf(reader.Event(at)) == storage.KindVisit && !reader.IsReopened(at, edit) {
+					r.Visits = append(r.Visits, storage.Reopened{Seq: at, Outcome: storage.Failed})
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		c.add(r)
+		c.commit()
+	}
+}
+
+// finishEdits carries out what a process that was killed left.
+func (c *crawl) finishEdits() {
+	var e retries
+	if err := e.readTo(c.file, c.batch.First-1, pacing{}); err != nil {
+		c.t.Fatal(err)
+	}
+	for _, r := range e.open {
+		c.add(&storage.Reopen{Edit: r.seq, Upto: r.upto})
+	}
+	c.commit()
+}
 
 func childOptions(columns string) Options {
 	return map[string]Options{"short": shortOptions, "price": priceOptions, "jsonl": jsonlOptions}[columns]
@@ -154,9 +201,31 @@ func checkBeginning(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
+	withdrawals, err := reopenings(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts, sum := []uint64{0}, uint64(0)
+	for _, seq := range slices.Sorted(maps.Keys(withdrawals)) {
+		sum += uint64(withdrawals[seq])
+		counts = append(counts, sum)
+	}
+	slices.Reverse(counts)
 	for _, columns := range []string{"short", "price", "jsonl"} {
-		if whole, _ := exported(t, Pages, f, childOptions(columns)); strings.HasPrefix(whole, string(got)) {
-			return
+		for _, n := range counts {
+			var whole strings.Builder
+			w, err := FollowToAsOf(&whole, f, childOptions(columns), n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			last, err := end(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.must(t, last)
+			if strings.HasPrefix(whole.String(), string(got)) {
+				return
+			}
 		}
 	}
 	t.Fatalf("%d bytes that are no beginning of an export", len(got))

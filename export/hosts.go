@@ -109,9 +109,10 @@ func CheckHosts(o Options) error { return hostTable().accepts(o) }
 //
 // pages are the addresses that have an outcome, by which they are counted in the
 // four columns behind; what rules keep out of the results is counted as well.
-// requests, throttled and transferred count robots.txt and retries too; throttled
-// are the answers that asked for less. size sums the decoded bodies. The means
-// are over the addresses that were answered and asked for.
+// requests, throttled and transferred count robots.txt, retries and what was
+// withdrawn too; throttled are the answers that asked for less. size sums the
+// decoded bodies. The means are over the addresses that were answered and asked
+// for.
 //
 // robots is what is known of robots.txt, of the origin of the host that was
 // asked last: rules (there is one), none, waiting (it is to be asked for again)
@@ -131,7 +132,14 @@ func Hosts(w io.Writer, f *storage.File, o Options) (int, error) {
 		return 0, err
 	}
 	c := hostCounts{byName: map[string]*hostRow{}, byNumber: map[uint32]*hostRow{}, retries: map[uint32]*hostRow{}}
-	if err := walk(f, last, o.pacing(), c.count, func() error { return nil }); err != nil {
+	err = f.Sequentially(func() error {
+		// Not walk: what was asked for in vain was asked for, also when its outcome
+		// was withdrawn.
+		return walkFrom(f, 1, last, o.pacing(), func(r *storage.Reader, seq uint64, event []byte) (bool, error) {
+			return c.count(event, r.IsReopened(seq, last))
+		}, func() error { return nil })
+	})
+	if err != nil {
 		return 0, err
 	}
 	if err := out.begin(); err != nil {
@@ -169,14 +177,14 @@ func (c *hostCounts) named(host string) *hostRow {
 	return row
 }
 
-func (c *hostCounts) count(_ uint64, event []byte) (more bool, err error) {
+func (c *hostCounts) count(event []byte, isWithdrawn bool) (more bool, err error) {
 	switch kind := storage.KindOf(event); kind {
 	case storage.KindVisit:
 		v, err := c.decoder.Decode(event)
 		if err != nil {
 			return false, err
 		}
-		c.visit(v)
+		c.visit(v, isWithdrawn)
 	case storage.KindRetry:
 		r, err := storage.DecodeRetry(event)
 		if err != nil {
@@ -205,7 +213,7 @@ func (c *hostCounts) count(_ uint64, event []byte) (more bool, err error) {
 	return true, nil
 }
 
-func (c *hostCounts) visit(v *storage.Visit) {
+func (c *hostCounts) visit(v *storage.Visit, isWithdrawn bool) {
 	row := c.named(weburl.URL(v.URL).Host())
 	if c.byNumber[v.Job.Host] == nil {
 		c.byNumber[v.Job.Host] = row
@@ -217,10 +225,13 @@ func (c *hostCounts) visit(v *storage.Visit) {
 			delete(c.retries, v.Job.Host)
 		}
 	}
+	row.ask(&v.Ask)
+	if isWithdrawn {
+		return
+	}
 	if v.Outcome < storage.Outcome(len(row.outcomes)) {
 		row.outcomes[v.Outcome]++
 	}
-	row.ask(&v.Ask)
 	row.size += v.Record.Size
 	if v.DuplicateOf != "" {
 		row.duplicates++
