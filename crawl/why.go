@@ -1,5 +1,24 @@
 package crawl
 
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"pawl/fetch"
+	"pawl/frontier"
+	"pawl/page"
+	"pawl/storage"
+	"pawl/weburl"
+)
+
 // Story is all that a crawl knows of an address.
 type Story struct {
 	URL       string    `json:"url"`       // as it was asked for
@@ -15,4 +34,854 @@ type Chapter struct {
 	At   string `json:"at,omitempty"`
 	What string `json:"what"` // found, attempt, outcome, skipped, parked, dropped, restored or reopened
 	Text string `json:"text"` // a sentence
+}
+
+// ErrNoAddress is the error of asking for the story of what is no web address.
+var ErrNoAddress = errors.New("this is no web address")
+
+// StoryOptions say what a story is about, and how the reading of it shares the
+// machine with others.
+type StoryOptions struct {
+	URL string    // as a user spells it; what ParseSeed reads
+	Now time.Time // of the crawl's clock; used at rest
+	// Readers is how many goroutines read the log; less than 2: one.
+	Readers int
+	// Pace is called between short transactions, with how long the last one took,
+	// by several goroutines when there are several readers. nil: there is no pause.
+	Pace func(took time.Duration)
+
+	// ask has the goroutine that owns the frontier do something, in well under a
+	// millisecond. nil: nobody owns one, so one is loaded.
+	ask func(do func(*keeper)) error
+}
+
+// keeper is what the goroutine that owns the frontier lets others look at, for a
+// moment.
+type keeper struct {
+	frontier                  *frontier.Frontier
+	scope                     *scope
+	now                       time.Time
+	running, paused, stopping bool
+}
+
+// FindStory tells the story of an address, from one reading of the log: it takes
+// as long as that, some seconds with ten million addresses, and no memory to
+// speak of. At rest it loads a frontier too. An error is ErrNoAddress when the
+// address is none.
+func FindStory(ctx context.Context, file *storage.File, o StoryOptions) (*Story, error) {
+	t, err := newTeller(file, &o)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.meetHost(); err != nil {
+		return nil, err
+	}
+	done := uint64(0)
+	for range 2 { // the crawl has gone on meanwhile
+		last, err := lastEvent(file)
+		if err != nil {
+			return nil, err
+		}
+		readers := o.Readers
+		if done > 0 {
+			readers = 1
+		}
+		if err := t.seek(ctx, file, done+1, last, readers, o.Pace); err != nil {
+			return nil, err
+		}
+		done = last
+	}
+	t.found.sort()
+	if err := t.read(); err != nil {
+		return nil, err
+	}
+	if err := t.look(); err != nil {
+		return nil, err
+	}
+	if err := t.attempts(ctx, done, &o); err != nil {
+		return nil, err
+	}
+	t.decide()
+	slices.SortStableFunc(t.story.Chapters, func(a, b Chapter) int { return cmp.Compare(a.Seq, b.Seq) })
+	return &t.story, nil
+}
+
+// Why tells the story of an address as FindStory does, while Run or Rest runs. It
+// may be called concurrently.
+func (c *Crawl) Why(ctx context.Context, url string) (*Story, error) {
+	var worked atomic.Int64
+	o := StoryOptions{URL: url, Readers: 2}
+	if c.Patience() > 0 {
+		o.Readers = 1
+	}
+	o.Pace = func(took time.Duration) {
+		k := c.Patience()
+		if time.Duration(worked.Add(int64(took))) > briefly {
+			k = min(k, storyPatience)
+		}
+		rest := time.NewTimer(time.Duration(k * float64(min(took, longestPause))))
+		defer rest.Stop()
+		select {
+		case <-rest.C:
+		case <-ctx.Done():
+		}
+	}
+	o.ask = func(do func(*keeper)) error {
+		return c.do(ctx, func(l *loop) error {
+			do(&keeper{
+				frontier: l.frontier, scope: l.scope, now: l.now(),
+				running: !l.resting, paused: l.paused, stopping: l.stopping,
+			})
+			return nil
+		})
+	}
+	return FindStory(ctx, c.file, o)
+}
+
+// Beside a running crawl a story is read as patiently as all else, so that many of
+// them asked for one after the other take little of a crawl that is not large. With
+// a large file somebody would wait for minutes: what takes longer than briefly is
+// read with this patience.
+const (
+	briefly       = 100 * time.Millisecond
+	storyPatience = 0.5
+)
+
+func lastEvent(file *storage.File) (last uint64, err error) {
+	err = file.View(func(r *storage.Reader) error {
+		last = r.Last()
+		return nil
+	})
+	return last, err
+}
+
+// teller puts a story together.
+type teller struct {
+	*seeker
+	file  *storage.File
+	u     weburl.URL
+	ask   func(do func(*keeper)) error
+	story Story
+
+	settings map[uint64]*Settings // by the event that remembers them
+	usual    *Settings            // where no event does
+
+	// How it stands by the log.
+	wasFound bool         // it was a job once
+	isJob    bool         // it is one
+	seq      uint64       // where the job's address stands
+	index    int          // likewise
+	how      storage.Found // likewise
+	jobs     map[storage.JobID]bool
+	visit    *storage.Visit // the outcome in force, nil: none
+	skip     *skipped       // that it was refused last, nil: it was not, or was let in since
+	last     *storage.Retry // the last attempt at the job
+	robots   string         // the robots.txt in force, empty: there is none
+	hasRobot bool           // it is known whether there is one
+
+	seen circumstances
+}
+
+// skipped is that an address was refused.
+type skipped struct {
+	reason  storage.Reason
+	dropped bool
+	seq     uint64
+	because string
+}
+
+// circumstances are what the owner of the frontier knows.
+type circumstances struct {
+	number                    uint32
+	running, paused, stopping bool
+	now                       time.Time
+	settings                  *Settings
+	known                     bool // the host is
+	host                      frontier.HostLook
+	job                       frontier.QueuedJob
+	isJob                     bool
+	before                    int // jobs of its host
+	reason                    storage.Reason // by the settings of now
+	maxPages, maxBytes        bool           // a limit is reached
+}
+
+func newTeller(file *storage.File, o *StoryOptions) (*teller, error) {
+	var rules weburl.Rules
+	if err := json.Unmarshal(file.Header().Rules, &rules); err != nil {
+		return nil, fmt.Errorf("%w: rules of spelling: %w", storage.ErrDamaged, err)
+	}
+	speller, err := weburl.New(rules)
+	if err != nil {
+		return nil, fmt.Errorf("%w: rules of spelling: %w", storage.ErrTooNew, err)
+	}
+	u, err := ParseSeed(speller, o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoAddress, err)
+	}
+	t := &teller{
+		seeker: newSeeker(u), file: file, u: u, ask: o.ask, settings: map[uint64]*Settings{}, usual: new(Settings),
+		jobs:  map[storage.JobID]bool{},
+		story: Story{URL: clean(WithoutUserinfo(o.URL), 4096), Canonical: string(u), Chapters: []Chapter{}},
+	}
+	*t.usual = Defaults("")
+	if t.ask == nil {
+		t.ask, err = ownKeeper(file, o.Now)
+	}
+	return t, err
+}
+
+// ownKeeper loads a frontier for a story of a crawl at rest.
+func ownKeeper(file *storage.File, now time.Time) (ask func(do func(*keeper)) error, err error) {
+	settings, known, err := Remembered(file)
+	if err != nil {
+		return nil, err
+	}
+	if !known {
+		settings = Defaults("")
+	}
+	f, err := frontier.Load(file, settings.frontierOptions())
+	if err != nil {
+		return nil, err
+	}
+	treat, err := newTreatments(&settings)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newScope(&settings, f, treat)
+	if err != nil {
+		return nil, err
+	}
+	return func(do func(*keeper)) error {
+		do(&keeper{frontier: f, scope: s, now: now})
+		return nil
+	}, nil
+}
+
+// meetHost asks for the number of the address's host.
+func (t *teller) meetHost() error {
+	var number uint32
+	var known bool
+	err := t.ask(func(k *keeper) { number, known = k.frontier.HostNumber(t.u.Host()) })
+	if err != nil {
+		return err
+	}
+	t.host, t.noHost = number, !known
+	return nil
+}
+
+func (t *teller) tell(seq uint64, at int64, what, text string) {
+	t.story.Chapters = append(t.story.Chapters, Chapter{Seq: seq, At: stamp(at), What: what, Text: text})
+}
+
+// read reads what the log says of the address. It is little: a few transactions'
+// worth at the most.
+func (t *teller) read() error {
+	return t.file.View(func(r *storage.Reader) error {
+		for _, m := range t.found.of {
+			if err := t.mention(r, m); err != nil {
+				return fmt.Errorf("event %d: %w", m.seq, err)
+			}
+		}
+		if err := t.redirects(r); err != nil {
+			return err
+		}
+		return t.robotsCopy(r)
+	})
+}
+
+func (t *teller) mention(r *storage.Reader, m mention) error {
+	event := r.Event(m.seq)
+	switch m.what {
+	case isFound:
+		f, err := storage.DecodeFound(event, m.index)
+		if err != nil {
+			return err
+		}
+		return t.wasLetIn(r, m, &f)
+	case isSeed:
+		h, err := storage.DecodeLinksHead(event)
+		if err != nil {
+			return err
+		}
+		t.tell(m.seq, h.Time, "found", "given as a seed, when it was known already")
+	case isSkipped:
+		return t.wasRefused(r, m, event)
+	case isVisit:
+		v, err := storage.DecodePage(event)
+		if err != nil {
+			return err
+		}
+		t.visit, t.skip, t.isJob = v, nil, false
+		t.jobs[v.Job] = true
+		t.tell(m.seq, v.Time, "outcome", outcomeOf(v))
+		return t.wasReopened(r, m.seq)
+	}
+	return nil
+}
+
+// wasLetIn tells that a link became a job.
+func (t *teller) wasLetIn(r *storage.Reader, m mention, f *storage.Found) error {
+	what, text := "found", howFound(f, t.u)
+	if t.skip != nil {
+		text = "let in after all: " + text
+		if back, at, err := t.restoredBy(r, t.skip.seq, m.seq); err != nil {
+			return err
+		} else if back != "" {
+			t.tell(m.seq, at, "restored", back)
+		}
+	}
+	t.tell(m.seq, f.FoundAt, what, text)
+	t.wasFound, t.isJob, t.seq, t.index, t.how, t.skip = true, true, m.seq, m.index, *f, nil
+	return nil
+}
+
+// wasRefused tells that a link was skipped.
+func (t *teller) wasRefused(r *storage.Reader, m mention, event []byte) error {
+	h, err := storage.DecodeLinksHead(event)
+	if err != nil {
+		return err
+	}
+	for range m.index + 1 {
+		if !h.Links.Next() {
+			return cmp.Or(h.Links.Err(), storage.ErrDamaged)
+		}
+	}
+	l := &h.Links.Link
+	f := storage.Found{
+		URL: t.url, FoundOn: h.FoundOn, Anchor: string(l.Anchor), Kind: l.Kind, Redirect: l.Redirect, Listed: l.Listed,
+		NoFollow: l.NoFollow, FoundAt: h.Time, Origin: l.Origin,
+	}
+	switch {
+	case h.Dropped:
+		t.jobs[storage.JobID{Host: h.Job.Host, Ord: l.Ord}] = true
+	case h.Withdrawn:
+		t.jobs[h.Job] = true
+	}
+	settings, err := t.settingsAt(r, m.seq)
+	if err != nil {
+		return err
+	}
+	s := &skipped{reason: l.Reason, dropped: h.Dropped, seq: m.seq}
+	what := "skipped"
+	switch {
+	case h.Dropped:
+		what = "dropped"
+		s.because, err = t.droppedBy(r, m.seq)
+	case l.Reason == storage.Parked:
+		what = "parked"
+		s.because, err = t.parkedBy(r, m.seq)
+	default:
+		s.because = explain(l.Reason, settings, &finding{
+			url: t.u, on: h.FoundOn, origin: l.Origin, kind: page.Kind(l.Kind), listed: l.Listed, noFollow: l.NoFollow,
+		})
+	}
+	if err != nil {
+		return err
+	}
+	text := howFound(&f, t.u) + ": " + s.because
+	if h.Withdrawn {
+		text = "taken out of the queue: " + s.because
+	}
+	t.tell(m.seq, h.Time, what, text)
+	t.skip, t.isJob = s, false
+	return nil
+}
+
+// settingsAt are the settings that were in force when an event was appended.
+func (t *teller) settingsAt(r *storage.Reader, seq uint64) (*Settings, error) {
+	at := uint64(0)
+	for _, e := range t.found.edits {
+		if e.seq < seq && e.kind == storage.EditSettings {
+			at = e.seq
+		}
+	}
+	if at == 0 {
+		return t.usual, nil
+	}
+	if s := t.settings[at]; s != nil {
+		return s, nil
+	}
+	e, err := storage.DecodeEdit(r.Event(at))
+	if err != nil {
+		return nil, err
+	}
+	s := new(Settings)
+	if err := json.Unmarshal(e.Settings, s); err != nil {
+		return nil, fmt.Errorf("%w: settings: %w", storage.ErrDamaged, err)
+	}
+	t.settings[at] = s
+	return s, nil
+}
+
+// parkedBy says which pattern the address was parked by.
+func (t *teller) parkedBy(r *storage.Reader, seq uint64) (string, error) {
+	text := "it is of a pattern that is parked"
+	shape := t.u.Shape()
+	for _, e := range t.found.edits {
+		if e.seq >= seq || e.kind != storage.EditPark {
+			continue
+		}
+		p, at, err := storage.DecodePark(r.Event(e.seq))
+		if err != nil {
+			return "", err
+		}
+		pattern, err := weburl.ParsePattern(p.Pattern)
+		if err != nil || p.Host != t.u.Host() || !pattern.Matches(&shape) {
+			continue
+		}
+		text = fmt.Sprintf("it is of the pattern %s%s, which was parked at %s: %d addresses found, and of %d pages fetched %d brought something new",
+			p.Host, p.Pattern, stamp(at), p.Found, p.Fetched, p.New)
+	}
+	return text, nil
+}
+
+// droppedBy says which edit of the user took the address out of the queue.
+func (t *teller) droppedBy(r *storage.Reader, seq uint64) (string, error) {
+	text := "the user dropped it"
+	for _, e := range t.found.edits {
+		if e.seq >= seq || e.kind != storage.EditDrop {
+			continue
+		}
+		p, at, err := predicateOf(r.Event(e.seq))
+		if err != nil {
+			return "", err
+		}
+		if fits(p.Host, p.Match, t.u) {
+			text = fmt.Sprintf("the user dropped it at %s (pawl queue drop%s)", stamp(at), flagsOf(&p))
+		}
+	}
+	return text, nil
+}
+
+// restoredBy says which edit of the user brought the address back, between two
+// events; empty: none.
+func (t *teller) restoredBy(r *storage.Reader, after, before uint64) (text string, at int64, err error) {
+	for _, e := range t.found.edits {
+		if e.seq <= after || e.seq >= before || e.kind != storage.EditRestore {
+			continue
+		}
+		p, when, err := predicateOf(r.Event(e.seq))
+		if err != nil {
+			return "", 0, err
+		}
+		if fits(p.Host, p.Match, t.u) {
+			text, at = fmt.Sprintf("the user wants it back (pawl queue restore%s)", flagsOf(&p)), when
+		}
+	}
+	return text, at, nil
+}
+
+// wasReopened tells that the outcome of a visit was withdrawn, if it was.
+func (t *teller) wasReopened(r *storage.Reader, visit uint64) error {
+	for _, seq := range t.found.reopens {
+		if seq < visit {
+			continue
+		}
+		e, err := storage.DecodeReopen(r.Event(seq))
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(e.Visits, func(v storage.Reopened) bool { return v.Seq == visit }) {
+			continue
+		}
+		p, _, err := predicateOf(r.Event(e.Edit))
+		if err != nil {
+			return err
+		}
+		t.tell(seq, e.Time, "reopened", fmt.Sprintf("the user has it asked for again (pawl queue retry%s)", flagsOf(&p)))
+		t.visit, t.isJob, t.seq, t.index = nil, true, visit, storage.SelfIndex
+		t.how, err = storage.DecodeFound(r.Event(visit), storage.SelfIndex)
+		return err
+	}
+	return nil
+}
+
+// predicateOf reads whom an edit of the user is about.
+func predicateOf(event []byte) (p storage.Predicate, at int64, err error) {
+	e, err := storage.DecodeEdit(event)
+	if err != nil {
+		return p, 0, err
+	}
+	if err := json.Unmarshal(e.Settings, &p); err != nil {
+		return p, 0, fmt.Errorf("%w: an edit: %w", storage.ErrDamaged, err)
+	}
+	return p, e.Time, nil
+}
+
+// fits tells whether an edit is about an address, as far as its host and text say.
+func fits(host, match string, u weburl.URL) bool {
+	if host != "" && host != u.Host() {
+		return false
+	}
+	re, err := regexp.Compile(match)
+	return err == nil && re.MatchString(string(u))
+}
+
+// flagsOf spells a predicate as it was given.
+func flagsOf(p *storage.Predicate) string {
+	var b strings.Builder
+	for _, f := range []struct{ name, value string }{
+		{"host", p.Host}, {"match", p.Match}, {"errors", strings.Join(p.Classes, ",")},
+	} {
+		if f.value != "" {
+			fmt.Fprintf(&b, " --%s %s", f.name, clean(f.value, 200))
+		}
+	}
+	for i, s := range p.Statuses {
+		b.WriteString([...]string{",", " --status "}[min(1, max(0, 1-i))])
+		fmt.Fprintf(&b, "%d", s.From)
+		if s.To != s.From {
+			fmt.Fprintf(&b, "-%d", s.To)
+		}
+	}
+	return b.String()
+}
+
+// redirects tells of pages that redirect to the address.
+func (t *teller) redirects(r *storage.Reader) error {
+	for i, seq := range t.found.sources {
+		if slices.ContainsFunc(t.found.of, func(m mention) bool { return m.seq == seq && m.what == isFound }) {
+			continue
+		}
+		v, err := storage.DecodePage(r.Event(seq))
+		if err != nil {
+			return err
+		}
+		text := "redirected to from " + clean(v.URL, 4096) + ", when it was known already"
+		if more := t.found.redirs - len(t.found.sources); more > 0 && i == len(t.found.sources)-1 {
+			text += fmt.Sprintf("; and later from %d others", more)
+		}
+		t.tell(seq, v.Time, "found", text)
+	}
+	return nil
+}
+
+// robotsCopy finds the robots.txt in force.
+func (t *teller) robotsCopy(r *storage.Reader) error {
+	for _, seq := range t.found.hosts {
+		h, err := storage.DecodeHost(r.Event(seq))
+		if err != nil {
+			return fmt.Errorf("event %d: %w", seq, err)
+		}
+		switch {
+		case h.Origin != t.u.Origin():
+		case h.State == storage.RobotsAllow:
+			t.robots, t.hasRobot = "", true
+		case h.State == storage.RobotsRules:
+			t.hasRobot = true
+			if !h.Same {
+				t.robots = h.Text
+			}
+		}
+	}
+	return nil
+}
+
+// look asks the owner of the frontier how things stand.
+func (t *teller) look() error {
+	var c circumstances // not of the teller: it may be written to late
+	err := t.ask(func(k *keeper) {
+		f, s := k.frontier, k.scope.settings
+		c.running, c.paused, c.stopping, c.now, c.settings = k.running, k.paused, k.stopping, k.now, s
+		c.host, c.known = f.HostNamed(t.u.Host(), k.now)
+		if t.isJob {
+			c.job, c.before, c.isJob = f.JobAt(t.u.Host(), t.seq, t.index)
+		}
+		counts := f.Counts()
+		c.maxPages = s.MaxPages > 0 && counts.Rows() >= uint64(s.MaxPages)
+		c.maxBytes = s.MaxBytes > 0 && counts.Transferred >= uint64(s.MaxBytes)
+		found := finding{url: t.u, origin: storage.Origin{Depth: 1}, kind: page.KindA, treat: k.scope.treat.of(t.url)}
+		if t.isJob {
+			h := &t.how
+			found.on, found.origin, found.kind, found.listed, found.noFollow = h.FoundOn, h.Origin, page.Kind(h.Kind), h.Listed, h.NoFollow
+		}
+		c.reason = k.scope.judge(found)
+	})
+	t.seen = c
+	return err
+}
+
+// attempts tells of those that failed.
+func (t *teller) attempts(ctx context.Context, last uint64, o *StoryOptions) error {
+	if t.seen.isJob {
+		t.jobs[t.seen.job.ID] = true
+	}
+	if t.found.crowded && len(t.jobs) > 0 && len(t.found.of) > 0 {
+		again := &seeker{url: t.url, host: t.host, jobs: t.jobs}
+		if err := again.seek(ctx, t.file, t.found.of[0].seq, last, o.Readers, o.Pace); err != nil {
+			return err
+		}
+		again.found.sort()
+		t.found.tries = again.found.tries
+	}
+	return t.file.View(func(r *storage.Reader) error {
+		for _, try := range t.found.tries {
+			if !t.jobs[storage.JobID{Host: t.host, Ord: try.ord}] {
+				continue
+			}
+			e, err := storage.DecodeRetry(r.Event(try.seq()))
+			if err != nil {
+				return fmt.Errorf("event %d: %w", try.seq(), err)
+			}
+			t.last = e
+			t.tell(try.seq(), e.Time, "attempt", attemptOf(e))
+		}
+		return nil
+	})
+}
+
+// attemptOf says what came of an attempt that was not the last.
+func attemptOf(e *storage.Retry) string {
+	text := fmt.Sprintf("attempt %d: %s", e.Attempt, failureOf(e.Class, e.Status, e.Error))
+	if e.Class == storage.NoClass && e.Status >= 300 && e.Status < 400 { // which is no failure
+		text = fmt.Sprintf("status %d, redirected to another spelling of the same address", e.Status)
+	}
+	if e.Took > 0 {
+		text += fmt.Sprintf(", after %s", span(time.Duration(e.Took)*time.Millisecond))
+	}
+	if e.Raw != "" {
+		text += fmt.Sprintf("; to be asked for as %s", clean(e.Raw, 4096))
+	}
+	if e.Due > 0 {
+		text += fmt.Sprintf("; the next is due at %s", stamp(e.Due))
+	}
+	return text
+}
+
+// failureOf says what went wrong.
+func failureOf(class storage.Class, status uint16, why string) string {
+	var parts []string
+	if status != 0 {
+		parts = append(parts, fmt.Sprintf("status %d", status))
+	}
+	if class != storage.NoClass {
+		parts = append(parts, class.String())
+	}
+	if why = clean(why, 200); why != "" && why != fmt.Sprintf("status %d", status) {
+		parts = append(parts, why)
+	}
+	if len(parts) == 0 {
+		return "it did not work"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// outcomeOf says how a job ended, and the main cells of its row.
+func outcomeOf(v *storage.Visit) string {
+	rec := &v.Record
+	var b strings.Builder
+	switch v.Outcome {
+	case storage.Blocked:
+		fmt.Fprintf(&b, "blocked by %s", cmp.Or(clean(rec.Error, 200), "robots.txt"))
+	case storage.Failed:
+		fmt.Fprintf(&b, "failed: %s", failureOf(v.Class, v.Status, rec.Error))
+	case storage.Redirected:
+		fmt.Fprintf(&b, "redirected, status %d, to %s", v.Status, cmp.Or(clean(v.Redirect, 4096), "nowhere"))
+	default:
+		fmt.Fprintf(&b, "%s, status %d", v.Outcome, v.Status)
+	}
+	add := func(is bool, format string, args ...any) {
+		if is {
+			fmt.Fprintf(&b, ", "+format, args...)
+		}
+	}
+	add(v.Attempt > 1, "attempt %d", v.Attempt)
+	add(v.Took > 0, "after %s", span(time.Duration(v.Took)*time.Millisecond))
+	if v.Outcome == storage.Fetched {
+		add(rec.ContentType != "", "%s", clean(rec.ContentType, 100))
+		add(rec.Size > 0, "%d bytes", rec.Size)
+		add(rec.Truncated, "cut at --max-body")
+		add(rec.Title != "", "titled %q", clean(rec.Title, 100))
+		add(rec.NoIndex, "noindex")
+		add(v.Canonical != "" && v.Canonical != v.URL, "canonical %s", clean(v.Canonical, 4096))
+		add(v.DuplicateOf != "", "the same content as %s", clean(v.DuplicateOf, 4096))
+		add(v.Unlisted, "no row of the results, by a rule for its page")
+	}
+	add(v.Join != "", "its host joined the scope, as a seed redirects there")
+	return b.String()
+}
+
+// decide says how the address stands, and why.
+func (t *teller) decide() {
+	s := &t.story
+	switch {
+	case t.isJob:
+		s.Standing = "queued"
+		switch {
+		case t.seen.isJob && t.seen.job.IsOut:
+			s.Standing = "out"
+		case t.last != nil && t.seen.isJob && t.seen.job.Attempt > 0:
+			s.Standing = "retrying"
+		}
+		s.Because = t.waits()
+	case t.visit != nil:
+		s.Standing = "done"
+		s.Because = outcomeOf(t.visit)
+	case t.skip != nil:
+		s.Standing = "skipped"
+		if t.skip.reason == storage.Parked {
+			s.Standing = "parked"
+		}
+		s.Because = t.skip.because
+	default:
+		s.Standing = "unknown"
+		s.Because = t.wouldBe()
+	}
+}
+
+// waits says what a job waits for.
+func (t *teller) waits() string {
+	c := &t.seen
+	if t.story.Standing == "out" {
+		return "it is being asked for, or its outcome is being written"
+	}
+	if c.reason != storage.NoReason {
+		return "by the settings of now it will leave the queue when its turn comes: " + t.refusal()
+	}
+	var parts []string
+	if t.story.Standing == "retrying" {
+		parts = append(parts, fmt.Sprintf("attempt %d failed (%s), and the next is due at %s",
+			t.last.Attempt, failureOf(t.last.Class, t.last.Status, t.last.Error), stamp(t.last.Due)))
+	}
+	if rule := t.forbidden(); rule != "" {
+		parts = append(parts, "it will be blocked by "+rule)
+	}
+	switch {
+	case !c.running:
+		parts = append(parts, "the crawl does not run")
+	case c.stopping:
+		parts = append(parts, "the crawl is stopping")
+	case c.paused:
+		parts = append(parts, "the crawl is paused")
+	}
+	switch {
+	case c.maxPages:
+		parts = append(parts, fmt.Sprintf("as many pages are fetched as may be (--max-pages %d)", c.settings.MaxPages))
+	case c.maxBytes:
+		parts = append(parts, fmt.Sprintf("as much was transferred as may be (--max-bytes %d)", c.settings.MaxBytes))
+	}
+	if !c.known || !c.isJob {
+		return strings.Join(append(parts, "it is in the queue"), "; ")
+	}
+	if c.running || c.host.Wait == frontier.WaitLost || c.host.Wait == frontier.WaitLimit {
+		parts = append(parts, waitOf(&c.host, c.now, c.settings))
+	}
+	if t.story.Standing == "queued" {
+		switch c.before {
+		case 0:
+			parts = append(parts, "it is the next of its host")
+		case 1:
+			parts = append(parts, "1 job of its host is before it")
+		default:
+			parts = append(parts, fmt.Sprintf("%d jobs of its host are before it", c.before))
+		}
+	}
+	if least := t.atLeast(); least > 0 {
+		parts = append(parts, fmt.Sprintf("it comes in at least %s", span(least)))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// atLeast is the least time until the job is handed out, 0: there is none to tell.
+func (t *teller) atLeast() time.Duration {
+	c := &t.seen
+	if c.host.Wait == frontier.WaitLost || c.host.Wait == frontier.WaitLimit {
+		return 0
+	}
+	if t.story.Standing == "retrying" {
+		return max(0, time.UnixMilli(t.last.Due).Sub(c.now))
+	}
+	least := time.Duration(c.before) * c.host.Gap
+	if !c.host.Until.IsZero() {
+		least += max(0, c.host.Until.Sub(c.now))
+	}
+	return least
+}
+
+// waitOf says what a host waits for.
+func waitOf(h *frontier.HostLook, now time.Time, s *Settings) string {
+	until := ""
+	if !h.Until.IsZero() && h.Until.After(now) {
+		until = fmt.Sprintf(" (%s more)", span(h.Until.Sub(now)))
+	}
+	switch h.Wait {
+	case frontier.WaitWorker:
+		return "its host waits for a worker"
+	case frontier.WaitGap:
+		return fmt.Sprintf("its host waits for the gap of %s between requests%s", span(h.Gap), until)
+	case frontier.WaitHold:
+		return fmt.Sprintf("its host asked to be left alone until %s%s", stamp(h.Until.UnixMilli()), until)
+	case frontier.WaitRetry:
+		return fmt.Sprintf("its host waits for an attempt that is due at %s", stamp(h.Until.UnixMilli()))
+	case frontier.WaitRobots:
+		return "its host waits for its robots.txt"
+	case frontier.WaitAnswer:
+		return fmt.Sprintf("its host waits for the %d requests in flight (--per-host %d)", h.Out, s.PerHost)
+	case frontier.WaitLimit:
+		return fmt.Sprintf("as many pages of its host are fetched as may be (--max-pages-per-host %d)", s.MaxPagesPerHost)
+	case frontier.WaitLost:
+		return fmt.Sprintf("its host was given up (%s), so it fails without a request", h.GaveUp)
+	}
+	return "its host has nothing to do"
+}
+
+// forbidden says which line of the robots.txt in force forbids the address.
+func (t *teller) forbidden() string {
+	s := t.seen.settings
+	if s.IgnoreRobots || !t.hasRobot || t.robots == "" {
+		return ""
+	}
+	return forbids(t.robots, fetch.ProductToken(s.UserAgent), t.u)
+}
+
+// refusal says which rule refuses the address by the settings of now.
+func (t *teller) refusal() string {
+	f := finding{url: t.u, origin: storage.Origin{Depth: 1}, kind: page.KindA}
+	if t.isJob {
+		f.origin, f.kind = t.how.Origin, page.Kind(t.how.Kind)
+	}
+	if t.seen.reason == storage.Parked {
+		var text string
+		err := t.file.View(func(r *storage.Reader) (err error) {
+			text, err = t.parkedBy(r, ^uint64(0))
+			return err
+		})
+		if err == nil {
+			return text
+		}
+	}
+	return explain(t.seen.reason, t.seen.settings, &f)
+}
+
+// wouldBe says what would come of an address that was never met.
+func (t *teller) wouldBe() string {
+	text := "no page that was read links to it in a way that is followed, and it is no seed; if a page linked to it now, it would be "
+	s := t.seen.settings
+	if t.seen.reason != storage.NoReason {
+		return text + "skipped: " + t.refusal()
+	}
+	if rule := t.forbidden(); rule != "" {
+		return text + "blocked by " + rule
+	}
+	text += "fetched"
+	if s.MaxDepth != NoLimit && s.MaxDepth > 0 {
+		text += fmt.Sprintf(", at depth %d at the most", s.MaxDepth)
+	}
+	if !s.IgnoreRobots && !t.hasRobot {
+		text += ", if its robots.txt, which is not known yet, allows it"
+	}
+	return text
+}
+
+// span spells a duration for people.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		d = d.Round(time.Millisecond)
+	case d < time.Minute:
+		d = d.Round(100 * time.Millisecond)
+	default:
+		d = d.Round(time.Second)
+	}
+	return d.String()
 }
