@@ -167,10 +167,10 @@ type teller struct {
 	usual    *Settings            // where no event does
 
 	// How it stands by the log.
-	wasFound bool         // it was a job once
-	isJob    bool         // it is one
-	seq      uint64       // where the job's address stands
-	index    int          // likewise
+	wasFound bool          // it was a job once
+	isJob    bool          // it is one
+	seq      uint64        // where the job's address stands
+	index    int           // likewise
 	how      storage.Found // likewise
 	jobs     map[storage.JobID]bool
 	visit    *storage.Visit // the outcome in force, nil: none
@@ -200,7 +200,7 @@ type circumstances struct {
 	host                      frontier.HostLook
 	job                       frontier.QueuedJob
 	isJob                     bool
-	before                    int // jobs of its host
+	before                    int            // jobs of its host
 	reason                    storage.Reason // by the settings of now
 	maxPages, maxBytes        bool           // a limit is reached
 }

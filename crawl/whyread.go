@@ -85,7 +85,9 @@ type seeker struct {
 	found mentions
 }
 
-func newSeeker(u weburl.URL) *seeker { return &seeker{url: string(u), origin: []byte("://" + u.Host())} }
+func newSeeker(u weburl.URL) *seeker {
+	return &seeker{url: string(u), origin: []byte("://" + u.Host())}
+}
 
 // seek reads the log from one event to another. With several readers they take
 // turns at its slices. pace, if any, is called between transactions.

@@ -1,0 +1,184 @@
+package crawl
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pawl/storage"
+)
+
+// storyOf tells the story of an address of a site at rest.
+func (s *site) storyOf(url string, readers int) *Story {
+	s.t.Helper()
+	file, err := storage.Open(s.path, true)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer file.Close()
+	story, err := FindStory(s.t.Context(), file, StoryOptions{URL: url, Now: time.Now(), Readers: readers})
+	if err != nil {
+		s.t.Fatalf("the story of %s: %v", url, err)
+	}
+	return story
+}
+
+// told is a story in lines without times.
+func told(s *Story) string {
+	var b strings.Builder
+	b.WriteString(s.Standing + ": " + s.Because + "\n")
+	for _, c := range s.Chapters {
+		b.WriteString("  " + c.What + " " + c.Text + "\n")
+	}
+	return b.String()
+}
+
+func TestStories(t *testing.T) {
+	long := "http://a.test/" + strings.Repeat("x", MaxURLLength)
+	synctest.Test(t, func(t *testing.T) {
+		s, p := onPaper(t, "http://a.test/")
+		s.opt.Delay, s.opt.MaxDepth, s.opt.Retries, s.opt.MaxRedirects = 0, 2, 2, 1
+		s.opt.Exclude = []string{"never", "private"}
+		s.opt.PageRules = []PageRule{{Match: "/ignored", Ignore: true}, {Match: "/first", Priority: "high"}}
+		p.on("http://a.test/robots.txt", text("User-agent: *\nAllow: /\nDisallow: /no\n"))
+		p.on("http://a.test/", linking(
+			"/one", "/no/1", "http://b.test/", "/private/x", "/ignored", "nofollow /nofollowed", "/a/a/a/a/b", long,
+			"/moved", "/flaky", "/broken", "/copy", "/bounce", "/first", strings.Repeat("/d", 61), "/q?"+strings.Repeat("a&", 60),
+			"/away", "/gone", "/dead",
+		))
+		p.on("http://a.test/one", answer{body: `<title>One &amp; only</title><a href="/two">to  two</a>`})
+		p.on("http://a.test/two", answer{body: `<a href="/three">x</a>`})
+		p.on("http://a.test/moved", moved("/target"))
+		p.on("http://a.test/away", moved("/target"))
+		p.on("http://a.test/target", moved("/twice"))
+		p.on("http://a.test/flaky", status(503), reset, answer{body: "<p>at last"})
+		p.on("http://a.test/broken", status(500))
+		p.on("http://a.test/dead", noHost)
+		p.on("http://a.test/copy", answer{body: `<title>One &amp; only</title><a href="/two">to  two</a>`})
+		p.on("http://a.test/bounce", moved("/bounce?utm_source=x"))
+		p.on("http://a.test/bounce?utm_source=x", answer{body: "<p>there"})
+		s.finish()
+		for _, c := range []struct {
+			name, url string
+			want      []string
+		}{
+			{"a seed", "a.test", []string{"done: fetched, status 200,", "  found given as a seed\n", "  outcome fetched, status 200"}},
+			{"a page", "http://A.test:80/one?utm_source=x#y", []string{
+				`titled "One & only"`, `  found linked from http://a.test/ (a, "x"), depth 1`,
+			}},
+			{"its depth", "http://a.test/two", []string{`  found linked from http://a.test/one (a, "to two"), depth 2`}},
+			{"too deep", "http://a.test/three", []string{"skipped: it stands at depth 3, and the deepest to be fetched is 2 (--max-depth 2)\n", "  skipped linked from http://a.test/two"}},
+			{"another host", "http://b.test", []string{"skipped: its host b.test is none of the seeds' hosts (--scope host)\n"}},
+			{"excluded", "http://a.test/private/x", []string{"skipped: --exclude private matches it"}},
+			{"ignored by a rule", "http://a.test/ignored", []string{"skipped: the rule for pages that match /ignored ignores it"}},
+			{"nofollow", "http://a.test/nofollowed", []string{"skipped: the link, or the page that it stands on, says nofollow", `(a, "x", nofollow)`}},
+			{"a segment again and again", "http://a.test/a/a/a/a/b", []string{`skipped: "a" stands 4 times in its path`}},
+			{"too long", long, []string{"skipped: it is 4110 bytes long, and more than 4096"}},
+			{"too many segments", "http://a.test" + strings.Repeat("/d", 61), []string{"skipped: its path has 61 segments"}},
+			{"too many parameters", "http://a.test/q?" + strings.Repeat("a&", 60), []string{"skipped: its query has 61 parameters"}},
+			{"blocked", "http://a.test/no/1", []string{"done: blocked by robots.txt line 3: Disallow: /no"}},
+			{"redirected", "http://a.test/moved", []string{"done: redirected, status 302, to http://a.test/target"}},
+			{"the target of redirects", "http://a.test/target", []string{
+				"  found redirected to from http://a.test/moved, depth 1\n", "  found redirected to from http://a.test/away, when it was known already\n",
+			}},
+			{"too many redirects", "http://a.test/twice", []string{"skipped: 2 redirects lead to it, and at most 1 are followed (--max-redirects 1)"}},
+			{"asked for three times", "http://a.test/flaky", []string{
+				"done: fetched, status 200, attempt 3", "  attempt attempt 1: status 503, throttled", "; the next is due at ", "  attempt attempt 2: reset, ",
+			}},
+			{"given up", "http://a.test/broken", []string{"done: failed: status 500, attempt 3", "  attempt attempt 1: status 500", "  attempt attempt 2: status 500"}},
+			{"no such host", "http://a.test/dead", []string{"done: failed: dns, "}},
+			{"a copy", "http://a.test/copy", []string{"the same content as http://a.test/one"}},
+			{"another spelling", "http://a.test/bounce", []string{"  attempt status 302, redirected to another spelling of the same address; to be asked for as http://a.test/bounce?utm_source=x", "done: fetched, status 200,"}},
+			{"a rule gave it its place", "http://a.test/first", []string{", priority high\n", "done: failed: status 404"}},
+			{"never met", "http://a.test/unheard", []string{"unknown: no page that was read links to it", "it would be fetched, at depth 2 at the most\n"}},
+			{"never met and forbidden", "http://a.test/no/where", []string{"it would be blocked by robots.txt line 3: Disallow: /no\n"}},
+			{"never met on another host", "http://c.test/x", []string{"it would be skipped: its host c.test is none of the seeds' hosts (--scope host)\n"}},
+			{"never met and excluded", "http://a.test/never", []string{"it would be skipped: --exclude never matches it\n"}},
+		} {
+			story := s.storyOf(c.url, 1)
+			got := told(story)
+			for _, want := range c.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("%s: the story lacks %q:\n%s", c.name, want, got)
+				}
+			}
+			if again := told(s.storyOf(c.url, 3)); again != got {
+				t.Errorf("%s: several readers tell another story:\n%s\nthan one:\n%s", c.name, again, got)
+			}
+			if strings.HasPrefix(got, "unknown") != (len(story.Chapters) == 0) {
+				t.Errorf("%s: an address that is unknown has no story, and no other has none:\n%s", c.name, got)
+			}
+			for i, ch := range story.Chapters {
+				if ch.At == "" || ch.Seq == 0 || i > 0 && ch.Seq < story.Chapters[i-1].Seq {
+					t.Errorf("%s: chapter %d stands at event %d, %q", c.name, i, ch.Seq, ch.At)
+				}
+			}
+		}
+	})
+}
+
+func TestStoryOfWhatIsNoAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := onPaper(t, "http://a.test/")
+		s.finish()
+		file, err := storage.Open(s.path, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		for _, url := range []string{"", "mailto:a@a.test", "/path", "no address at all", "http://"} {
+			if story, err := FindStory(t.Context(), file, StoryOptions{URL: url}); !errors.Is(err, ErrNoAddress) {
+				t.Errorf("%q: %v %v, want that it is no address", url, story, err)
+			}
+		}
+		story := s.storyOf("http://me:secret@a.test/", 1)
+		if strings.Contains(story.URL+story.Canonical+told(story), "secret") || story.Standing != "done" {
+			t.Errorf("the story is %+v", story)
+		}
+	})
+}
+
+// What is in the queue says what it waits for, and how many are before it.
+func TestStoriesOfTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := onPaper(t, "http://a.test/")
+		s.opt.Delay = time.Hour
+		p.on("http://a.test/robots.txt", text("User-agent: *\nDisallow: /no\n"))
+		p.on("http://a.test/", linking("/1", "/2", "/3", "/no", "/4"))
+		p.on("http://a.test/1", status(503))
+		s.stopAfter(150 * time.Minute) // robots.txt, the seed and /1
+		for url, want := range map[string]string{
+			"http://a.test/1":  "retrying: attempt 1 failed (status 503, throttled), and the next is due at ",
+			"http://a.test/2":  "queued: the crawl does not run; it is the next of its host",
+			"http://a.test/3":  "queued: the crawl does not run; 1 job of its host is before it; it comes in at least ",
+			"http://a.test/no": "queued: it will be blocked by robots.txt line 2: Disallow: /no; the crawl does not run; 2 jobs",
+		} {
+			if got := told(s.storyOf(url, 1)); !strings.HasPrefix(got, want) {
+				t.Errorf("%s: %s\nwant %s", url, got, want)
+			}
+		}
+		s.opt.Exclude = []string{"/3"}
+		s.stopAfter(time.Second)
+		got, want := told(s.storyOf("http://a.test/3", 1)), "queued: by the settings of now it will leave the queue when its turn comes: --exclude /3 matches it"
+		if !strings.HasPrefix(got, want) {
+			t.Errorf("%s\nwant %s", got, want)
+		}
+		s.finish()
+		got = told(s.storyOf("http://a.test/3", 1))
+		for _, want := range []string{"skipped: --exclude /3 matches it\n", "  found linked from ", "  skipped taken out of the queue: --exclude /3 matches it\n"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("the story lacks %q:\n%s", want, got)
+			}
+		}
+		s.opt.Exclude = nil
+		s.finish()
+		got = told(s.storyOf("http://a.test/3", 1))
+		for _, want := range []string{"done: failed: status 404", "  found let in after all: linked from "} {
+			if !strings.Contains(got, want) {
+				t.Errorf("the story lacks %q:\n%s", want, got)
+			}
+		}
+	})
+}
