@@ -84,14 +84,16 @@ func dialAt(ctx context.Context, p place, file string, patience time.Duration) (
 	}}}
 	short, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	err := c.ask(short, http.MethodGet, pathHello, nil, &c.hello)
-	switch {
-	case err == nil:
-	case short.Err() != nil && ctx.Err() == nil:
+	hello := func() error { return c.ask(short, http.MethodGet, pathHello, nil, &c.hello) }
+	err := hello()
+	if errors.Is(err, ErrLost) {
+		// Either it ended at that moment, or it has no room even to say so.
+		if err = hello(); errors.Is(err, ErrLost) {
+			err = ErrBusy
+		}
+	}
+	if short.Err() != nil && ctx.Err() == nil {
 		err = ErrNoAnswer
-	case errors.Is(err, ErrLost):
-		// It ended at that moment.
-		err = ErrNoSocket
 	}
 	if err == nil {
 		err = c.check(file)
@@ -134,8 +136,12 @@ func (strangerError) Is(target error) bool { return target == fs.ErrPermission }
 func connect(ctx context.Context, path string) (net.Conn, error) {
 	c, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if err != nil {
-		if ctx.Err() == nil && isNobody(err) {
+		switch {
+		case ctx.Err() != nil:
+		case isNobody(err):
 			err = ErrNoSocket
+		case errors.Is(err, syscall.EAGAIN): // as many wait to be let in as the system allows
+			err = ErrBusy
 		}
 		return nil, err
 	}
@@ -232,6 +238,8 @@ func lost(ctx context.Context, err error) error {
 		return ctx.Err()
 	case errors.Is(err, ErrNoSocket):
 		return ErrNoSocket
+	case errors.Is(err, ErrBusy):
+		return ErrBusy
 	case errors.As(err, &stranger):
 		return stranger
 	case errors.As(err, &dial) && dial.Op == "dial":

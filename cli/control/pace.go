@@ -46,12 +46,12 @@ func (p *Pacer) took(d time.Duration) time.Time {
 	if r := k * float64(d); r < float64(longestRest) {
 		rest = time.Duration(r)
 	}
-	// What was done at the same time by others has its own rest behind this one.
-	if p.free.Before(now) {
-		p.free = now.Add(rest)
-	} else {
-		p.free = p.free.Add(rest + min(d, longestRest))
+	// What others did at the same time has its own rest, behind this one's.
+	d = min(d, longestRest)
+	if start := now.Add(-d); p.free.Before(start) {
+		p.free = start
 	}
+	p.free = p.free.Add(d + rest)
 	return p.free
 }
 

@@ -72,8 +72,10 @@ type rig struct {
 	end    func() error // cancels, and gives the error of Serve
 }
 
-// folder makes a folder with a short path, as sockets need it.
+// folder makes a folder with a short path, as sockets need it. When the test is
+// through no goroutine may be left.
 func folder(t testing.TB) string {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	dir, err := os.MkdirTemp("", "pc")
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +126,6 @@ func servedAt(t testing.TB, file, dir string, c Crawl, change ...func(*Listener,
 		if err := r.end(); err != nil {
 			t.Errorf("Serve: %v", err)
 		}
-		goleak.VerifyNone(t)
 	})
 	return r
 }

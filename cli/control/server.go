@@ -111,6 +111,12 @@ func (l *Listener) Serve(ctx context.Context, c Crawl, o Options) error {
 		ErrorLog:                     log.New(io.Discard, "", 0),
 		DisableGeneralOptionsHandler: true,
 		BaseContext:                  func(net.Listener) context.Context { return work },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			if g, ok := c.(*guest); ok && g.isTooMuch {
+				ctx = context.WithValue(ctx, tooMuch{}, true)
+			}
+			return ctx
+		},
 	}
 	served := make(chan error, 1)
 	go func() { served <- web.Serve(&door{UnixListener: l.l, limit: int64(l.limits.conns)}) }()
@@ -137,14 +143,13 @@ func (l *Listener) Serve(ctx context.Context, c Crawl, o Options) error {
 	return err
 }
 
-// door lets in peers that may ask, so many at once.
+// door lets in peers that may ask, so many at once; as many more are told that
+// there is no room.
 type door struct {
 	*net.UnixListener
 	limit int64
 	open  atomic.Int64
 }
-
-const crowded = `{"error":"too many speak to the crawl at once","code":"busy"}` + "\n"
 
 // Accept is as net.Listener has it.
 func (d *door) Accept() (net.Conn, error) {
@@ -157,28 +162,31 @@ func (d *door) Accept() (net.Conn, error) {
 			c.Close()
 			continue
 		}
-		if d.open.Add(1) > d.limit {
-			d.open.Add(-1)
-			// So little fits into the buffer of the socket.
-			_ = c.SetWriteDeadline(time.Now().Add(time.Second))
-			_, _ = fmt.Fprintf(c, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(crowded), crowded)
-			c.Close()
+		n := d.open.Add(1)
+		g := &guest{UnixConn: c, isTooMuch: n > d.limit, leave: sync.OnceFunc(func() { d.open.Add(-1) })}
+		if n > 2*d.limit {
+			g.Close()
 			continue
 		}
-		return &guest{Conn: c, leave: sync.OnceFunc(func() { d.open.Add(-1) })}, nil
+		return g, nil
 	}
 }
 
 // guest is a connection that counts.
 type guest struct {
-	net.Conn
-	leave func()
+	*net.UnixConn
+	isTooMuch bool
+	leave     func()
 }
 
 func (g *guest) Close() error {
 	g.leave()
-	return g.Conn.Close()
+	return g.UnixConn.Close()
 }
+
+// tooMuch is where the context of a request says that there is no room for its
+// connection.
+type tooMuch struct{}
 
 // server answers requests.
 type server struct {
@@ -338,16 +346,26 @@ func (s *server) run(ctx context.Context, isPaced bool, do func() (any, error)) 
 // ServeHTTP answers a request.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.begin() {
+		w.Header().Set("Connection", "close")
 		s.refuse(w, answerTo(crawl.ErrOver, &s.options))
 		return
 	}
 	defer s.end()
+	if r.ContentLength != 0 {
+		// An answer without having read the body does not wait for it.
+		w.Header().Set("Connection", "close")
+	}
+	ctx := r.Context()
+	if ctx.Value(tooMuch{}) != nil {
+		w.Header().Set("Connection", "close")
+		s.fail(w, r, ErrBusy)
+		return
+	}
 	e, a := s.find(r)
 	if a != nil {
 		s.refuse(w, a)
 		return
 	}
-	ctx := r.Context()
 	limit, rooms := s.limits.small, []chan struct{}{s.gate.work}
 	switch {
 	case e.isFree:
@@ -367,6 +385,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, a)
 		return
 	}
+	w.Header().Del("Connection")
 	var wanted Export
 	if r.URL.Path == pathExport {
 		if err := decode(body, &wanted); err != nil {
@@ -480,11 +499,6 @@ func (s *server) refuse(w http.ResponseWriter, a *answer) {
 	text, err := encode(a)
 	if err != nil {
 		panic(http.ErrAbortHandler)
-	}
-	switch a.status {
-	case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout, http.StatusForbidden:
-		// What of the body has not come is not waited for.
-		w.Header().Set("Connection", "close")
 	}
 	s.reply(w, a.status, text)
 }
