@@ -187,7 +187,8 @@ type call struct {
 
 func commands() []*command {
 	return []*command{
-		crawlCommand(), checkCommand(), resumeCommand(), exportCommand(), statusCommand(), queueCommand(), setCommand(), pauseCommand(), stopCommand(), verifyCommand(), versionCommand(),
+		crawlCommand(), checkCommand(), resumeCommand(), exportCommand(), statusCommand(), whyCommand(), queueCommand(), setCommand(), pauseCommand(), stopCommand(),
+		snapshotCommand(), compactCommand(), infoCommand(), verifyCommand(), completionCommand(), manCommand(), versionCommand(),
 	}
 }
 

@@ -149,8 +149,8 @@ func (l *loop) dropSlice(e *editing, open *frontier.OpenEdit) error {
 func (l *loop) retrySlice(e *editing, open *frontier.OpenEdit) error {
 	var visits []storage.Reopened
 	reached := open.Done
-	err := l.file.View(func(r *storage.Reader) error {
-		return r.Scan(open.Done+1, func(seq uint64, event []byte) (bool, error) {
+	return l.file.View(func(r *storage.Reader) error {
+		err := r.Scan(open.Done+1, func(seq uint64, event []byte) (bool, error) {
 			if seq > open.Upto {
 				reached = open.Upto
 				return false, nil
@@ -170,16 +170,16 @@ func (l *loop) retrySlice(e *editing, open *frontier.OpenEdit) error {
 			}
 			return seq-open.Done < sweepEvents, nil
 		})
-	})
-	if err != nil {
+		if err != nil {
+			return err
+		}
+		if reached == open.Done {
+			reached = open.Upto
+		}
+		n, err := l.frontier.Reopen(r, visits, reached, l.now())
+		e.edited.Addresses += uint64(n)
 		return err
-	}
-	if reached == open.Done {
-		reached = open.Upto
-	}
-	n, err := l.frontier.Reopen(visits, reached, l.now())
-	e.edited.Addresses += uint64(n)
-	return err
+	})
 }
 
 // name takes an address as an example, while there are few.

@@ -240,7 +240,7 @@ func TestHostsAreWatchedLongEnough(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tr := newTraps(f, &parking{frontier: f})
+		tr := newTraps(f, &parking{lists: f})
 		tr.from = 0
 		parked := map[string]bool{}
 		for n := range 2000 {
