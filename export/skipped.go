@@ -62,7 +62,8 @@ func CheckSkipped(o Options) error {
 // written whole.
 //
 // An address is in the log once for each time that it was met closer to a seed
-// than before, and when it left the queue again. The last time counts: its
+// than before, and when it left the queue again, as when the user dropped it: then
+// it is parked, without a pattern. The last time counts: its
 // reason is the one in force, and its place in the log is the row's. Whether
 // the address was admitted after all only the frontier knows: still is asked
 // for each address that has a row to come, once, for up to a thousand of them
@@ -102,7 +103,7 @@ func Skipped(w io.Writer, f *storage.File, o Options, still func(urls []string) 
 			url: string(l.URL), foundOn: h.FoundOn, reason: l.Reason, kind: page.Kind(l.Kind), depth: l.Depth, foundAt: h.Time,
 		}
 		row.anchor, _ = anchorOf(l.Kind, string(l.Anchor))
-		if l.Reason == storage.Parked {
+		if l.Reason == storage.Parked && !h.Dropped { // by a pattern, not by the user
 			row.pattern = parked.of(row.url)
 		}
 		return held.hold(row)

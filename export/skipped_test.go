@@ -93,6 +93,29 @@ func TestSkipped(t *testing.T) {
 	})
 }
 
+// What the user drops from the queue is parked, whatever it was skipped for before;
+// many leave by one event.
+func TestDroppedIsSkipped(t *testing.T) {
+	const at = "https://example.org"
+	f := of(t,
+		&storage.Edit{Edit: storage.EditPark, Settings: []byte(`{"host":"example.org","pattern":"/p/#"}`)},
+		&storage.Skip{FoundOn: at + "/", Time: noon, Links: []storage.SkipLink{
+			skipLink(at+"/p/1", storage.Parked), skipLink(at+"/p/2", storage.TooDeep), skipLink(at+"/p/3", storage.TooDeep), skipLink(at+"/p/4", storage.TooDeep),
+		}},
+		&storage.Skip{FoundOn: at + "/", Time: noon, Withdrawn: true, Dropped: true, Job: storage.JobID{Host: 1}, Links: []storage.SkipLink{
+			skipLink(at+"/p/2", storage.Parked), skipLink(at+"/p/4", storage.Parked), skipLink(at+"/p/5", storage.Parked),
+		}},
+		&storage.Skip{FoundOn: at + "/", Time: noon, Links: []storage.SkipLink{skipLink(at+"/p/5", storage.Excluded)}},
+	)
+	got, _ := exported(t, func(w io.Writer, f *storage.File, o Options) (int, error) {
+		return Skipped(w, f, o, eachOf(func(url string) bool { return url != at+"/p/4" })) // which was restored
+	}, f, Options{Columns: []string{"url", "reason"}})
+	want := "url,reason\r\n" + at + "/p/1,parked\r\n" + at + "/p/3,depth\r\n" + at + "/p/2,parked\r\n" + at + "/p/5,exclude\r\n"
+	if got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestSkippedAgainstAModel compares a crawl of many slices with a map.
 func TestSkippedAgainstAModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
