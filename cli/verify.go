@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -117,6 +118,9 @@ func (v *verifier) run() error {
 	if _, _, err := crawl.Remembered(v.file); err != nil {
 		v.foundf("settings: %v", err)
 	}
+	if isSound, err := v.reopened(); err != nil || !isSound {
+		return err
+	}
 	done, err := v.outcomes(f)
 	if err != nil {
 		return err
@@ -126,6 +130,9 @@ func (v *verifier) run() error {
 		return err
 	}
 	c := &v.counts
+	if n := sum(c.Depths[:]); n != c.Pending {
+		v.foundf("counts: %d addresses are pending, but %d by their depths", c.Pending, n)
+	}
 	if pending != c.Pending {
 		v.foundf("queue: %d addresses stand in it, but %d are pending", pending, c.Pending)
 	}
@@ -296,24 +303,138 @@ func (v *verifier) outcomes(f *frontier.Frontier) ([]uint64, error) {
 	})
 }
 
-// visits calls do for each outcome in the log.
-func (v *verifier) visits(do func(seq uint64, url []byte)) error {
-	return v.file.Walk(1, v.last, func(seq uint64, event []byte) error {
-		if err := v.ctx.Err(); err != nil {
-			return err
+// eventsASlice is how many events are read in one transaction.
+const eventsASlice = 2000
+
+// events calls do for each event of a kind, with the reader of its transaction.
+func (v *verifier) events(kind storage.Kind, do func(r *storage.Reader, seq uint64, event []byte)) error {
+	return v.file.Sequentially(func() error {
+		for from := uint64(1); from <= v.last; from += eventsASlice {
+			if err := v.ctx.Err(); err != nil {
+				return err
+			}
+			err := v.file.View(func(r *storage.Reader) error {
+				return r.Scan(from, func(seq uint64, event []byte) (bool, error) {
+					if seq-from >= eventsASlice || seq > v.last {
+						return false, nil
+					}
+					if storage.KindOf(event) == kind {
+						do(r, seq, event)
+					}
+					return true, nil
+				})
+			})
+			if err != nil {
+				return err
+			}
 		}
-		if storage.KindOf(event) != storage.KindVisit {
-			return nil
-		}
-		// All of it is read, also what a fold has no need of.
-		visit, err := storage.DecodeVisit(event)
-		if err != nil {
-			v.foundf("event %d: %v", seq, err)
-			return nil
-		}
-		do(seq, []byte(visit.URL))
 		return nil
 	})
+}
+
+// visits calls do for each outcome in the log that was not withdrawn.
+func (v *verifier) visits(do func(seq uint64, url []byte)) error {
+	return v.events(storage.KindVisit, func(r *storage.Reader, seq uint64, event []byte) {
+		// All of it is read, also what a fold has no need of.
+		visit, err := storage.DecodeVisit(event)
+		switch {
+		case err != nil:
+			v.foundf("event %d: %v", seq, err)
+		case !r.IsReopened(seq, v.last):
+			do(seq, []byte(visit.URL))
+		}
+	})
+}
+
+// reopened holds what is kept of the outcomes that were withdrawn against the
+// events that withdrew them, both ways, and these against the outcomes. When it
+// cannot be read, it is not sound.
+func (v *verifier) reopened() (isSound bool, err error) {
+	var block, event uint64
+	for more := true; more; {
+		if err := v.ctx.Err(); err != nil {
+			return false, err
+		}
+		more = false
+		n := 0
+		err := v.file.View(func(r *storage.Reader) error {
+			return r.ScanReopened(block, event, func(b, by uint64, visits []uint64) (bool, error) {
+				if !namedBy(r.Event(by), visits) {
+					v.foundf("reopened: event %d is said to have withdrawn outcomes, and has not", by)
+				}
+				block, event, more = b, by+1, true
+				n++
+				return n < keptSlice, nil
+			})
+		})
+		if err != nil {
+			v.foundf("reopened: %v", err)
+			return false, nil
+		}
+	}
+	return true, v.events(storage.KindReopen, func(r *storage.Reader, seq uint64, event []byte) {
+		e, err := storage.DecodeReopen(event)
+		if err != nil {
+			v.foundf("event %d: %v", seq, err)
+			return
+		}
+		v.reopenedBy(r, seq, e.Visits)
+	})
+}
+
+// reopenedBy looks whether each visit that an event reopens is kept as such, once,
+// and ended as the event says.
+func (v *verifier) reopenedBy(r *storage.Reader, seq uint64, visits []storage.Reopened) {
+	var block uint64
+	var kept []uint64
+	for i := range visits {
+		o := &visits[i]
+		if b := storage.BlockOf(o.Seq); i == 0 || b != block {
+			block, kept = b, r.ReopenedBy(b, seq)
+		}
+		if _, ok := slices.BinarySearch(kept, o.Seq); !ok {
+			v.foundf("reopened: event %d has withdrawn the outcome of event %d, and that is not kept", seq, o.Seq)
+		}
+		if r.IsReopened(o.Seq, seq-1) {
+			v.foundf("event %d: the outcome of event %d was withdrawn before", seq, o.Seq)
+		}
+		visit := r.Event(o.Seq)
+		h, err := storage.DecodeVisitHead(visit)
+		switch {
+		case storage.KindOf(visit) != storage.KindVisit || o.Seq >= seq:
+			v.foundf("event %d: the outcome of event %d is withdrawn, which has none", seq, o.Seq)
+		case err != nil:
+			v.foundf("event %d: %v", o.Seq, err)
+		case h.Job.Host != o.Host || h.Depth != o.Depth || h.Outcome != o.Outcome || h.Class != o.Class ||
+			bytes.HasPrefix(h.URL, []byte("https:")) != o.HTTPS:
+			v.foundf("event %d: the outcome of event %d was another one", seq, o.Seq)
+		}
+	}
+}
+
+// namedBy tells whether an event reopens the visits.
+func namedBy(event []byte, visits []uint64) bool {
+	if storage.KindOf(event) != storage.KindReopen {
+		return false
+	}
+	e, err := storage.DecodeReopen(event)
+	if err != nil {
+		return false
+	}
+	for _, visit := range visits {
+		_, ok := slices.BinarySearchFunc(e.Visits, visit, func(o storage.Reopened, seq uint64) int { return cmp.Compare(o.Seq, seq) })
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func sum(numbers []uint64) (n uint64) {
+	for _, k := range numbers {
+		n += k
+	}
+	return n
 }
 
 // pending checks that what waits has no outcome, and counts it.

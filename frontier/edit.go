@@ -152,8 +152,11 @@ func (f *Frontier) forgetDropped(jobs []Dropped) {
 	}
 	f.deferred = slices.DeleteFunc(f.deferred, func(id storage.JobID) bool { return !f.IsPending(id) })
 	for i := range jobs {
-		if i == 0 || jobs[i].ID.Host != jobs[i-1].ID.Host {
-			f.wake(f.hosts.at(jobs[i].ID.Host))
+		if i > 0 && jobs[i].ID.Host == jobs[i-1].ID.Host {
+			continue
+		}
+		if h, err := f.host(jobs[i].ID); err == nil {
+			f.wake(h)
 		}
 	}
 }
@@ -222,11 +225,12 @@ func (f *Frontier) Reopen(r *storage.Reader, visits []storage.Reopened, upto uin
 	if err := f.append(event); err != nil {
 		return n, err
 	}
-	host := storage.JobID{}.Host
 	for i := range visits {
-		if v := &visits[i]; i == 0 || v.Host != host {
-			host = v.Host
-			f.wake(f.hosts.at(host))
+		if i > 0 && visits[i].Host == visits[i-1].Host {
+			continue
+		}
+		if h, err := f.host(storage.JobID{Host: visits[i].Host}); err == nil {
+			f.wake(h) // it may have been given up
 		}
 	}
 	return n, nil

@@ -147,11 +147,11 @@ func (f *Frontier) wait(h *host) turnOf {
 	isWanted := false // some job waits for nothing but its robots.txt
 	page := func(https bool, due int64) {
 		switch {
+		case !f.options.IgnoreRobots && h.origin(https).busy:
+			isWanted = true
 		case f.originGaveUp(h, https):
 			u := h.unsettled(https)
 			n = turnOf{wait: WaitLost, gaveUp: u.gaveUp()}
-		case !f.options.IgnoreRobots && h.origin(https).busy:
-			isWanted = true
 		default:
 			later(due, WaitRetry)
 		}

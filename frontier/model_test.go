@@ -3,6 +3,7 @@ package frontier
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -24,7 +25,11 @@ type model struct {
 
 	contents map[string]string // what has been fetched, and where first
 	parks    int
-	unparks  int
+	unparks  []uint64 // their events
+	restored int      // of these, carried out
+	edits    []edit
+
+	lastReview uint64 // its event
 
 	settings     string
 	done, upto   uint64 // of the review
@@ -36,6 +41,7 @@ type model struct {
 	outcomes     [5]int
 	unlisted     int
 	classes      map[storage.Class]int
+	reopened     int
 	marks        map[storage.JobID]storage.Mark
 	robotsEvents int
 }
@@ -52,6 +58,17 @@ type page struct {
 	hops     uint8
 	raw      string
 	due      int64
+	lane     storage.Lane
+	// When it is finished:
+	seq     uint64 // of the visit
+	outcome storage.Outcome
+	class   storage.Class
+}
+
+// edit is an edit of the queue that is not carried out to its end.
+type edit struct {
+	OpenEdit
+	done map[string]bool // hosts and origins where it has reopened something
 }
 
 // robots is what is known of an origin's robots.txt.
@@ -83,7 +100,10 @@ type traffic struct {
 	jobs      int
 }
 
-const nofollowOnly = 1000 // added to the depth
+const (
+	nofollowOnly = 1000 // added to the depth
+	takenOut     = 1e6  // instead of a depth: dropped by the user
+)
 
 func newModel() *model {
 	return &model{
@@ -99,6 +119,10 @@ func (m *model) clone() *model {
 	c.pages, c.refused, c.robots, c.hosts = maps.Clone(m.pages), maps.Clone(m.refused), maps.Clone(m.robots), maps.Clone(m.hosts)
 	c.sources, c.named, c.folders = maps.Clone(m.sources), maps.Clone(m.named), maps.Clone(m.folders)
 	c.contents = maps.Clone(m.contents)
+	c.unparks, c.edits = slices.Clone(m.unparks), slices.Clone(m.edits)
+	for i := range c.edits {
+		c.edits[i].done = maps.Clone(c.edits[i].done)
+	}
 	c.classes, c.marks = maps.Clone(m.classes), maps.Clone(m.marks)
 	return &c
 }
@@ -132,6 +156,7 @@ func (m *model) find(parent *storage.Origin, foundOn string, at int64, links []C
 		}
 		old, known := m.pages[c.URL]
 		switch {
+		case m.refused[c.URL] == takenOut && (c.Reason != storage.NoReason || parent != nil && !c.Restored):
 		case known:
 			if parent == nil && c.Reason == storage.NoReason {
 				m.root(c.URL, true)
@@ -143,7 +168,7 @@ func (m *model) find(parent *storage.Origin, foundOn string, at int64, links []C
 					URL: c.URL, FoundOn: foundOn, Anchor: c.Anchor, Kind: c.Kind, Redirect: c.Redirect, Listed: c.Listed,
 					NoFollow: c.NoFollow, Lane: c.Lane, FoundAt: at, Origin: o,
 				},
-				call: m.calls, rank: rank, life: old.life + 1,
+				call: m.calls, rank: rank, life: old.life + 1, lane: c.Lane,
 			}
 			m.admitted++
 			added++
@@ -164,6 +189,60 @@ func (m *model) find(parent *storage.Origin, foundOn string, at int64, links []C
 		}
 	}
 	return added
+}
+
+// drop takes a page out of the queue.
+func (m *model) drop(url string) {
+	delete(m.pages, url)
+	m.refused[url] = takenOut
+	m.withdrawn++
+	m.edits[0].Changed++
+}
+
+// reopen makes a job of a finished page, by the oldest open edit.
+func (m *model) reopen(url string, rank int, lane storage.Lane) {
+	p := m.pages[url]
+	m.outcomes[p.outcome]--
+	if p.outcome == storage.Failed {
+		m.classes[p.class]--
+	}
+	m.reopened++
+	e := &m.edits[0]
+	e.Changed++
+	u := weburl.URL(url)
+	h := m.hosts[u.Host()]
+	if !e.done[u.Host()] {
+		e.done[u.Host()] = true
+		if h.until != 0 {
+			h.gaveUp, h.until, h.throttles, h.since = storage.NoClass, 0, 0, 0
+		}
+		m.hosts[u.Host()] = h
+		for _, scheme := range []string{"http://", "https://"} {
+			if r, ok := m.robots[scheme+u.Host()]; ok && r.until != 0 && (r.state == storage.RobotsGivenUp || r.state == storage.RobotsNone) {
+				r.state, r.until = storage.RobotsNone, 0
+				m.robots[scheme+u.Host()] = r
+			}
+		}
+	}
+	if p.outcome == storage.Blocked || p.class == storage.Robots {
+		if o := u.Origin(); !e.done[o] {
+			e.done[o] = true
+			if r, ok := m.robots[o]; ok {
+				r.expires = 1
+				m.robots[o] = r
+			}
+		}
+	}
+	p.found.Lane = storage.LaneNormal // the visit does not tell
+	m.pages[url] = page{found: p.found, call: m.calls, rank: rank, life: p.life + 1, lane: lane}
+}
+
+// reviewed notes that a review has come to its end.
+func (m *model) reviewed() {
+	m.done, m.upto = 0, 0
+	for m.restored < len(m.unparks) && m.unparks[m.restored] < m.lastReview {
+		m.restored++
+	}
 }
 
 func (m *model) root(url string, named bool) {
@@ -232,6 +311,7 @@ func (m *model) differs(f *Frontier) string {
 	want := storage.Counts{
 		Known: uint64(known), Admitted: uint64(m.admitted), Pending: uint64(pending), Retrying: uint64(retrying),
 		Withdrawn: uint64(m.withdrawn), Parked: f.counts.Parked /* see isPure */, Hosts: uint64(jobHosts), Requests: uint64(m.requests), Transferred: uint64(m.transferred), Unlisted: uint64(m.unlisted),
+		Reopened: uint64(m.reopened),
 	}
 	for _, p := range m.pages {
 		if !p.finished {
@@ -256,7 +336,11 @@ func (m *model) differs(f *Frontier) string {
 	}
 	for url, depth := range m.refused {
 		st, known := f.seen.get(f.Fingerprint(url))
-		if want := refusedAt(depth%nofollowOnly, depth >= nofollowOnly); !known || st != want {
+		want := refusedAt(depth%nofollowOnly, depth >= nofollowOnly)
+		if depth == takenOut {
+			want = dropped
+		}
+		if !known || st != want || f.IsDropped(f.Fingerprint(url)) != (depth == takenOut) {
 			return fmt.Sprintf("%s: known %v standing %d, want %d", url, known, st, want)
 		}
 	}
@@ -272,8 +356,14 @@ func (m *model) differs(f *Frontier) string {
 	if f.scope.folders.n != len(m.folders) {
 		return fmt.Sprintf("%d folders of seeds, want %d", f.scope.folders.n, len(m.folders))
 	}
-	if len(f.Parks()) != m.parks || len(f.Unparks()) != m.unparks {
-		return fmt.Sprintf("%d parks and %d unparks, want %d and %d", len(f.Parks()), len(f.Unparks()), m.parks, m.unparks)
+	if len(f.Parks()) != m.parks || len(f.Unparks()) != len(m.unparks) || len(f.Restores()) != len(m.unparks)-m.restored {
+		return fmt.Sprintf("%d parks, %d unparks and %d restores, want %d, %d and %d", len(f.Parks()), len(f.Unparks()),
+			len(f.Restores()), m.parks, len(m.unparks), len(m.unparks)-m.restored)
+	}
+	for i, e := range f.Edits() {
+		if len(f.Edits()) != len(m.edits) || !reflect.DeepEqual(e, m.edits[i].OpenEdit) {
+			return fmt.Sprintf("edits %+v, want %+v", f.Edits(), m.edits)
+		}
 	}
 	if string(f.Settings()) != m.settings {
 		return fmt.Sprintf("settings %q, want %q", f.Settings(), m.settings)

@@ -156,8 +156,10 @@ func (s *sim) step() {
 	switch n := s.rng.IntN(1000); {
 	case n < 380:
 		s.hand()
-	case n < 800:
+	case n < 780:
 		s.advance()
+	case n < 800:
+		s.edit()
 	case n < 880:
 		s.passTime()
 	case n < 900:
@@ -228,7 +230,8 @@ func (s *sim) park() {
 		return
 	}
 	s.ok(s.f.Unpark(storage.Restore{Host: host}, s.now))
-	s.m.unparks++
+	s.m.unparks = append(s.m.unparks, s.f.Seq()-1)
+	s.m.lastReview = s.f.Seq()
 	s.m.done, s.m.upto = 0, s.f.Seq()-1
 	s.log("unparked on %s", host)
 }
@@ -407,10 +410,10 @@ func (s *sim) checkPageJob(j *Job) {
 			if dq, ok := s.durable.pages[url]; !ok || dq.call != q.call {
 				continue
 			}
-			before, after := slices.Index(lanesInOrder, q.found.Lane), slices.Index(lanesInOrder, p.found.Lane)
+			before, after := slices.Index(lanesInOrder, q.lane), slices.Index(lanesInOrder, p.lane)
 			if before != after {
 				if before < after {
-					s.fail("%s of the %v lane comes before %s of the %v lane", j.URL, p.found.Lane, url, q.found.Lane)
+					s.fail("%s of the %v lane comes before %s of the %v lane", j.URL, p.lane, url, q.lane)
 				}
 				continue
 			}
@@ -738,6 +741,7 @@ func (s *sim) endPage(r *running, ask storage.Ask, retryAfter time.Duration) {
 	if v.Unlisted = s.chance(20); v.Unlisted && v.Outcome == storage.Fetched {
 		s.m.unlisted++
 	}
+	p.seq, p.outcome, p.class = s.f.Seq()+1, v.Outcome, v.Class
 	given := slices.Clone(links)
 	s.ok(s.f.Finish(j, v, given, retryAfter))
 	s.log("finished: %s %v %d links", j.URL, v.Outcome, len(links))
@@ -833,6 +837,7 @@ func (s *sim) review() {
 	if s.m.upto == 0 {
 		s.m.upto, s.m.done = s.f.Seq(), 0
 		s.ok(s.f.OpenReview(s.now))
+		s.m.lastReview = s.f.Seq()
 		s.log("review opened up to %d", s.m.upto)
 		return
 	}
@@ -863,6 +868,7 @@ func (s *sim) review() {
 					if s.chance(s.laned) {
 						c.Lane = storage.LaneLow
 					}
+					c.Restored = s.chance(50)
 					links = append(links, c)
 				}
 			}
@@ -874,6 +880,7 @@ func (s *sim) review() {
 		parent, at := &x.head.Parent, x.head.Time
 		if x.head.FoundOn == "" {
 			parent, at = nil, s.now.UnixMilli()
+			x.links = slices.DeleteFunc(x.links, func(c Candidate) bool { return s.m.refused[c.URL] == takenOut && !c.Restored })
 		}
 		want := s.m.find(parent, x.head.FoundOn, at, x.links)
 		got, err := s.f.Readmit(&x.head, x.links, s.now)
@@ -888,7 +895,192 @@ func (s *sim) review() {
 	s.ok(s.f.Reviewed(last, s.now))
 	s.log("reviewed up to %d", last)
 	if s.m.done = last; last >= s.m.upto {
-		s.m.done, s.m.upto = 0, 0
+		s.m.reviewed()
+	}
+}
+
+// edit opens an edit of the queue, or carries a slice of the oldest out.
+func (s *sim) edit() {
+	if len(s.m.edits) == 0 || s.chance(10) {
+		p := storage.Predicate{Host: hostNames[s.rng.IntN(len(hostNames))]}
+		e := edit{OpenEdit: OpenEdit{Seq: s.f.Seq() + 1, Kind: storage.EditDrop, Predicate: p, Upto: s.f.Seq()}, done: map[string]bool{}}
+		if s.chance(60) {
+			e.Kind = storage.EditRetry
+			s.ok(s.f.OpenRetry(p, s.now))
+		} else {
+			s.ok(s.f.OpenDrop(p, s.now))
+		}
+		s.m.edits = append(s.m.edits, e)
+		s.log("edit %d on %s", e.Kind, p.Host)
+		return
+	}
+	if s.m.edits[0].Kind == storage.EditDrop {
+		s.drop()
+	} else {
+		s.reopenSome()
+	}
+}
+
+func (s *sim) drop() {
+	e := &s.m.edits[0]
+	jobs, next, more := s.f.JobsFrom(nil, e.Job, 1+s.rng.IntN(40))
+	isOut := map[storage.JobID]bool{}
+	for _, r := range s.out {
+		isOut[r.job.ID] = true
+	}
+	var doomed []Dropped
+	var urls []string
+	s.ok(s.file.View(func(r *storage.Reader) error {
+		for i := range jobs {
+			found, err := jobs[i].Found(r)
+			if err != nil {
+				return err
+			}
+			if jobs[i].IsOut != isOut[jobs[i].ID] {
+				s.fail("%s is out: %v", found.URL, jobs[i].IsOut)
+			}
+			if jobs[i].Host != e.Host || s.chance(20) {
+				continue
+			}
+			doomed = append(doomed, Dropped{jobs[i].ID, found})
+			if !jobs[i].IsOut {
+				urls = append(urls, found.URL)
+				delete(s.suspects, jobs[i].ID)
+			}
+		}
+		return nil
+	}))
+	n, err := s.f.Drop(doomed, next, !more, s.now)
+	s.ok(err)
+	s.log("dropped %q up to %v", urls, next)
+	if n != len(urls) {
+		s.fail("%d were dropped, want %d", n, len(urls))
+	}
+	for _, url := range urls {
+		if p, ok := s.m.pages[url]; !ok || p.finished {
+			s.fail("%s was dropped, and was not in the queue", url)
+		}
+		s.m.drop(url)
+	}
+	if e.Job = next; !more {
+		s.m.edits = s.m.edits[1:]
+	}
+}
+
+func (s *sim) reopenSome() {
+	e := &s.m.edits[0]
+	reached, most := e.Done, uint64(1+s.rng.IntN(300))
+	var visits []storage.Reopened
+	var urls []string
+	s.ok(s.file.View(func(r *storage.Reader) error {
+		return r.Scan(e.Done+1, func(seq uint64, event []byte) (bool, error) {
+			if seq > e.Upto || seq > e.Done+most {
+				return false, nil
+			}
+			reached = seq
+			if storage.KindOf(event) != storage.KindVisit {
+				return true, nil
+			}
+			v, err := storage.DecodeVisitHead(event)
+			url := string(v.URL)
+			if v.Outcome != storage.Failed && v.Outcome != storage.Blocked || hostOf(url) != e.Host || s.chance(10) {
+				return true, err
+			}
+			o := storage.Reopened{
+				Seq: seq, Host: v.Job.Host, HTTPS: weburl.URL(url).Scheme() == "https", Depth: v.Depth, Outcome: v.Outcome, Class: v.Class,
+			}
+			if s.chance(s.laned) {
+				o.Lane = storage.LaneHigh
+			}
+			visits, urls = append(visits, o), append(urls, url)
+			return true, err
+		})
+	}))
+	if reached == e.Done {
+		return // nothing of it is on disk
+	}
+	s.m.calls++
+	want := 0
+	for i, url := range urls {
+		// Others were reopened before, and may have another outcome by now.
+		if p := s.m.pages[url]; p.finished && p.seq == visits[i].Seq {
+			s.m.reopen(url, i, visits[i].Lane)
+			if visits[i].Outcome == storage.Blocked || visits[i].Class == storage.Robots {
+				delete(s.fresh, weburl.URL(url).Origin())
+			}
+			want++
+		}
+	}
+	var got int
+	s.ok(s.file.View(func(r *storage.Reader) (err error) {
+		got, err = s.f.Reopen(r, visits, reached, s.now)
+		return err
+	}))
+	s.log("reopened %q up to %d", urls, reached)
+	if got != want {
+		s.fail("%d outcomes were withdrawn of %q, want %d", got, urls, want)
+	}
+	if e.Done = reached; e.Done == e.Upto {
+		s.m.edits = s.m.edits[1:]
+	}
+}
+
+// checkJobs checks that a walk over the queue meets all jobs that are on disk.
+func (s *sim) checkJobs() {
+	want := map[string]bool{}
+	for url, p := range s.m.pages {
+		if d, ok := s.durable.pages[url]; ok && !p.finished && d.call == p.call {
+			want[url] = true
+		}
+	}
+	var from storage.JobID
+	for more := true; more; {
+		var jobs []QueuedJob
+		jobs, from, more = s.f.JobsFrom(nil, from, 1+s.rng.IntN(20))
+		s.ok(s.file.View(func(r *storage.Reader) error {
+			for i := range jobs {
+				found, err := jobs[i].Found(r)
+				if err != nil {
+					return err
+				}
+				p := s.m.pages[found.URL]
+				if !want[found.URL] || found != p.found || jobs[i].Attempt != p.attempt || (jobs[i].Retry != 0) != p.retrying {
+					s.fail("the queue has %+v, found as %+v, want %+v", jobs[i], found, p)
+				}
+				delete(want, found.URL)
+				at, _, ok := s.f.JobAt(jobs[i].Host, jobs[i].Seq, jobs[i].Index)
+				if !ok || at != jobs[i] {
+					s.fail("the job %+v is not where it stands: %+v", jobs[i], at)
+				}
+			}
+			return nil
+		}))
+	}
+	for url := range want {
+		s.fail("%s is not in the queue", url)
+	}
+}
+
+// checkWaits checks that what hosts are said to wait for is true.
+func (s *sim) checkWaits() {
+	for h := range s.f.hosts.all() {
+		if slices.ContainsFunc(s.f.deferred, func(id storage.JobID) bool { return id.Host == h.id }) {
+			continue
+		}
+		look, _ := s.f.HostNamed(h.name, s.now)
+		at, turn := s.f.when(h), s.f.wait(h)
+		switch {
+		case look.Wait == WaitLost:
+			if look.GaveUp == storage.NoClass || at != 0 && at != never {
+				s.fail("%s is given up for %v, and due at %d", h.name, look.GaveUp, at)
+			}
+		case turn.at != at:
+			s.fail("%s waits for %v until %d, and is due at %d", h.name, look.Wait, turn.at, at)
+		case at <= s.now.UnixNano() != (look.Wait == WaitWorker) && (at != never || look.Wait != WaitWorker):
+			s.fail("%s waits for %v, and is due at %d", h.name, look.Wait, at)
+		case look.Until.IsZero() != (at == never || at <= s.now.UnixNano()), !look.Until.IsZero() && look.Until.UnixNano() != at:
+			s.fail("%s waits until %v, and is due at %d", h.name, look.Until, at)
+		}
 	}
 }
 
@@ -1021,6 +1213,8 @@ func (s *sim) check() {
 	if d := s.m.differs(s.f); d != "" {
 		s.fail("%s", d)
 	}
+	s.checkJobs()
+	s.checkWaits()
 	for key, n := range s.outcomes {
 		if n != 1 {
 			s.fail("%s was finished %d times", key, n)
