@@ -1,6 +1,7 @@
 package crawl
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -179,6 +180,108 @@ func TestStoriesOfTheQueue(t *testing.T) {
 			if !strings.Contains(got, want) {
 				t.Errorf("the story lacks %q:\n%s", want, got)
 			}
+		}
+	})
+}
+
+func TestStoriesOfEdits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := onPaper(t, "http://a.test/")
+		s.opt.Delay, s.opt.Retries = time.Minute, 1
+		p.on("http://a.test/", linking("/1", "/2", "/3"))
+		p.on("http://a.test/1", status(500), status(503), answer{body: "<p>now"})
+		s.stopAfter(3*time.Minute + 30*time.Second) // robots.txt, the seed, and twice /1 or /2
+		edit := func(e Edit) {
+			t.Helper()
+			s.atRest(func(ctx context.Context, c *Crawl) {
+				if e, err := c.Edit(ctx, e); err != nil || e.Addresses == 0 {
+					t.Errorf("the edit came to %+v, %v", e, err)
+				}
+			})
+		}
+		check := func(url string, want ...string) {
+			t.Helper()
+			s.atRest(func(ctx context.Context, c *Crawl) {
+				story, err := c.Why(ctx, url)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, want := range want {
+					if got := told(story); !strings.Contains(got, want) {
+						t.Errorf("the story of %s lacks %q:\n%s", url, want, got)
+					}
+				}
+				if story, err := c.Why(ctx, "nowhere"); !errors.Is(err, ErrNoAddress) {
+					t.Errorf("what is no address is %v, %v", story, err)
+				}
+			})
+		}
+		edit(Edit{Kind: Drop, Predicate: storage.Predicate{Host: "a.test", Match: "/3$"}})
+		const dropped = "the user dropped it at 2000-01-01T00:"
+		check("http://a.test/3", "parked: "+dropped, " (pawl queue drop --host a.test --match /3$)\n", "  dropped taken out of the queue: "+dropped)
+		edit(Edit{Kind: Restore, Predicate: storage.Predicate{Match: "3"}})
+		s.finish()
+		check("http://a.test/3", "done: failed: status 404", "  restored the user wants it back (pawl queue restore --match 3)\n", "  found let in after all: linked from http://a.test/ (a")
+		check("http://a.test/1", "done: failed: status 503, throttled", "  attempt attempt 1: status 500; ")
+		edit(Edit{Kind: Retry, Predicate: storage.Predicate{
+			Host: "a.test", Match: "1", Classes: []string{"throttled"}, Statuses: []storage.StatusRange{{From: 500, To: 599}, {From: 429, To: 429}},
+		}})
+		const again = "  reopened the user has it asked for again (pawl queue retry --host a.test --match 1 --errors throttled --status 500-599,429)\n"
+		check("http://a.test/1", "queued: the crawl does not run; it is the next of its host", again)
+		s.finish()
+		check("http://a.test/1", "done: fetched, status 200", "  outcome failed: status 503, throttled", again, "  attempt attempt 1: status 500; ")
+	})
+}
+
+// A story is told while the crawl runs, of what is out and of what waits.
+func TestStoriesOfARunningCrawl(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := onPaper(t, "http://a.test/")
+		s.opt.Delay = time.Minute
+		p.on("http://a.test/", linking("/slow", "/1", "/2"))
+		p.on("http://a.test/slow", slow(linking(), 10*time.Second))
+		file, err := storage.Create(s.path, Rules(new(Settings)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		c, err := New(file, s.opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		over := make(chan error)
+		go func() {
+			_, err := c.Run(t.Context())
+			over <- err
+		}()
+		check := func(url, want string) {
+			t.Helper()
+			story, err := c.Why(t.Context(), url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := told(story); !strings.HasPrefix(got, want) {
+				t.Errorf("the story of %s is\n%swant %s", url, got, want)
+			}
+		}
+		time.Sleep(2*time.Minute + 5*time.Second) // of the bubble
+		check("http://a.test/slow", "out: it is being asked for, or its outcome is being written\n")
+		check("http://a.test/1", "queued: its host waits for the 1 requests in flight (--per-host 1); it is the next of its host\n")
+		time.Sleep(15 * time.Second)
+		check("http://a.test/slow", "done: fetched, status 200, after 10s")
+		check("http://a.test/2", "queued: its host waits for the gap of 1m0s between requests (40s more); 1 job of its host is before it; it comes in at least 1m40s\n")
+		if err := c.Pause(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		check("http://a.test/2", "queued: the crawl is paused; its host waits for the gap")
+		if err := c.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-over; err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Why(t.Context(), "http://a.test/"); !errors.Is(err, ErrOver) {
+			t.Errorf("after the end a story is %v, want that it is over", err)
 		}
 	})
 }
