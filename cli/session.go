@@ -257,10 +257,18 @@ func (r *running) serve(g *crawling) (quiet func(), err error) {
 		return nil, err
 	}
 	if isOn && said.last() != "" {
-		m, err := control.ServeMetrics(ctx, control.MetricsOptions{Addr: said.last(), Status: r.Status, Profiles: profiles})
+		base, err := crawl.ReadStatus(g.file)
 		if err != nil {
 			cancel()
-			return nil, said.wrong(err)
+			return nil, g.inFile(err)
+		}
+		m, err := control.ServeMetrics(ctx, control.MetricsOptions{Addr: said.last(), Status: r.Status, Base: base, Profiles: profiles})
+		if err != nil {
+			cancel()
+			if errors.Is(err, control.ErrAddress) {
+				return nil, said.wrong(err)
+			}
+			return nil, fmt.Errorf("--listen: %w", err)
 		}
 		if m.Warning != "" {
 			g.talk.complainf("--listen: %s", m.Warning)

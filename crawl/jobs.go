@@ -65,13 +65,8 @@ func (c *Crawl) readJobs(jobs []Job, queued []frontier.QueuedJob) ([]Job, error)
 			if j.Found, err = j.QueuedJob.Found(r); err != nil {
 				return err
 			}
-			if j.QueuedJob.Retry != 0 {
-				// Nothing yet when it is about to be committed.
-				if event := r.Event(j.QueuedJob.Retry); event != nil {
-					if j.Retry, err = storage.DecodeRetry(event); err != nil {
-						return err
-					}
-				}
+			if j.Retry, err = j.LastTry(r); err != nil {
+				return err
 			}
 			jobs = append(jobs, j)
 		}
