@@ -227,6 +227,8 @@ func writeExport(ctx context.Context, e control.Export, w io.Writer, s *exportSo
 		return err
 	}
 	switch {
+	case e.Follow:
+		err = followRows(ctx, &e, w, s, o)
 	case e.Path == "":
 		_, err = what.write(&stoppable{ctx: ctx, w: w}, s, o)
 	case what.name == "sitemap":

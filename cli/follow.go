@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
+	"path/filepath"
 	"time"
 
 	"pawl/cli/control"
@@ -15,40 +17,139 @@ import (
 	"pawl/storage"
 )
 
-// lookAgain is how often it is looked whether a crawl at rest has gone on.
-const lookAgain = time.Second
+const (
+	// lookAgain is how often it is looked whether a crawl at rest has gone on.
+	lookAgain = time.Second
+	// rowsEvery is how often it is looked whether a running crawl has new rows.
+	rowsEvery = 200 * time.Millisecond
+	// syncRows is how often what was written to a file is made durable.
+	syncRows = 5 * time.Second
+	// fileBusy is for how long it is waited for a file that another process writes
+	// to: it may be the one that did so for a client that has just left.
+	fileBusy = 3 * time.Second
+)
+
+// followRows writes rows as they come to a crawl that runs, until ctx is done.
+func followRows(ctx context.Context, e *control.Export, w io.Writer, s *exportSource, o export.Options) error {
+	var f *export.Follower
+	var err error
+	switch {
+	case e.Path != "":
+		if f, err = followFile(ctx, e.Path, s.file, o); err == nil {
+			_, err = io.WriteString(w, "\n") // to say that it has begun
+		}
+	default:
+		withdrawn := uint64(math.MaxUint64)
+		if e.Withdrawn != nil {
+			withdrawn = *e.Withdrawn
+		}
+		f, err = export.FollowToAsOf(&stoppable{ctx: ctx, w: &continued{w: w, skip: e.Skip}}, s.file, o, withdrawn)
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	err = writeAsTheyCome(ctx, f, s.file)
+	if ctx.Err() != nil {
+		return nil // what was not synced is found again
+	}
+	return err
+}
+
+func writeAsTheyCome(ctx context.Context, f *export.Follower, file *storage.File) error {
+	tick := time.NewTicker(rowsEvery)
+	defer tick.Stop()
+	synced := time.Now()
+	for {
+		last, err := lastEvent(file)
+		if err == nil {
+			err = f.Write(last)
+		}
+		if err == nil && time.Since(synced) > syncRows {
+			err = f.Sync()
+			synced = time.Now()
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return f.Sync()
+		case <-tick.C:
+		}
+	}
+}
+
+func lastEvent(file *storage.File) (last uint64, err error) {
+	err = file.View(func(r *storage.Reader) error {
+		last = r.Last()
+		return nil
+	})
+	return last, err
+}
+
+// followFile opens a file for who asked for it from elsewhere.
+func followFile(ctx context.Context, path string, file *storage.File, o export.Options) (*export.Follower, error) {
+	if !filepath.IsAbs(path) {
+		return nil, &control.UsageError{Text: "the path of a file must be absolute"}
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s is not there for the process that runs the crawl; does it see other files, as in a container?", path)
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no file", path)
+	}
+	for deadline := time.Now().Add(fileBusy); ; {
+		f, err := export.Follow(path, file, o, nil)
+		if !errors.Is(err, export.ErrBusy) || time.Now().After(deadline) {
+			return f, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(rowsEvery):
+		}
+	}
+}
 
 // followExport writes rows as they come, until the crawl in the file has come to
 // its end. The crawl file is open only while rows are read, so that the crawl can
-// go on meanwhile.
+// go on meanwhile; when it does, the process that runs it gives the rows.
 func (c *call) followExport(ctx context.Context, e *control.Export, name, path string) error {
-	f := &following{call: c, name: name, path: path, e: e, out: &continued{w: c.Stdout}}
-	told := false
+	f := &following{call: c, e: e, path: path, told: map[string]bool{}}
+	switch {
+	case name == "-" || name == "":
+		f.out = &continued{w: c.Stdout}
+	case isRegular(name):
+		var err error
+		if f.name, err = filepath.Abs(name); err != nil {
+			return err
+		}
+	default:
+		pipe, err := openPipe(ctx, name)
+		if err != nil {
+			return stoppedOr(ctx, err)
+		}
+		defer pipe.Close()
+		f.out = &continued{w: pipe}
+	}
 	for {
 		err := f.look(ctx)
-		isBusy := errors.Is(err, storage.ErrInUse)
 		switch {
 		case errors.Is(err, export.ErrClosed), errors.Is(err, errGone):
 			return nil // who read it has seen enough
-		case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-			return silentError{errStopped}
-		case err != nil && !isBusy:
-			return err
+		case err != nil:
+			return stoppedOr(ctx, err)
 		case f.over:
 			return nil
-		}
-		if !told {
-			why := "the crawl is not finished; the rows go on when it does (Ctrl-C to leave)"
-			if isBusy {
-				why = "the crawl file is in use; its rows are read when the crawl rests (Ctrl-C to leave)"
-			}
-			fmt.Fprintln(c.Stderr, "pawl: "+why)
-			told = true
 		}
 		select {
 		case <-ctx.Done():
 			return silentError{errStopped}
-		case <-time.After(lookAgain):
+		case <-time.After(f.pause):
 		}
 	}
 }
@@ -56,17 +157,92 @@ func (c *call) followExport(ctx context.Context, e *control.Export, name, path s
 // following is an export that goes on.
 type following struct {
 	*call
-	name, path string
-	e          *control.Export
-	out        *continued
-	seen       fs.FileInfo // the crawl file when all of it was written; nil: it never was
-	position   []byte      // of the output then
-	over       bool        // there will be no more rows
+	e         *control.Export
+	path      string        // of the crawl file
+	name      string        // of the file that is written; empty: out is
+	out       *continued    // stdout or a pipe
+	withdrawn *uint64       // of out, see control.Export
+	seen      fs.FileInfo   // the crawl file when all of it was written; nil: it never was
+	position  []byte        // of the output then
+	over      bool          // there will be no more rows
+	pause     time.Duration // before the next look
+	told      map[string]bool
 }
 
-// look writes the rows that there are, if the crawl file has changed since the
-// last look.
+// tell says once what is waited for.
+func (f *following) tell(what string) {
+	if !f.told[what] {
+		fmt.Fprintf(f.Stderr, "pawl: %s (Ctrl-C to leave)\n", what)
+		f.told[what] = true
+	}
+}
+
+// look writes the rows that there are, and, while the crawl runs, those that come.
 func (f *following) look(ctx context.Context) error {
+	f.pause = lookAgain
+	err := f.atRest(ctx)
+	if !errors.Is(err, storage.ErrInUse) {
+		if err == nil && !f.over {
+			f.tell("the crawl is not finished; the rows go on when it does")
+		}
+		return err
+	}
+	client, err := control.Dial(ctx, f.path, f.runtimeDir())
+	if err == nil {
+		f.pause = rowsEvery // for the process to end
+		err = f.live(ctx, client)
+	}
+	switch {
+	case errors.Is(err, control.ErrLost), errors.Is(err, crawl.ErrOver):
+		return nil // it rests by now, or soon
+	case errors.Is(err, control.ErrNoSocket), errors.Is(err, control.ErrNoAnswer), errors.Is(err, control.ErrBusy):
+		f.tell("the crawl file is in use; its rows are read when that is over")
+		return nil
+	}
+	return f.usage(err)
+}
+
+// live has the process that runs the crawl give the rows, until the run ends.
+func (f *following) live(ctx context.Context, running control.Crawl) error {
+	e := *f.e
+	if f.name != "" {
+		isNew, err := f.touch()
+		if err != nil {
+			return err
+		}
+		e.Path = f.name
+		err = running.Export(ctx, e, io.Discard)
+		if usage := (*control.UsageError)(nil); isNew && errors.As(err, &usage) {
+			os.Remove(f.name) // nothing was written to it
+		}
+		return err
+	}
+	if f.withdrawn == nil {
+		s, err := running.Status(ctx)
+		if err != nil {
+			return err
+		}
+		f.withdrawn = &s.Reopened
+	}
+	e.Skip, e.Withdrawn, f.out.skip = f.out.written, f.withdrawn, 0
+	return running.Export(ctx, e, f.out)
+}
+
+// touch makes the file that is to be written, unless it is there.
+func (f *following) touch() (isNew bool, err error) {
+	file, err := os.OpenFile(f.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, errors.Join(file.Close(), storage.SyncDir(filepath.Dir(f.name)))
+}
+
+// atRest writes the rows that there are, if the crawl file has changed since the
+// last look.
+func (f *following) atRest(ctx context.Context) error {
 	info, err := os.Stat(f.path)
 	if err == nil && f.seen != nil && info.ModTime().Equal(f.seen.ModTime()) && info.Size() == f.seen.Size() && os.SameFile(info, f.seen) {
 		return nil
@@ -88,23 +264,25 @@ func (f *following) look(ctx context.Context) error {
 	if err := wrongOptions(export.CheckFollow(o), len(o.Columns) > 0); err != nil {
 		return f.usage(err)
 	}
+	var state storage.State
 	var last uint64
-	over := false
-	err = file.View(func(r *storage.Reader) error {
-		state, err := r.State()
-		word, _ := crawl.Standing(&state, &settings)
-		last, over = r.Last(), word == "finished" && !state.Run.Unread || word == "limit"
+	err = file.View(func(r *storage.Reader) (err error) {
+		state, err = r.State()
+		last = r.Last()
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	var w *export.Follower
-	if f.name == "-" || f.name == "" {
-		f.out.skip = f.out.written
-		w, err = export.FollowTo(&stoppable{ctx: ctx, w: f.out}, file, o)
-	} else {
+	if f.name != "" {
 		w, err = export.Follow(f.name, file, o, f.position)
+	} else {
+		if f.withdrawn == nil {
+			f.withdrawn = &state.Counts.Reopened
+		}
+		f.out.skip = f.out.written
+		w, err = export.FollowToAsOf(&stoppable{ctx: ctx, w: f.out}, file, o, *f.withdrawn)
 	}
 	if err != nil {
 		return err
@@ -116,13 +294,15 @@ func (f *following) look(ctx context.Context) error {
 	if err := w.Sync(); err != nil {
 		return err
 	}
-	f.seen, f.position, f.over = info, w.Position(), over
+	word, _ := crawl.Standing(&state, &settings)
+	isOver := word == "finished" && !state.Run.Unread || word == "limit"
+	f.seen, f.position, f.over = info, w.Position(), isOver && !w.Waits()
 	return nil
 }
 
 var errGone = errors.New("the reader of the output has left")
 
-// continued passes over what it has written before.
+// continued passes over what has been written before.
 type continued struct {
 	w             io.Writer
 	written, skip int64

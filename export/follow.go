@@ -749,6 +749,10 @@ func (w *Follower) Position() []byte { return w.encoded }
 // gone". It is empty when it was not.
 func (w *Follower) Rewritten() string { return w.rewritten }
 
+// Waits tells whether rows that are in the log wait until an edit of the user is
+// carried out.
+func (w *Follower) Waits() bool { return w.lines != nil && w.lines.atEdit() }
+
 // Close releases the file. Nothing is written by it; what was not synced is found
 // again by the next [Follow].
 func (w *Follower) Close() error {
