@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"pawl/crawl"
 	"pawl/storage"
@@ -327,7 +328,18 @@ func (c *Client) Snapshot(ctx context.Context, path string) error {
 	if !filepath.IsAbs(path) {
 		return &UsageError{Text: "the path of a copy must be absolute"}
 	}
+	if err := checkPath(path); err != nil {
+		return err
+	}
 	return c.ask(ctx, http.MethodPost, "/v1/snapshot", snapshotQuery{path}, new(nothing))
+}
+
+// checkPath refuses a path that would be another one in JSON.
+func checkPath(path string) error {
+	if utf8.ValidString(path) {
+		return nil
+	}
+	return &UsageError{Text: fmt.Sprintf("the path %q is not UTF-8, and so cannot be told to the running crawl", path)}
 }
 
 // Info is as Crawl has it.
@@ -339,6 +351,9 @@ func (c *Client) Info(ctx context.Context) (*storage.Info, error) {
 // Export is as Crawl has it. The error is that of w when it is w that fails, and
 // ErrLost when the crawl's process ends without saying that this is the end.
 func (c *Client) Export(ctx context.Context, e Export, w io.Writer) error {
+	if err := checkPath(e.Path); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // what is not read of an answer is not waited for
 	resp, err := c.send(ctx, http.MethodPost, pathExport, e)

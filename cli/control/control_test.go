@@ -463,4 +463,10 @@ func TestWhatAClientSendsOfItsOwn(t *testing.T) {
 	if _, ok := errors.AsType[*UsageError](c.Snapshot(t.Context(), "copy.pawl")); !ok {
 		t.Error("a relative path was taken")
 	}
+	if _, ok := errors.AsType[*UsageError](c.Snapshot(t.Context(), "/\xff.pawl")); !ok {
+		t.Error("a path that is not UTF-8 was taken")
+	}
+	if _, ok := errors.AsType[*UsageError](c.Export(t.Context(), Export{Path: "/\xff.csv"}, io.Discard)); !ok {
+		t.Error("a path that is not UTF-8 was taken")
+	}
 }

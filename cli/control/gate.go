@@ -23,6 +23,10 @@ type limits struct {
 	grace  time.Duration // to come to an end when the crawl does
 
 	small, large int64 // bytes of a body
+
+	// Requests a second, and connections a second, when there were many; so many
+	// at once are answered at once.
+	rate, burst int
 }
 
 func defaultLimits() limits {
@@ -31,6 +35,7 @@ func defaultLimits() limits {
 		inLine: 10 * time.Second, header: 10 * time.Second, idle: time.Minute,
 		stall: 30 * time.Second, body: 2 * time.Minute, grace: 2 * time.Second,
 		small: 1 << 20, large: 16 << 20,
+		rate: 200, burst: 200,
 	}
 }
 
@@ -94,6 +99,31 @@ func (g *gate) enter(ctx context.Context, rooms ...chan struct{}) (leave func(),
 		}
 	}
 	return sync.OnceFunc(out), nil
+}
+
+// meter spreads out what comes too often.
+type meter struct {
+	gap   time.Duration
+	burst int
+
+	mu   sync.Mutex
+	next time.Time // when the next one may pass, but for the burst
+}
+
+func newMeter(l *limits) *meter {
+	return &meter{gap: time.Second / time.Duration(l.rate), burst: l.burst}
+}
+
+// pass waits until one may pass.
+func (m *meter) pass(ctx context.Context) error {
+	m.mu.Lock()
+	if earliest := time.Now().Add(-time.Duration(m.burst) * m.gap); m.next.Before(earliest) {
+		m.next = earliest
+	}
+	m.next = m.next.Add(m.gap)
+	t := m.next
+	m.mu.Unlock()
+	return waitUntil(ctx, t)
 }
 
 // shared has many who want the same answer at once get the same.

@@ -376,6 +376,31 @@ func TestManyClientsAtOnce(t *testing.T) {
 	all.Wait()
 }
 
+// A flood of requests, and one of connections, is answered at a rate that a crawl
+// does not feel.
+func TestFloodIsSpreadOut(t *testing.T) {
+	r := served(t, &fake{
+		status: func(context.Context) (*crawl.Status, error) { return standing(), nil },
+	}, func(l *Listener, _ *Options) { l.limits.rate, l.limits.burst = 1, 3 })
+	c := r.client() // one of each
+	for range 2 {
+		if _, err := c.Status(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := c.Status(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a request too many: %v", err)
+	}
+	for range 5 {
+		r.conn() // and none of them hinders the end
+	}
+	if err := r.end(); err != nil {
+		t.Error(err)
+	}
+}
+
 // FuzzRequest: whatever is sent, the answer is JSON, that of an error has a code,
 // and the crawl is asked only for what a request can say.
 func FuzzRequest(f *testing.F) {
@@ -397,7 +422,8 @@ func FuzzRequest(f *testing.F) {
 			return errors.Join(fmt.Errorf("%+v", e), second(w.Write(nil)))
 		},
 	}, limits: defaultLimits(), ctx: context.Background()}
-	s.gate = newGate(&s.limits)
+	s.limits.rate, s.limits.burst = 1e9, 1e9
+	s.gate, s.meter = newGate(&s.limits), newMeter(&s.limits)
 	s.paths = s.endpoints()
 	for _, path := range []string{"/v1/why", "/v1/queue", "/v1/add", "/v1/edit", "/v1/set", "/v1/pause", "/v1/snapshot", "/v1/export", "/v2/why"} {
 		for _, body := range []string{

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"io"
 	"math"
 	"sync"
 	"testing"
@@ -68,7 +69,7 @@ func TestPacer(t *testing.T) {
 		work(time.Second)
 		waits(0)
 		k = math.Inf(1)
-		work(1)
+		work(time.Nanosecond)
 		waits(longestRest)
 
 		work(time.Second)
@@ -84,6 +85,33 @@ func TestPacer(t *testing.T) {
 		none.Pace(t.Context())(time.Second)
 		if err := none.Wait(t.Context()); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+func TestMeter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMeter(&limits{rate: 100, burst: 10})
+		passes := func(n int) time.Duration {
+			start := time.Now()
+			for range n {
+				if err := m.pass(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return time.Since(start)
+		}
+		for _, tt := range []struct {
+			n    int
+			want time.Duration
+		}{{10, 0}, {1, 10 * time.Millisecond}, {100, time.Second}} {
+			if took := passes(tt.n); took != tt.want {
+				t.Errorf("%d passed in %v, not %v", tt.n, took, tt.want)
+			}
+		}
+		time.Sleep(time.Hour) // it does not save up
+		if took := passes(110); took != time.Second {
+			t.Errorf("110 passed in %v", took)
 		}
 	})
 }
@@ -126,10 +154,10 @@ func TestStatusIsFoundOutOnceForMany(t *testing.T) {
 			t.Error(err)
 		}
 		check(1)
-		time.Sleep(statusAge - 1)
+		time.Sleep(statusAge - time.Nanosecond)
 		_ = ask(10)
 		check(1)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		_ = ask(10)
 		check(2)
 		time.Sleep(statusAge)
@@ -164,6 +192,27 @@ func BenchmarkStatus(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := c.Status(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkExport is the throughput of a stream.
+func BenchmarkExport(b *testing.B) {
+	rows := make([]byte, 256<<10)
+	r := served(b, &fake{export: func(_ context.Context, _ Export, w io.Writer) error {
+		for range 64 {
+			if _, err := w.Write(rows); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
+	c := r.client()
+	b.SetBytes(64 * int64(len(rows)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := c.Export(b.Context(), Export{}, io.Discard); err != nil {
 			b.Fatal(err)
 		}
 	}

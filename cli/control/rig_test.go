@@ -75,7 +75,8 @@ type rig struct {
 // folder makes a folder with a short path, as sockets need it. When the test is
 // through no goroutine may be left.
 func folder(t testing.TB) string {
-	t.Cleanup(func() { goleak.VerifyNone(t) })
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 	dir, err := os.MkdirTemp("", "pc")
 	if err != nil {
 		t.Fatal(err)
@@ -111,6 +112,7 @@ func servedAt(t testing.TB, file, dir string, c Crawl, change ...func(*Listener,
 	if err != nil {
 		t.Fatal(err)
 	}
+	l.limits.rate, l.limits.burst = 1e6, 1e6
 	o := Options{Version: "1.2.3", PID: 4711}
 	for _, ch := range change {
 		ch(l, &o)

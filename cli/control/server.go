@@ -101,7 +101,7 @@ func (l *Listener) Serve(ctx context.Context, c Crawl, o Options) error {
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	s := &server{crawl: c, options: o, hello: l.hello, limits: l.limits, ctx: work}
-	s.gate = newGate(&s.limits)
+	s.gate, s.meter = newGate(&s.limits), newMeter(&s.limits)
 	s.paths = s.endpoints()
 	web := &http.Server{
 		Handler:                      s,
@@ -119,7 +119,9 @@ func (l *Listener) Serve(ctx context.Context, c Crawl, o Options) error {
 		},
 	}
 	served := make(chan error, 1)
-	go func() { served <- web.Serve(&door{UnixListener: l.l, limit: int64(l.limits.conns)}) }()
+	go func() {
+		served <- web.Serve(&door{UnixListener: l.l, ctx: work, meter: newMeter(&s.limits), limit: int64(l.limits.conns)})
+	}()
 	var err error
 	select {
 	case err = <-served:
@@ -147,6 +149,8 @@ func (l *Listener) Serve(ctx context.Context, c Crawl, o Options) error {
 // there is no room.
 type door struct {
 	*net.UnixListener
+	ctx   context.Context // done when nobody is let in any more
+	meter *meter
 	limit int64
 	open  atomic.Int64
 }
@@ -157,6 +161,10 @@ func (d *door) Accept() (net.Conn, error) {
 		c, err := d.AcceptUnix()
 		if err != nil {
 			return nil, err
+		}
+		if d.meter.pass(d.ctx) != nil {
+			c.Close()
+			return nil, net.ErrClosed
 		}
 		if uid, _, err := peer(c); err != nil || !mayAsk(uid) {
 			c.Close()
@@ -195,6 +203,7 @@ type server struct {
 	hello   Hello
 	limits  limits
 	gate    *gate
+	meter   *meter
 	paths   map[string]*endpoint
 	status  shared
 	ctx     context.Context // done when Serve comes to its end
@@ -356,6 +365,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 	}
 	ctx := r.Context()
+	if err := s.meter.pass(ctx); err != nil {
+		s.fail(w, r, err)
+		return
+	}
 	if ctx.Value(tooMuch{}) != nil {
 		w.Header().Set("Connection", "close")
 		s.fail(w, r, ErrBusy)
