@@ -113,7 +113,7 @@ func TestCompactKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	smaller := 0
-	for range 12 {
+	for range 8 {
 		if err := os.WriteFile(db, old, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -133,5 +133,5 @@ func TestCompactKill(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d of 12 came to their end", smaller)
+	t.Logf("%d of 8 came to their end", smaller)
 }
