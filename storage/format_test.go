@@ -41,6 +41,20 @@ var formatExamples = []struct {
 		FoundOn: "https://example.com/b", Time: 1795000000120, Origin: Origin{Depth: 1},
 		Links: []SkipLink{{Link: Link{URL: "https://example.com/x", Kind: 4, NoFollow: true}, Reason: Excluded}},
 	}).appendTo(nil)},
+	{"drop", (&Skip{
+		FoundOn: "https://example.com/b", Time: 1795000000120, Origin: Origin{Depth: 1}, Withdrawn: true, Dropped: true, Job: JobID{Host: 3},
+		Links: []SkipLink{
+			{Link: Link{URL: "https://example.com/x", Kind: 4}, Reason: Parked, Ord: 200},
+			{Link: Link{URL: "https://example.com/y", Kind: 4}, Reason: Parked, Ord: 201},
+		},
+	}).appendTo(nil)},
+	{"reopen", (&Reopen{
+		Time: 1795000000120, Edit: 5000, Upto: 2100, Visits: []Reopened{
+			{Seq: 2000, Host: 3, HTTPS: true, Depth: 2, Outcome: Failed, Class: Timeout},
+			{Seq: 2001, Host: 0, HTTPS: true, Depth: 1, Outcome: Blocked, Lane: LaneHigh},
+		},
+	}).appendTo(nil)},
+	{"reopened", reopenedValue(2, 5001, []uint64{8200, 8201, 12000})},
 	{"retry", (&Retry{
 		Job: JobID{Host: 0, Ord: 6}, Attempt: 1, Ask: Ask{Asked: true, Time: 1795000000000, Took: 30000},
 		Class: Timeout, Due: 1795000034000, Error: "timeout",
