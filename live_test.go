@@ -169,12 +169,18 @@ func (l *liveCrawl) run(args []string, clients, kills int) {
 				}
 				killed = true
 			case err := <-done:
+				if isInUse(err) {
+					n--
+					continue
+				}
 				l.ended(err, talk)
-				n = kills // it was over before
-				goto over
+				goto over // before it could be killed
 			}
 		}
 		if err := <-done; !killed {
+			if isInUse(err) {
+				continue
+			}
 			l.ended(err, talk)
 			break
 		}
@@ -190,6 +196,13 @@ over:
 			l.t.Errorf("the export that follows: %v", err)
 		}
 	}
+}
+
+// isInUse tells whether somebody had the file of the crawl at rest open to change
+// it.
+func isInUse(err error) bool {
+	var exit *exec.ExitError
+	return errors.As(err, &exit) && exit.ExitCode() == 3
 }
 
 // waitFor waits until the crawl file is there.
