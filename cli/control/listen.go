@@ -33,7 +33,7 @@ type MetricsOptions struct {
 	Status func(ctx context.Context) (*crawl.Status, error)
 	// Base is how the crawl stood when the run began: counters count from there, as
 	// those of a crawl that goes on after a crash would otherwise step back. nil:
-	// from the first status that is asked for.
+	// from the first status that is asked for, in the first run of a crawl from 0.
 	Base *crawl.Status
 	// Profiles serves what go tool pprof reads, under /debug/pprof/.
 	Profiles bool

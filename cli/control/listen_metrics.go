@@ -198,7 +198,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	sendMetric(ch, c.up, prometheus.GaugeValue, 1, nil)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.start == nil {
+	switch {
+	case c.start != nil:
+	case s.Runs <= 1: // nothing was before it
+		c.start = map[series]float64{}
+	default:
 		c.startAt(s)
 	}
 	for i, f := range c.families {

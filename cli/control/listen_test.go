@@ -519,6 +519,25 @@ func TestCounters(t *testing.T) {
 	})
 }
 
+func TestCountersWithoutBase(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		runs uint64
+		want float64
+	}{
+		{"the first run counts from 0", 1, 130},
+		{"later ones from the first look", 2, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := statusOf(1)
+			s.Runs = c.runs
+			if got := gather(t, collectorOf(t, nil, telling(s))); got["pawl_requests_total"] != c.want {
+				t.Errorf("got %v", got["pawl_requests_total"])
+			}
+		})
+	}
+}
+
 // A profile that lasts is cut off when the server stops, and nothing asks for a
 // status afterwards.
 func TestStopCutsOff(t *testing.T) {
