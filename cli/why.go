@@ -101,7 +101,11 @@ func storyText(s *crawl.Story) string {
 	for i := range s.Chapters {
 		ch := &s.Chapters[i]
 		// Their texts may hold what sites say.
-		fmt.Fprintf(&b, "  %-24s  %-8s  %s\n", clean(ch.At), clean(ch.What), clean(ch.Text))
+		fmt.Fprintf(&b, "  %-24s  %-8s  %s", clean(ch.At), clean(ch.What), clean(ch.Text))
+		if ch.What == "outcome" {
+			fmt.Fprintf(&b, " (seq %d)", ch.Seq)
+		}
+		b.WriteByte('\n')
 	}
 	return b.String()
 }
@@ -137,12 +141,14 @@ type left struct {
 	LeastLeftMS int64              `json:"least_left_ms"`
 	Hosts       []crawl.HostStatus `json:"hosts"` // by pending jobs, at most 20
 	OtherHosts  int                `json:"other_hosts"`
+
+	isLive bool // it runs: what hosts wait for is of now
 }
 
 // whatIsLeft takes from a status what keeps the crawl from ending, or says why it
 // has ended.
 func whatIsLeft(s *crawl.Status, again string) *left {
-	w := &left{State: s.State, Pending: s.Pending, LeastLeftMS: s.LeastLeftMS, Hosts: s.Fullest, OtherHosts: max(0, s.HostsPending-len(s.Fullest))}
+	w := &left{State: s.State, Pending: s.Pending, LeastLeftMS: s.LeastLeftMS, Hosts: s.Fullest, OtherHosts: max(0, s.HostsPending-len(s.Fullest)), isLive: s.Live != nil}
 	if w.Hosts == nil {
 		w.Hosts = []crawl.HostStatus{}
 	}
@@ -192,13 +198,25 @@ func whatIsLeft(s *crawl.Status, again string) *left {
 // text tells it to people.
 func (w *left) text(now time.Time) string {
 	var b strings.Builder
-	writeWrapped(&b, "", "", w.State)
+	switch w.State {
+	case "empty":
+		b.WriteString("nothing has begun\n")
+	case "limit":
+		b.WriteString("at its limit\n")
+	case "unclean":
+		b.WriteString("interrupted\n")
+	default:
+		fmt.Fprintf(&b, "%s\n", clean(w.State))
+	}
 	for _, line := range w.Because {
 		writeWrapped(&b, "- ", "  ", line)
 	}
 	for i := range w.Hosts {
 		h := &w.Hosts[i]
-		fmt.Fprintf(&b, "  %-30s  %10s pending  %s", clean(h.Host), grouped(uint64(h.Pending)), clean(waitText(h, now)))
+		fmt.Fprintf(&b, "  %-30s  %10s pending", clean(h.Host), grouped(uint64(h.Pending)))
+		if w.isLive || h.Waits == "lost" || h.Waits == "limit" || h.Waits == "hold" {
+			fmt.Fprintf(&b, ", %s", clean(waitText(h, now)))
+		}
 		if h.InFlight > 0 && h.Waits != "answer" {
 			fmt.Fprintf(&b, ", %d in flight", h.InFlight)
 		}

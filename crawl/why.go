@@ -188,6 +188,7 @@ type skipped struct {
 	dropped bool
 	seq     uint64
 	because string
+	link    finding
 }
 
 // circumstances are what the owner of the frontier knows.
@@ -361,7 +362,9 @@ func (t *teller) wasRefused(r *storage.Reader, m mention, event []byte) error {
 	if err != nil {
 		return err
 	}
-	s := &skipped{reason: l.Reason, dropped: h.Dropped, seq: m.seq}
+	s := &skipped{reason: l.Reason, dropped: h.Dropped, seq: m.seq, link: finding{
+		url: t.u, on: h.FoundOn, origin: l.Origin, kind: page.Kind(l.Kind), listed: l.Listed, noFollow: l.NoFollow,
+	}}
 	what := "skipped"
 	switch {
 	case h.Dropped:
@@ -371,9 +374,7 @@ func (t *teller) wasRefused(r *storage.Reader, m mention, event []byte) error {
 		what = "parked"
 		s.because, err = t.parkedBy(r, m.seq)
 	default:
-		s.because = explain(l.Reason, settings, &finding{
-			url: t.u, on: h.FoundOn, origin: l.Origin, kind: page.Kind(l.Kind), listed: l.Listed, noFollow: l.NoFollow,
-		})
+		s.because = explain(l.Reason, settings, &s.link)
 	}
 	if err != nil {
 		return err
@@ -590,15 +591,24 @@ func (t *teller) look() error {
 		counts := f.Counts()
 		c.maxPages = s.MaxPages > 0 && counts.Rows() >= uint64(s.MaxPages)
 		c.maxBytes = s.MaxBytes > 0 && counts.Transferred >= uint64(s.MaxBytes)
-		found := finding{url: t.u, origin: storage.Origin{Depth: 1}, kind: page.KindA, treat: k.scope.treat.of(t.url)}
-		if t.isJob {
-			h := &t.how
-			found.on, found.origin, found.kind, found.listed, found.noFollow = h.FoundOn, h.Origin, page.Kind(h.Kind), h.Listed, h.NoFollow
-		}
+		found := t.finding()
+		found.treat = k.scope.treat.of(t.url)
 		c.reason = k.scope.judge(found)
 	})
 	t.seen = c
 	return err
+}
+
+// finding is the address where it was found last. One that was never met could be
+// on any page.
+func (t *teller) finding() finding {
+	switch h := &t.how; {
+	case t.isJob:
+		return finding{url: t.u, on: h.FoundOn, origin: h.Origin, kind: page.Kind(h.Kind), listed: h.Listed, noFollow: h.NoFollow}
+	case t.skip != nil:
+		return t.skip.link
+	}
+	return finding{url: t.u, origin: storage.Origin{Depth: 1}, kind: page.KindA}
 }
 
 // attempts tells of those that failed.
@@ -723,6 +733,9 @@ func (t *teller) decide() {
 			s.Standing = "parked"
 		}
 		s.Because = t.skip.because
+		if t.seen.reason == storage.NoReason && !t.skip.dropped {
+			s.Because += "; by the settings of now it is let in when the links that were skipped are judged again, as a run does that begins with other settings"
+		}
 	default:
 		s.Standing = "unknown"
 		s.Because = t.wouldBe()
@@ -836,10 +849,6 @@ func (t *teller) forbidden() string {
 
 // refusal says which rule refuses the address by the settings of now.
 func (t *teller) refusal() string {
-	f := finding{url: t.u, origin: storage.Origin{Depth: 1}, kind: page.KindA}
-	if t.isJob {
-		f.origin, f.kind = t.how.Origin, page.Kind(t.how.Kind)
-	}
 	if t.seen.reason == storage.Parked {
 		var text string
 		err := t.file.View(func(r *storage.Reader) (err error) {
@@ -850,6 +859,7 @@ func (t *teller) refusal() string {
 			return text
 		}
 	}
+	f := t.finding()
 	return explain(t.seen.reason, t.seen.settings, &f)
 }
 

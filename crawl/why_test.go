@@ -173,6 +173,16 @@ func TestStoriesOfTheQueue(t *testing.T) {
 				t.Errorf("the story lacks %q:\n%s", want, got)
 			}
 		}
+		s.atRest(func(ctx context.Context, c *Crawl) {
+			if err := c.Change(ctx, func(s *Settings) error { s.Exclude = nil; return nil }); err != nil {
+				t.Fatal(err)
+			}
+			story, err := c.Why(ctx, "http://a.test/3")
+			const want = "skipped: --exclude /3 matches it; by the settings of now it is let in when"
+			if err != nil || !strings.HasPrefix(told(story), want) {
+				t.Errorf("%v %v\nwant %s", story, err, want)
+			}
+		})
 		s.opt.Exclude = nil
 		s.finish()
 		got = told(s.storyOf("http://a.test/3", 1))
