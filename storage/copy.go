@@ -257,7 +257,7 @@ type copier struct {
 // copyEntry is a key and a value in the arena, or with no key a bucket that is to
 // be there.
 type copyEntry struct {
-	bucket         string
+	bucket         []byte
 	at, key, value int
 }
 
@@ -475,7 +475,8 @@ func (c *copier) bucket(r *Reader, name []byte, b *bolt.Bucket) error {
 		return nil
 	}
 	// It tells something that it is there, even when it is empty.
-	c.entries = append(c.entries, copyEntry{bucket: string(name)})
+	name = bytes.Clone(name) // it is written when the transaction may have ended
+	c.entries = append(c.entries, copyEntry{bucket: name})
 	if is(bucketLog) || slices.ContainsFunc(keepBuckets[:], is) {
 		return nil
 	}
@@ -494,9 +495,9 @@ func (c *copier) bucket(r *Reader, name []byte, b *bolt.Bucket) error {
 	})
 }
 
-// add takes a copy of an entry, to be written.
+// add takes a copy of key and value, to be written.
 func (c *copier) add(bucket, key, value []byte) {
-	c.entries = append(c.entries, copyEntry{string(bucket), len(c.arena), len(key), len(value)})
+	c.entries = append(c.entries, copyEntry{bucket, len(c.arena), len(key), len(value)})
 	c.arena = append(append(c.arena, key...), value...)
 }
 
@@ -522,14 +523,14 @@ func (c *copier) flush() error {
 	err := c.to.update(func(tx *bolt.Tx) error {
 		buckets := map[string]*bolt.Bucket{}
 		for _, e := range c.entries {
-			b := buckets[e.bucket]
+			b := buckets[string(e.bucket)]
 			if b == nil {
 				var err error
-				if b, err = tx.CreateBucketIfNotExists([]byte(e.bucket)); err != nil {
+				if b, err = tx.CreateBucketIfNotExists(e.bucket); err != nil {
 					return err
 				}
 				b.FillPercent = 1 // keys come in order
-				buckets[e.bucket] = b
+				buckets[string(e.bucket)] = b
 			}
 			if e.key == 0 {
 				continue

@@ -204,7 +204,7 @@ func (w *weigher) bucket(name []byte) error {
 
 var kindNames = [...]string{
 	KindVisit: "visit", KindLinks: "links", KindSeeds: "seeds", KindSkip: "skip", KindRetry: "retry",
-	KindHost: "host", KindEdit: "edit", KindEdit + 1: "reopen",
+	KindHost: "host", KindEdit: "edit", KindReopen: "reopen",
 }
 
 // String is the word for the kind in docs/format.md.
