@@ -153,7 +153,7 @@ func TestFollowRetried(t *testing.T) {
 	}
 	for range 2 {
 		until(t, "failed pages", func() bool { return failed() > 2 })
-		if said, err := exec.Command("pawl", "queue", "retry", "--errors", "--db", db).CombinedOutput(); err != nil {
+		if said, err := exec.Command("pawl", "queue", "retry", "--status", "4xx", "--db", db).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, said)
 		}
 	}
