@@ -266,7 +266,7 @@ func whole[T any](v *T, err error) (*T, error) {
 // Why is as Crawl has it.
 func (c *Client) Why(ctx context.Context, url string) (*crawl.Story, error) {
 	s := new(crawl.Story)
-	return whole(s, c.ask(ctx, http.MethodPost, "/v1/why", whyQuery{url}, s))
+	return whole(s, c.ask(ctx, http.MethodPost, pathWhy, whyQuery{url}, s))
 }
 
 // Queue is as Crawl has it.

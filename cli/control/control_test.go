@@ -128,6 +128,10 @@ func TestErrorsKeepTheirMeaning(t *testing.T) {
 			u, ok := errors.AsType[*UsageError](err)
 			return ok && u.Flag == "own"
 		}, own.Error(), ""},
+		{"no address", crawl.ErrNoAddress, func(err error) bool {
+			_, ok := errors.AsType[*UsageError](err)
+			return ok
+		}, "this is no web address", ""},
 		{"damaged", fmt.Errorf("event 7: %w", storage.ErrDamaged), is(storage.ErrDamaged), "event 7: the crawl file is damaged", ""},
 		{"exists", storage.ErrExists, is(storage.ErrExists), "the file exists already", ""},
 		{"disk full", &fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}, is(syscall.ENOSPC), "write /x: no space left on device", ""},
@@ -224,6 +228,26 @@ func TestPanicIsAnError(t *testing.T) {
 	} {
 		if e, ok := errors.AsType[*Error](err); !ok || e.Code != codeInternal {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Who has told the crawl something sees that in its status, however soon.
+func TestStatusIsNotOlderThanWhatWasTold(t *testing.T) {
+	now := "running"
+	c := served(t, &fake{
+		status: func(context.Context) (*crawl.Status, error) { return &crawl.Status{State: now}, nil },
+		pause:  func(context.Context) error { now = "paused"; return nil },
+		resume: func(context.Context) error { now = "running"; return nil },
+	}).client()
+	for range 10 {
+		for _, tell := range []func(context.Context) error{c.Pause, c.Resume} {
+			if err := tell(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if s, err := c.Status(t.Context()); err != nil || s.State != now {
+				t.Fatalf("%v, %v; it is %s", s, err, now)
+			}
 		}
 	}
 }

@@ -116,6 +116,9 @@ func answerTo(err error, o *Options) *answer {
 		usage = o.Usage(err)
 		isUsage = usage != nil
 	}
+	if !isUsage && errors.Is(err, crawl.ErrNoAddress) {
+		usage, isUsage = &UsageError{}, true
+	}
 	if o.Hint != nil {
 		a.Hint = o.Hint(err)
 	}

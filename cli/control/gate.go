@@ -12,6 +12,7 @@ type limits struct {
 	work    int // requests at work at once
 	exports int // of them
 	follows int // exports that go on as rows come, which are not among them
+	stories int // of the work, the stories of addresses, each of which may read the whole log
 	adds    int // requests at once whose bodies may be large
 	line    int // requests that wait to be let in
 
@@ -31,7 +32,7 @@ type limits struct {
 
 func defaultLimits() limits {
 	return limits{
-		conns: 64, work: 8, exports: 4, follows: 16, adds: 2, line: 32,
+		conns: 64, work: 8, exports: 4, follows: 16, stories: 1, adds: 2, line: 32,
 		inLine: 10 * time.Second, header: 10 * time.Second, idle: time.Minute,
 		stall: 30 * time.Second, body: 2 * time.Minute, grace: 2 * time.Second,
 		small: 1 << 20, large: 16 << 20,
@@ -41,14 +42,14 @@ func defaultLimits() limits {
 
 // gate lets in so many at once.
 type gate struct {
-	limits                       *limits
-	work, exports, follows, adds chan struct{}
-	line                         chan struct{}
+	limits                                *limits
+	work, exports, follows, stories, adds chan struct{}
+	line                                  chan struct{}
 }
 
 func newGate(l *limits) *gate {
 	return &gate{
-		limits: l, work: make(chan struct{}, l.work), exports: make(chan struct{}, l.exports),
+		limits: l, work: make(chan struct{}, l.work), exports: make(chan struct{}, l.exports), stories: make(chan struct{}, l.stories),
 		follows: make(chan struct{}, l.follows), adds: make(chan struct{}, l.adds), line: make(chan struct{}, l.line),
 	}
 }
@@ -155,7 +156,10 @@ func (s *shared) get(ctx context.Context, start func(land func(text []byte, err 
 		s.mu.Unlock()
 		start(func(text []byte, err error) {
 			s.mu.Lock()
-			f.text, f.err, s.lastAt = text, err, time.Now()
+			f.text, f.err = text, err
+			if s.last == f {
+				s.lastAt = time.Now()
+			}
 			s.mu.Unlock()
 			close(f.done)
 		})
@@ -168,4 +172,11 @@ func (s *shared) get(ctx context.Context, start func(land func(text []byte, err 
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// forget has whoever asks from now on get an answer that is found out from now on.
+func (s *shared) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = nil
 }

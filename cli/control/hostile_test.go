@@ -226,16 +226,16 @@ func TestLineIsBounded(t *testing.T) {
 	r := served(t, &fake{
 		status: func(context.Context) (*crawl.Status, error) { return standing(), nil },
 		stop:   func(context.Context) error { return nil },
-		why: func(context.Context, string) (*crawl.Story, error) {
+		queue: func(context.Context, crawl.QueueQuery) (*crawl.QueuePage, error) {
 			begun <- struct{}{}
 			<-let
-			return new(crawl.Story), nil
+			return new(crawl.QueuePage), nil
 		},
 	}, func(l *Listener, _ *Options) { l.limits.line, l.limits.inLine = 3, time.Hour })
 	c := r.client()
 	results := make(chan error, 20)
 	for range 20 {
-		go func() { results <- second(c.Why(context.Background(), "x")) }()
+		go func() { results <- second(c.Queue(context.Background(), crawl.QueueQuery{})) }()
 	}
 	for range 20 - 8 - 3 { // the others wait
 		if err := <-results; !errors.Is(err, ErrBusy) {

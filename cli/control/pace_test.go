@@ -172,6 +172,22 @@ func TestStatusIsFoundOutOnceForMany(t *testing.T) {
 		}
 		check(4)
 
+		// What was found out before it was forgotten is not given afterwards.
+		time.Sleep(statusAge)
+		begun := make(chan error)
+		go func() { begun <- ask(1) }()
+		synctest.Wait()
+		s.status.forget()
+		if err := ask(1); err != nil {
+			t.Error(err)
+		}
+		if err := <-begun; err != nil {
+			t.Error(err)
+		}
+		check(6)
+		_ = ask(1)
+		check(6)
+
 		// Who cannot wait does not spoil it for others.
 		time.Sleep(statusAge)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -182,7 +198,7 @@ func TestStatusIsFoundOutOnceForMany(t *testing.T) {
 		if err := ask(1); err != nil {
 			t.Error(err)
 		}
-		check(5)
+		check(7)
 	})
 }
 

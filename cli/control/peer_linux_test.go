@@ -17,8 +17,7 @@ func TestOtherUsersAreTurnedAway(t *testing.T) {
 		t.Skip("only root can be somebody else")
 	}
 	r := served(t, talking())
-	dir := folder(t)
-	for _, path := range []string{dir, r.dir, r.l.Path()} {
+	for _, path := range []string{r.dir, r.l.Path()} {
 		if err := os.Chmod(path, 0o777); err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +36,7 @@ func TestOtherUsersAreTurnedAway(t *testing.T) {
 			return
 		}
 		defer c.Close()
-		_, _ = io.WriteString(c, request("GET", pathHello, "")) // it may be closed already
+		_, _ = io.WriteString(c, request("GET", pathHello, "", "Host: pawl", "Connection: close")) // it may be closed already
 		text, _ := io.ReadAll(c)
 		answered <- string(text)
 	}()

@@ -252,6 +252,7 @@ type endpoint struct {
 	isLarge bool // bodies may be
 	isFree  bool // so cheap, or so urgent, that it need not wait for others
 	isPaced bool
+	tells   bool // it changes how the crawl stands
 	answer  func(ctx context.Context, body []byte) (any, error)
 }
 
@@ -269,12 +270,13 @@ func asked[Q any](answer func(ctx context.Context, q Q) (any, error)) *endpoint 
 // told makes an endpoint that only passes something on.
 func told(do func(ctx context.Context) error) *endpoint {
 	e := asked(func(ctx context.Context, _ nothing) (any, error) { return nothing{}, do(ctx) })
-	e.isFree = true
+	e.isFree, e.tells = true, true
 	return e
 }
 
 const (
 	pathHello  = "/v1/hello"
+	pathWhy    = "/v1/why"
 	pathStatus = "/v1/status"
 	pathExport = "/v1/export"
 )
@@ -292,7 +294,7 @@ func (s *server) endpoints() map[string]*endpoint {
 		"/v1/info": {method: http.MethodGet, answer: func(ctx context.Context, _ []byte) (any, error) {
 			return c.Info(ctx)
 		}},
-		"/v1/why": asked(func(ctx context.Context, q whyQuery) (any, error) { return c.Why(ctx, q.URL) }),
+		pathWhy: asked(func(ctx context.Context, q whyQuery) (any, error) { return c.Why(ctx, q.URL) }),
 		"/v1/queue": asked(func(ctx context.Context, q crawl.QueueQuery) (any, error) {
 			return c.Queue(ctx, q)
 		}),
@@ -312,6 +314,9 @@ func (s *server) endpoints() map[string]*endpoint {
 			return nothing{}, c.Snapshot(ctx, q.Path)
 		}),
 		pathExport: {method: http.MethodPost},
+	}
+	for _, path := range []string{"/v1/add", "/v1/edit", "/v1/set"} {
+		paths[path].tells = true
 	}
 	paths["/v1/add"].isLarge = true
 	paths["/v1/add"].isPaced, paths["/v1/queue"].isPaced = true, true
@@ -383,6 +388,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case e.isFree:
 		rooms = nil
+	case r.URL.Path == pathWhy:
+		rooms = []chan struct{}{s.gate.stories, s.gate.work}
 	case e.isLarge:
 		// No more large bodies are in memory than there are places for.
 		limit = s.limits.large
@@ -421,6 +428,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v, err := s.run(ctx, e.isPaced, func() (any, error) { return e.answer(ctx, body) })
+	if e.tells {
+		s.status.forget() // even if it failed, as it may have done so half-way
+	}
 	leave() // the work is done, and who asked may take its time
 	if err != nil {
 		s.fail(w, r, err)
