@@ -790,7 +790,11 @@ func (t *teller) waits() string {
 		}
 	}
 	if least := t.atLeast(); least > 0 {
-		parts = append(parts, fmt.Sprintf("it comes in at least %s", span(least)))
+		text := fmt.Sprintf("it comes in at least %s", span(least))
+		if !c.running || c.paused || c.stopping {
+			text += " when the crawl goes on"
+		}
+		parts = append(parts, text)
 	}
 	return strings.Join(parts, "; ")
 }

@@ -3,12 +3,16 @@ package crawl
 import (
 	"context"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"pawl/page"
 	"pawl/storage"
+	"pawl/weburl"
 )
 
 // storyOf tells the story of an address of a site at rest.
@@ -294,4 +298,48 @@ func TestStoriesOfARunningCrawl(t *testing.T) {
 			t.Errorf("after the end a story is %v, want that it is over", err)
 		}
 	})
+}
+
+// Reading the log is nearly all of a story. Ten million addresses are some five
+// million events like these.
+func BenchmarkStory(b *testing.B) {
+	const events, links = 100_000, 2
+	file, err := storage.Create(filepath.Join(b.TempDir(), "crawl.pawl"), Rules(new(Settings)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer file.Close()
+	address := func(n int) string {
+		return fmt.Sprintf("https://h%d.test/en/articles/of-%d/winter-guide-%d.html", n%1000, n%77, n)
+	}
+	batch := &storage.Batch{First: 1}
+	for n := range events {
+		v := &storage.Visit{
+			Job: storage.JobID{Ord: uint32(n)}, URL: address(n), Attempt: 1, Outcome: storage.Fetched, Status: 200, ContentHash: make([]byte, 16),
+			FoundOn: address(n / links), Record: storage.Record{
+				Title: "winter guide of many words", ContentType: "text/html; charset=utf-8", Anchor: "winter guide", Size: 30_000, MetaDescription: strings.Repeat("about ", 20),
+			},
+		}
+		for i := range links {
+			v.Links = append(v.Links, storage.Link{URL: address(n*links + i + 1), Kind: uint8(page.KindA), Anchor: "a guide"})
+		}
+		if batch.Add(v); batch.Len() == 5000 {
+			if err := file.Commit(batch); err != nil {
+				b.Fatal(err)
+			}
+			batch.Reset(uint64(n) + 2)
+		}
+	}
+	for _, readers := range []int{1, 2} {
+		b.Run(fmt.Sprintf("readers=%d", readers), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				s := newSeeker(weburl.URL(address(events - 1)))
+				if err := s.seek(b.Context(), file, 1, events, readers, nil); err != nil || len(s.found.of) != 2 {
+					b.Fatal(err, s.found)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/events, "ns/event")
+		})
+	}
 }
