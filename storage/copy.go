@@ -325,7 +325,7 @@ func (c *copier) faster(began, gap, left uint64) bool {
 	case left+done/2 <= gap:
 		return true
 	case c.share > 0 && c.pace != nil:
-		if c.share /= 2; c.share < 1.0/16 {
+		if c.share /= 2; c.share < 1.0/4 {
 			c.share = 0
 		}
 		return true
