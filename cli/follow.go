@@ -166,6 +166,7 @@ type following struct {
 	position  []byte        // of the output then
 	over      bool          // there will be no more rows
 	pause     time.Duration // before the next look
+	inVain    int           // looks in a row at a file that is in use by who cannot be asked
 	told      map[string]bool
 }
 
@@ -189,14 +190,16 @@ func (f *following) look(ctx context.Context) error {
 	}
 	client, err := control.Dial(ctx, f.path, f.runtimeDir())
 	if err == nil {
-		f.pause = rowsEvery // for the process to end
+		f.pause, f.inVain = rowsEvery, 0 // for the process to end
 		err = f.live(ctx, client)
 	}
 	switch {
 	case errors.Is(err, control.ErrLost), errors.Is(err, crawl.ErrOver):
 		return nil // it rests by now, or soon
 	case errors.Is(err, control.ErrNoSocket), errors.Is(err, control.ErrNoAnswer), errors.Is(err, control.ErrBusy):
-		f.tell("the crawl file is in use; its rows are read when that is over")
+		if f.inVain++; f.inVain > 2 { // it may be about to begin or to end
+			f.tell("the crawl file is in use; its rows are read when that is over")
+		}
 		return nil
 	}
 	return f.usage(err)

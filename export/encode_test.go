@@ -174,3 +174,31 @@ func TestAppendTime(t *testing.T) {
 		}
 	}
 }
+
+// What is asked for from elsewhere comes as JSON, without what belongs to who has
+// the crawl file.
+func TestOptionsAreJSON(t *testing.T) {
+	o := Options{
+		Format: Parquet, Columns: []string{"url"}, Raw: true, Where: "status > 3", SitemapBase: "https://a.example/",
+		Fields: []Field{{Name: "price"}}, TempDir: "/tmp", Rest: 9, InScope: func(string) bool { return true },
+		Pace: func(time.Duration) {}, Stop: func() error { return nil },
+	}
+	text, err := json.Marshal(o)
+	want := `{"format":"parquet","columns":["url"],"raw":true,"where":"status \u003e 3","base":"https://a.example/"}`
+	if err != nil || string(text) != want {
+		t.Errorf("%s, %v", text, err)
+	}
+	var back Options
+	if err := json.Unmarshal(text, &back); err != nil {
+		t.Fatal(err)
+	}
+	if back.Format != Parquet || !back.Raw || back.Where != o.Where || back.Fields != nil || back.TempDir != "" {
+		t.Errorf("%+v", back)
+	}
+	if err := json.Unmarshal([]byte(`{"format":"xlsx"}`), &back); err == nil {
+		t.Error("an unknown format is read")
+	}
+	if err := json.Unmarshal([]byte(`{}`), new(Options)); err != nil {
+		t.Error(err)
+	}
+}

@@ -95,16 +95,17 @@ func endsOf(f *storage.File, last uint64, pace pacing) ([]uint64, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(withdrawals) == 0 {
+		return nil, nil
+	}
 	var first uint64 // the first edit
+	seq := slices.Min(slices.Collect(maps.Keys(withdrawals)))
 	err = f.View(func(r *storage.Reader) error {
-		for _, seq := range slices.Sorted(maps.Keys(withdrawals)) {
-			event, err := storage.DecodeReopen(r.Event(seq))
-			if err != nil {
-				return fmt.Errorf("event %d: %w", seq, err)
-			}
-			first = event.Edit
-			break
+		event, err := storage.DecodeReopen(r.Event(seq))
+		if err != nil {
+			return fmt.Errorf("event %d: %w", seq, err)
 		}
+		first = event.Edit
 		return nil
 	})
 	if err != nil || first == 0 || first > last {
