@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unicode/utf8"
@@ -75,8 +76,13 @@ func dialAt(ctx context.Context, p place, file string, patience time.Duration) (
 			return nil, err
 		}
 	}
+	var pid atomic.Int64 // of who listens; 0: not known
 	c := &Client{http: &http.Client{Transport: &http.Transport{
-		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return connect(ctx, p.path) },
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			conn, p, err := connect(ctx, p.path)
+			pid.Store(int64(p))
+			return conn, err
+		},
 		DisableCompression:     true,
 		MaxIdleConns:           2,
 		IdleConnTimeout:        helloTime, // sooner than the other side
@@ -95,6 +101,9 @@ func dialAt(ctx context.Context, p place, file string, patience time.Duration) (
 	}
 	if short.Err() != nil && ctx.Err() == nil {
 		err = ErrNoAnswer
+		if pid := pid.Load(); pid != 0 {
+			err = fmt.Errorf("%w: process %d", ErrNoAnswer, pid)
+		}
 	}
 	if err == nil {
 		err = c.check(file)
@@ -133,8 +142,9 @@ func (e strangerError) Error() string {
 // Is has it taken for a lack of permission.
 func (strangerError) Is(target error) bool { return target == fs.ErrPermission }
 
-// connect opens a connection to the crawl.
-func connect(ctx context.Context, path string) (net.Conn, error) {
+// connect opens a connection to the crawl, and tells the process that listens; 0:
+// not known.
+func connect(ctx context.Context, path string) (conn net.Conn, pid int, err error) {
 	c, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if err != nil {
 		switch {
@@ -144,18 +154,20 @@ func connect(ctx context.Context, path string) (net.Conn, error) {
 		case errors.Is(err, syscall.EAGAIN): // as many wait to be let in as the system allows
 			err = ErrBusy
 		}
-		return nil, err
+		return nil, 0, err
 	}
+	uid := 0
 	if u, ok := c.(*net.UnixConn); ok {
-		if uid, _, err := peer(u); err != nil || !mayAnswer(uid) {
-			c.Close()
-			if err == nil {
-				err = strangerError{uid}
-			}
-			return nil, err
-		}
+		uid, pid, err = peer(u)
 	}
-	return c, nil
+	if err == nil && !mayAnswer(uid) {
+		err = strangerError{uid}
+	}
+	if err != nil {
+		c.Close()
+		return nil, 0, err
+	}
+	return c, pid, nil
 }
 
 // isNobody tells of an attempt to connect that nobody listens there: there is no

@@ -424,7 +424,7 @@ func FuzzRequest(f *testing.F) {
 	}, limits: defaultLimits(), ctx: context.Background()}
 	s.limits.rate, s.limits.burst = 1e9, 1e9
 	s.gate, s.meter = newGate(&s.limits), newMeter(&s.limits)
-	s.paths = s.endpoints()
+	s.paths = s.endpointsOf(s.crawl)
 	for _, path := range []string{"/v1/why", "/v1/queue", "/v1/add", "/v1/edit", "/v1/set", "/v1/pause", "/v1/snapshot", "/v1/export", "/v2/why"} {
 		for _, body := range []string{
 			``, `{}`, `null`, `{"url":"https://a.example/"}`, `{"urls":["a","b"]}`, `{"path":"/x"}`, `{"values":{"delay":["1s"],"exclude":null}}`,

@@ -102,7 +102,7 @@ func (l *Listener) Serve(ctx context.Context, c Crawl, o Options) error {
 	defer cancel(nil)
 	s := &server{crawl: c, options: o, hello: l.hello, limits: l.limits, ctx: work}
 	s.gate, s.meter = newGate(&s.limits), newMeter(&s.limits)
-	s.paths = s.endpoints()
+	s.paths = s.endpointsOf(c)
 	web := &http.Server{
 		Handler:                      s,
 		ReadHeaderTimeout:            l.limits.header,
@@ -281,8 +281,7 @@ const (
 	pathExport = "/v1/export"
 )
 
-func (s *server) endpoints() map[string]*endpoint {
-	c := s.crawl
+func (s *server) endpointsOf(c Crawl) map[string]*endpoint {
 	paths := map[string]*endpoint{
 		pathHello: {method: http.MethodGet, isFree: true, answer: func(context.Context, []byte) (any, error) {
 			return s.hello, nil
