@@ -53,6 +53,8 @@ type StoryOptions struct {
 	// ask has the goroutine that owns the frontier do something, in well under a
 	// millisecond. nil: nobody owns one, so one is loaded.
 	ask func(do func(*keeper)) error
+	// most is for how many failed attempts on the host there is memory; 0: maxTries.
+	most int
 }
 
 // keeper is what the goroutine that owns the frontier lets others look at, for a
@@ -178,6 +180,7 @@ type teller struct {
 	last     *storage.Retry // the last attempt at the job
 	robots   string         // the robots.txt in force, empty: there is none
 	hasRobot bool           // it is known whether there is one
+	lastAsk  *storage.Host  // what the last asking for it came to, nil: it was not asked for
 
 	seen circumstances
 }
@@ -193,7 +196,6 @@ type skipped struct {
 
 // circumstances are what the owner of the frontier knows.
 type circumstances struct {
-	number                    uint32
 	running, paused, stopping bool
 	now                       time.Time
 	settings                  *Settings
@@ -225,6 +227,9 @@ func newTeller(file *storage.File, o *StoryOptions) (*teller, error) {
 		story: Story{URL: clean(WithoutUserinfo(o.URL), 4096), Canonical: string(u), Chapters: []Chapter{}},
 	}
 	*t.usual = Defaults("")
+	if o.most > 0 {
+		t.most = o.most
+	}
 	if t.ask == nil {
 		t.ask, err = ownKeeper(file, o.Now)
 	}
@@ -564,8 +569,16 @@ func (t *teller) robotsCopy(r *storage.Reader) error {
 		if err != nil {
 			return fmt.Errorf("event %d: %w", seq, err)
 		}
+		if h.Origin != t.u.Origin() {
+			continue
+		}
+		if t.u.PathQuery() == "/robots.txt" {
+			t.tell(seq, h.Time, "attempt", robotsOf(h))
+		}
+		if h.State != storage.RobotsNone {
+			t.lastAsk = h
+		}
 		switch {
-		case h.Origin != t.u.Origin():
 		case h.State == storage.RobotsAllow:
 			t.robots, t.hasRobot = "", true
 		case h.State == storage.RobotsRules:
@@ -576,6 +589,31 @@ func (t *teller) robotsCopy(r *storage.Reader) error {
 		}
 	}
 	return nil
+}
+
+// robotsOf says what came of asking for a robots.txt, or that its host was given
+// up.
+func robotsOf(h *storage.Host) string {
+	var text string
+	switch h.State {
+	case storage.RobotsNone:
+		return "its host was given up: " + failureOf(h.GiveUp, h.Status, h.Error)
+	case storage.RobotsRules:
+		text = fmt.Sprintf("asked for as the robots.txt of its host: status %d, its rules are in force until %s", h.Status, stamp(h.Expires))
+	case storage.RobotsAllow:
+		text = fmt.Sprintf("asked for as the robots.txt of its host: status %d, so that everything is allowed until %s", h.Status, stamp(h.Expires))
+	case storage.RobotsRedirect:
+		text = fmt.Sprintf("asked for as the robots.txt of its host: status %d, redirected to %s", h.Status, clean(h.Next, 4096))
+	case storage.RobotsRetry:
+		text = fmt.Sprintf("asked for as the robots.txt of its host, attempt %d: %s; the next is due at %s",
+			h.Attempt, failureOf(h.Class, h.Status, h.Error), stamp(h.Due))
+	default:
+		text = "asked for as the robots.txt of its host, and given up: " + failureOf(h.Class, h.Status, h.Error)
+	}
+	if h.Delay > 0 {
+		text += fmt.Sprintf(", Crawl-delay %s", span(time.Duration(h.Delay)*time.Millisecond))
+	}
+	return text
 }
 
 // look asks the owner of the frontier how things stand.
@@ -617,7 +655,7 @@ func (t *teller) attempts(ctx context.Context, last uint64, o *StoryOptions) err
 		t.jobs[t.seen.job.ID] = true
 	}
 	if t.found.crowded && len(t.jobs) > 0 && len(t.found.of) > 0 {
-		again := &seeker{url: t.url, host: t.host, jobs: t.jobs}
+		again := &seeker{url: t.url, host: t.host, jobs: t.jobs, most: maxTries}
 		if err := again.seek(ctx, t.file, t.found.of[0].seq, last, o.Readers, o.Pace); err != nil {
 			return err
 		}
@@ -738,7 +776,9 @@ func (t *teller) decide() {
 		}
 	default:
 		s.Standing = "unknown"
-		s.Because = t.wouldBe()
+		if s.Because = t.wouldBe(); t.lastAsk != nil && t.u.PathQuery() == "/robots.txt" {
+			s.Because = "it is the robots.txt of its host, which is asked for, but is no page of the crawl"
+		}
 	}
 }
 
@@ -777,7 +817,11 @@ func (t *teller) waits() string {
 		return strings.Join(append(parts, "it is in the queue"), "; ")
 	}
 	if c.running || c.host.Wait == frontier.WaitLost || c.host.Wait == frontier.WaitLimit {
-		parts = append(parts, waitOf(&c.host, c.now, c.settings))
+		wait := waitOf(&c.host, c.now, c.settings)
+		if h := t.lastAsk; h != nil && h.State == storage.RobotsRetry && c.host.Wait == frontier.WaitRobots {
+			wait += fmt.Sprintf(" (attempt %d: %s; the next is due at %s)", h.Attempt, failureOf(h.Class, h.Status, h.Error), stamp(h.Due))
+		}
+		parts = append(parts, wait)
 	}
 	if t.story.Standing == "queued" {
 		switch c.before {

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,7 +25,11 @@ func (s *site) storyOf(url string, readers int) *Story {
 		s.t.Fatal(err)
 	}
 	defer file.Close()
-	story, err := FindStory(s.t.Context(), file, StoryOptions{URL: url, Now: time.Now(), Readers: readers})
+	o := StoryOptions{URL: url, Now: time.Now(), Readers: readers}
+	if readers > 1 {
+		o.most = 1
+	}
+	story, err := FindStory(s.t.Context(), file, o)
 	if err != nil {
 		s.t.Fatalf("the story of %s: %v", url, err)
 	}
@@ -97,6 +103,9 @@ func TestStories(t *testing.T) {
 			{"a copy", "http://a.test/copy", []string{"the same content as http://a.test/one"}},
 			{"another spelling", "http://a.test/bounce", []string{"  attempt status 302, redirected to another spelling of the same address; to be asked for as http://a.test/bounce?utm_source=x", "done: fetched, status 200,"}},
 			{"a rule gave it its place", "http://a.test/first", []string{", priority high\n", "done: failed: status 404"}},
+			{"robots.txt", "http://a.test/robots.txt", []string{
+				"unknown: it is the robots.txt of its host", "  attempt asked for as the robots.txt of its host: status 200, its rules are in force until 2000-01-02T00:",
+			}},
 			{"never met", "http://a.test/unheard", []string{"unknown: no page that was read links to it", "it would be fetched, at depth 2 at the most\n"}},
 			{"never met and forbidden", "http://a.test/no/where", []string{"it would be blocked by robots.txt line 3: Disallow: /no\n"}},
 			{"never met on another host", "http://c.test/x", []string{"it would be skipped: its host c.test is none of the seeds' hosts (--scope host)\n"}},
@@ -110,9 +119,9 @@ func TestStories(t *testing.T) {
 				}
 			}
 			if again := told(s.storyOf(c.url, 3)); again != got {
-				t.Errorf("%s: several readers tell another story:\n%s\nthan one:\n%s", c.name, again, got)
+				t.Errorf("%s: several readers without memory tell another story:\n%s\nthan one:\n%s", c.name, again, got)
 			}
-			if strings.HasPrefix(got, "unknown") != (len(story.Chapters) == 0) {
+			if c.name != "robots.txt" && strings.HasPrefix(got, "unknown") != (len(story.Chapters) == 0) {
 				t.Errorf("%s: an address that is unknown has no story, and no other has none:\n%s", c.name, got)
 			}
 			for i, ch := range story.Chapters {
@@ -300,16 +309,17 @@ func TestStoriesOfARunningCrawl(t *testing.T) {
 	})
 }
 
-// Reading the log is nearly all of a story. Ten million addresses are some five
-// million events like these.
-func BenchmarkStory(b *testing.B) {
-	const events, links = 100_000, 2
-	file, err := storage.Create(filepath.Join(b.TempDir(), "crawl.pawl"), Rules(new(Settings)))
+// longLog is a file with visits and no frontier, and the address of the n-th of
+// them. Each brings two links.
+func longLog(tb testing.TB, events int) (file *storage.File, address func(n int) string) {
+	tb.Helper()
+	const links = 2
+	file, err := storage.Create(filepath.Join(tb.TempDir(), "crawl.pawl"), Rules(new(Settings)))
 	if err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
-	defer file.Close()
-	address := func(n int) string {
+	tb.Cleanup(func() { file.Close() })
+	address = func(n int) string {
 		return fmt.Sprintf("https://h%d.test/en/articles/of-%d/winter-guide-%d.html", n%1000, n%77, n)
 	}
 	batch := &storage.Batch{First: 1}
@@ -323,13 +333,49 @@ func BenchmarkStory(b *testing.B) {
 		for i := range links {
 			v.Links = append(v.Links, storage.Link{URL: address(n*links + i + 1), Kind: uint8(page.KindA), Anchor: "a guide"})
 		}
-		if batch.Add(v); batch.Len() == 5000 {
+		if batch.Add(v); batch.Len() == 5000 || n == events-1 {
 			if err := file.Commit(batch); err != nil {
-				b.Fatal(err)
+				tb.Fatal(err)
 			}
 			batch.Reset(uint64(n) + 2)
 		}
 	}
+	return file, address
+}
+
+// However many readers there are, each event is read once.
+func TestSeekReadsAllOnce(t *testing.T) {
+	const events = 3*mentionSlice + 7
+	file, address := longLog(t, events)
+	for _, n := range []int{0, 1, mentionSlice - 1, mentionSlice, 2*mentionSlice - 1, events - 1} {
+		for _, readers := range []int{1, 2, 7} {
+			var slices atomic.Int32
+			s := newSeeker(weburl.URL(address(n)))
+			if err := s.seek(t.Context(), file, 1, events, readers, func(time.Duration) { slices.Add(1) }); err != nil {
+				t.Fatal(err)
+			}
+			s.found.sort()
+			want := []mention{{seq: uint64(n) + 1, index: -1, what: isVisit}}
+			if n > 0 {
+				want = append([]mention{{seq: uint64(n-1)/2 + 1, index: (n - 1) % 2}}, want...)
+			}
+			if !reflect.DeepEqual(s.found.of, want) || slices.Load() != 4 {
+				t.Errorf("%d readers find %s at %+v in %d slices, want %+v in 4", readers, address(n), s.found.of, slices.Load(), want)
+			}
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := newSeeker("http://a.test/").seek(ctx, file, 1, events, 2, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled search gives %v", err)
+	}
+}
+
+// Reading the log is nearly all of a story. Ten million addresses are some five
+// million events like these.
+func BenchmarkStory(b *testing.B) {
+	const events = 100_000
+	file, address := longLog(b, events)
 	for _, readers := range []int{1, 2} {
 		b.Run(fmt.Sprintf("readers=%d", readers), func(b *testing.B) {
 			b.ReportAllocs()
@@ -342,4 +388,49 @@ func BenchmarkStory(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/events, "ns/event")
 		})
 	}
+}
+
+// A host whose robots.txt cannot be had says so, and so does one that is given up.
+func TestStoriesOfRobots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, p := onPaper(t, "http://a.test/")
+		p.on("http://a.test/robots.txt", refusal(503, 10*time.Minute))
+		s.stopAfter(time.Minute)
+		s.atRest(func(ctx context.Context, c *Crawl) {
+			story, err := c.Why(ctx, "a.test/robots.txt")
+			if err != nil || !strings.Contains(told(story), "  attempt asked for as the robots.txt of its host, attempt 1: status 503, throttled; the next is due at 2000-01-01T00:10:0") {
+				t.Errorf("%v %v", story, err)
+			}
+		})
+		s.finish()
+		got := told(s.storyOf("a.test/robots.txt", 1))
+		if !strings.Contains(got, "  attempt asked for as the robots.txt of its host, and given up: status 503, throttled\n") {
+			t.Error(got)
+		}
+		if got := told(s.storyOf("a.test", 1)); !strings.HasPrefix(got, "done: failed: robots, robots.txt could not be had: status 503\n") {
+			t.Error(got)
+		}
+	})
+}
+
+// Whatever the address and the reason, a rule is named in one line.
+func FuzzExplain(f *testing.F) {
+	f.Add("http://a.test/x/x?y", uint8(1))
+	f.Add("http://a.test/"+strings.Repeat("x/", 99), uint8(7))
+	f.Fuzz(func(t *testing.T, url string, reason uint8) {
+		speller, err := weburl.New(weburl.DefaultRules())
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := speller.Parse(url)
+		if err != nil {
+			return
+		}
+		s := Defaults("pawl/test")
+		s.Include, s.Exclude, s.Scope = []string{"a"}, []string{"b"}, []Scope{ScopeHost, ScopeDomain, ScopePrefix, ScopeAny}[len(url)%4]
+		text := explain(storage.Reason(reason), &s, &finding{url: u})
+		if text == "" || strings.ContainsAny(text, "\n\x1b") {
+			t.Errorf("%q", text)
+		}
+	})
 }

@@ -79,6 +79,7 @@ type seeker struct {
 	noHost bool   // it has none: no job was ever on it
 	// jobs, if there are any: only failed attempts at them are looked for.
 	jobs map[storage.JobID]bool
+	most int // failed attempts that are noted
 
 	pages storage.PageDecoder
 	text  [512]byte // memory for addresses
@@ -86,7 +87,7 @@ type seeker struct {
 }
 
 func newSeeker(u weburl.URL) *seeker {
-	return &seeker{url: string(u), origin: []byte("://" + u.Host())}
+	return &seeker{url: string(u), origin: []byte("://" + u.Host()), most: maxTries}
 }
 
 // seek reads the log from one event to another. With several readers they take
@@ -120,7 +121,7 @@ func (s *seeker) seek(ctx context.Context, file *storage.File, from, to uint64, 
 		parts := make([]seeker, readers)
 		errs := make([]error, readers)
 		for i := range parts {
-			parts[i] = seeker{url: s.url, origin: s.origin, host: s.host, noHost: s.noHost, jobs: s.jobs}
+			parts[i] = seeker{url: s.url, origin: s.origin, host: s.host, noHost: s.noHost, jobs: s.jobs, most: s.most}
 			wait.Go(func() { errs[i] = run(&parts[i]) })
 		}
 		wait.Wait()
@@ -255,7 +256,7 @@ func (s *seeker) retry(seq uint64, event []byte) error {
 	}
 	switch {
 	case r.Job.Host != s.host, len(s.jobs) > 0 && !s.jobs[r.Job]:
-	case len(s.found.tries) == maxTries:
+	case len(s.found.tries) == s.most:
 		s.found.tries, s.found.crowded = nil, true
 	default:
 		s.found.tries = append(s.found.tries, try{r.Job.Ord, uint32(seq >> 32), uint32(seq)})
