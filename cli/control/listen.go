@@ -89,8 +89,13 @@ func ServeMetrics(ctx context.Context, o MetricsOptions) (*Metrics, error) {
 	if err != nil {
 		return nil, err
 	}
+	// For "tcp" 0.0.0.0 would be all addresses of version 6 as well.
+	network := "tcp"
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is4() {
+		network = "tcp4"
+	}
 	var config net.ListenConfig
-	ln, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, port))
+	ln, err := config.Listen(ctx, network, net.JoinHostPort(host, port))
 	if err != nil {
 		return nil, err
 	}

@@ -400,6 +400,9 @@ func TestWhereItListens(t *testing.T) {
 			if !strings.Contains(m.Warning, c.warning) || (c.warning == "") != (m.Warning == "") || strings.Contains(m.Warning, "\n") {
 				t.Errorf("warns %q", m.Warning)
 			}
+			if ip := m.Addr.(*net.TCPAddr).IP; c.addr == "0.0.0.0:0" && !ip.Equal(net.IPv4zero) {
+				t.Errorf("listens on %v", ip)
+			}
 			if c.warning == "" && !m.Addr.(*net.TCPAddr).IP.IsLoopback() {
 				t.Errorf("listens on %v", m.Addr)
 			}
