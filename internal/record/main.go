@@ -69,7 +69,7 @@ func record(ctx context.Context, args []string) error {
 // build makes the binary, as a release has it but for its version.
 func build(ctx context.Context, dir string) (string, error) {
 	path := filepath.Join(dir, "built", "pawl")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w -X pawl/cli.version=1.0.0", "-o", path, "pawl")
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w -X pawl/cli.version=1.0.0", "-o", path, "pawl")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build pawl: %w\n%s", err, out)

@@ -11,7 +11,8 @@ import (
 
 // stable takes from outputs what differs each time. Names become other names. The
 // times in one output become seconds that follow each other, in their order. Ids of
-// processes become 4711, that of a crawl another one, and which worker it was is not told. How long something took is left as it was.
+// processes become 4711, that of a crawl another one, and workers number 1. How long
+// something took is left as it was.
 type stable struct {
 	names *strings.Replacer
 
