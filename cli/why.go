@@ -188,8 +188,8 @@ func whatIsLeft(s *crawl.Status, again string) *left {
 		say(true, "an edit of the queue is carried out, %s", clean(editText(&s.Edits[i])))
 	}
 	say(s.Pending > 0, "%s without an outcome, on %s", counted(s.Pending, "address is", "addresses are"), counted(uint64(s.HostsPending), "host", "hosts"))
-	say(s.Pending > 0 && live.InFlight > 0 && s.State != "stopping", "%s in flight", counted(uint64(live.InFlight), "request is", "requests are"))
 	say(s.Retrying > 0, "%s after a failure", counted(s.Retrying, "of them waits to be asked for again", "of them wait to be asked for again"))
+	say(s.Pending > 0 && live.InFlight > 0 && s.State != "stopping", "%s in flight", counted(uint64(live.InFlight), "request is", "requests are"))
 	say(s.Pending > 0 && w.LeastLeftMS > 0, "that takes at least %s: the longest queue of a host times the gap between its requests", roughDuration(leastLeft(s)))
 	say(len(s.Parked) > 0, "%s parked, which keeps nothing waiting: pawl status names them, pawl queue restore%s takes them back", counted(uint64(len(s.Parked)), "pattern of addresses is", "patterns of addresses are"), again)
 	return w
