@@ -287,3 +287,81 @@ func TestExportARunningCrawl(t *testing.T) {
 		t.Errorf("%q were left", left)
 	}
 }
+
+// What the user drops is in the table of what is skipped, and no longer in that of
+// the queue, whether the crawl runs or rests; what comes back is the other way
+// round.
+func TestDroppedAreExported(t *testing.T) {
+	s := newSteps(t, 120, 0)
+	db := filepath.Join(t.TempDir(), "crawl.pawl")
+	pawl := func(args ...string) string {
+		out, err := exec.Command("pawl", append(args, "--db", db)...).Output()
+		if err != nil {
+			t.Fatalf("pawl %q: %v", args, err)
+		}
+		return string(out)
+	}
+	urls := func(args ...string) map[string]bool {
+		all := map[string]bool{}
+		for _, line := range strings.Split(pawl(append([]string{"export"}, args...)...), "\n")[1:] {
+			if url, _, _ := strings.Cut(strings.TrimSuffix(line, "\r"), ","); url != "" {
+				if all[url] {
+					t.Errorf("export %q: %s has two rows", args, url)
+				}
+				all[url] = true
+			}
+		}
+		return all
+	}
+	pawl("crawl", s.root, "--delay", "0", "--max-pages", "20", "-q")
+	queued, skipped := urls("queue"), urls("skipped")
+	agree := func(when string, isDropped func(url string) bool) {
+		t.Helper()
+		inQueue, inSkipped := urls("queue"), urls("skipped", "--where", `reason == "parked"`)
+		n := 0
+		for url := range queued {
+			if isDropped(url) {
+				n++
+			}
+			if inQueue[url] == isDropped(url) || inSkipped[url] != isDropped(url) {
+				t.Errorf("%s: %s is in the queue: %v, skipped: %v", when, url, inQueue[url], inSkipped[url])
+			}
+		}
+		if len(inQueue)+n != len(queued) || len(urls("skipped")) != len(skipped)+n {
+			t.Errorf("%s: %d in the queue, %d skipped", when, len(inQueue), len(urls("skipped")))
+		}
+	}
+	ends := func(with string) func(string) bool {
+		return func(url string) bool { return strings.HasSuffix(url, with) }
+	}
+	for _, end := range []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "a", "e", "l", "/"} {
+		n := 0
+		for url := range queued {
+			if ends(end)(url) {
+				n++
+			}
+		}
+		if n == 0 || n == len(queued) {
+			continue
+		}
+		pawl("queue", "drop", "--match", end+"$")
+		agree("dropped at rest", ends(end))
+		running := exec.Command("pawl", "crawl", "--db", db, "--delay", "1h", "--max-pages", "0", "-q")
+		if err := running.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = running.Process.Kill(); _ = running.Wait() })
+		until(t, "the crawl runs", func() bool { return strings.Contains(pawl("status", "--json"), `"live"`) })
+		agree("running", ends(end))
+		pawl("queue", "restore", "--match", end+"$")
+		until(t, "all come back", func() bool { return len(urls("queue")) == len(queued) })
+		agree("restored", func(string) bool { return false })
+		pawl("queue", "drop", "--match", ".")
+		dropped := urls("queue")
+		if len(dropped) > 1 { // one may be out
+			t.Errorf("%d are left of all that were dropped", len(dropped))
+		}
+		return
+	}
+	t.Errorf("no end of an address divides %v", queued)
+}
