@@ -465,7 +465,7 @@ func TestManySeedsGoInSeveralRequests(t *testing.T) {
 		}
 		seeds += len(urls)
 		return &crawl.Added{Added: len(urls), Refused: []string{urls[0]}}, nil
-	}})
+	}}, func(l *Listener, _ *Options) { l.limits.large = 2 << 20 })
 	c := r.client()
 	urls := make([]string, 45_000)
 	for i := range urls {
@@ -479,8 +479,8 @@ func TestManySeedsGoInSeveralRequests(t *testing.T) {
 	if a, err := c.Add(t.Context(), urls); err != nil || a.Added != len(urls) || seeds != len(urls) {
 		t.Errorf("%d of %d: %v", a.Added, seeds, err)
 	}
-	if _, err := c.Add(t.Context(), []string{strings.Repeat("x", 17<<20)}); err == nil {
-		t.Error("an address of 17 MB was taken")
+	if _, err := c.Add(t.Context(), []string{strings.Repeat("x", 3<<20)}); err == nil {
+		t.Error("an address of 3 MB was taken")
 	} else if _, ok := errors.AsType[*UsageError](err); !ok {
 		t.Errorf("error %#v", err)
 	}

@@ -82,8 +82,10 @@ func (p place) listenBeside() (*net.UnixListener, error) {
 	}
 	folder := p.path + ".new"
 	inside := filepath.Join(folder, "s")
-	_ = os.Remove(inside) // what a crash has left
-	_ = os.Remove(folder)
+	if checkFolder(folder) == nil { // a crash has left it
+		_ = os.Remove(inside)
+		_ = os.Remove(folder)
+	}
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		return nil, err
 	}

@@ -123,6 +123,36 @@ func TestLastOneServes(t *testing.T) {
 	}
 }
 
+// Nor is anything that has the name of the folder in which the socket is made.
+func TestNothingIsRemovedByMistake(t *testing.T) {
+	for name, put := range map[string]func(t *testing.T, path, mine string){
+		"file": func(t *testing.T, path, _ string) { crawlFile(t, path) },
+		"link to a folder": func(t *testing.T, path, mine string) {
+			if err := os.Symlink(filepath.Dir(mine), path); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"folder that is used": func(t *testing.T, path, _ string) { crawlFile(t, filepath.Join(path, "mine")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := folder(t)
+			file := crawlFile(t, filepath.Join(dir, "crawl.pawl"))
+			mine := crawlFile(t, filepath.Join(dir, "mine", "s"))
+			put(t, file+".sock.new", mine)
+			r := servedAt(t, file, dir, talking())
+			answers(t, file, dir)
+			if r.l.Path() == file+".sock" {
+				t.Error("it is beside the file")
+			}
+			for _, path := range []string{mine, file + ".sock.new"} {
+				if _, err := os.Lstat(path); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
 // Files that happen to have the name of the socket are left as they are.
 func TestFilesAreNotReplaced(t *testing.T) {
 	dir := folder(t)
@@ -175,7 +205,7 @@ func TestLongPathsUseTheUsersFolder(t *testing.T) {
 		{"too long to make", strings.Repeat("x", 93-len(dir)) + "/crawl"},
 	}
 	// All lengths about the limit, whatever it is.
-	for n := 60; n < 110; n++ {
+	for n := len(dir) + 10; n < 110; n++ {
 		tests = append(tests, struct{ name, path string }{"length", strings.Repeat("y", n-len(dir))})
 	}
 	for _, tt := range tests {

@@ -77,7 +77,11 @@ type rig struct {
 func folder(t testing.TB) string {
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
-	dir, err := os.MkdirTemp("", "pc")
+	base := "/tmp" // that of macOS has a long path
+	if _, err := os.Stat(base); err != nil {
+		base = ""
+	}
+	dir, err := os.MkdirTemp(base, "pc")
 	if err != nil {
 		t.Fatal(err)
 	}

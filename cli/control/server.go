@@ -407,7 +407,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Del("Connection")
 	var wanted Export
 	if r.URL.Path == pathExport {
-		if err := decode(body, &wanted); err != nil {
+		err := decode(body, &wanted)
+		if err == nil {
+			err = wanted.check()
+		}
+		if err != nil {
 			s.fail(w, r, err)
 			return
 		}
@@ -459,6 +463,9 @@ func (s *server) find(r *http.Request) (*endpoint, *answer) {
 	}
 	e := s.paths[r.URL.Path]
 	switch {
+	case !r.ProtoAtLeast(1, 1):
+		// It has no way to say that an export is whole.
+		return nil, refusal(http.StatusHTTPVersionNotSupported, codeUsage, "ask by HTTP/1.1")
 	case e == nil:
 		a := refusal(http.StatusNotFound, "version", fmt.Sprintf("%s is not known to pawl %s, which speaks version %d of the protocol", cut(r.URL.Path, 100), s.hello.Version, API))
 		a.API, a.Pawl = API, s.hello.Version
@@ -544,6 +551,17 @@ func (s *server) reply(w http.ResponseWriter, status int, text []byte) {
 	if rc.Flush() == nil {
 		_ = rc.SetWriteDeadline(time.Time{})
 	}
+}
+
+// check refuses what would mean something else to the crawl than to who asks.
+func (e *Export) check() error {
+	switch {
+	case e.Skip < 0:
+		return &UsageError{Text: "fewer than no bytes cannot be passed over"}
+	case e.Path != "" && !filepath.IsAbs(e.Path):
+		return &UsageError{Text: "the path of an export must be absolute"}
+	}
+	return nil
 }
 
 // export streams what was found. Its reader may stop reading for hours.
