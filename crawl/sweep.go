@@ -357,14 +357,15 @@ func (c *Crawl) walk(ctx context.Context, read func(r *storage.Reader, seq, last
 		return err
 	}
 	for from := uint64(1); from <= last; {
-		began, start := time.Now(), from
+		began, start, size := time.Now(), from, 0
 		err := c.file.View(func(r *storage.Reader) error {
 			return r.Scan(from, func(seq uint64, event []byte) (bool, error) {
 				if seq > last {
 					return false, nil
 				}
 				from = seq + 1
-				return from-start < sweepEvents, read(r, seq, last, event)
+				size += len(event)
+				return from-start < sweepEvents && size < sliceBytes, read(r, seq, last, event)
 			})
 		})
 		if err != nil {

@@ -2,6 +2,7 @@ package crawl
 
 import (
 	"context"
+	"slices"
 
 	"pawl/frontier"
 	"pawl/storage"
@@ -46,6 +47,21 @@ func (c *Crawl) foreseeRestore(ctx context.Context, w *wish, edited *Edited) err
 		isDropped bool
 	}
 	var slice []candidate
+	judge := func(part []candidate) error {
+		return c.do(ctx, func(l *loop) error {
+			for _, s := range part {
+				if _, isAdmitted := l.frontier.Knows(s.fp); isAdmitted || s.isDropped && !l.frontier.IsDropped(s.fp) {
+					continue
+				}
+				if _, ok := met[s.fp]; !ok {
+					met[s.fp] = struct{}{}
+					edited.Addresses++
+					edited.name(s.url)
+				}
+			}
+			return nil
+		})
+	}
 	return c.walk(ctx, func(_ *storage.Reader, _, _ uint64, event []byte) error {
 		if storage.KindOf(event) != storage.KindSkip {
 			return nil
@@ -66,23 +82,12 @@ func (c *Crawl) foreseeRestore(ctx context.Context, w *wish, edited *Edited) err
 		}
 		return head.Links.Err()
 	}, func() error {
-		if len(slice) == 0 {
-			return nil
-		}
-		err := c.do(ctx, func(l *loop) error {
-			for _, s := range slice {
-				if _, isAdmitted := l.frontier.Knows(s.fp); isAdmitted || s.isDropped && !l.frontier.IsDropped(s.fp) {
-					continue
-				}
-				if _, ok := met[s.fp]; !ok {
-					met[s.fp] = struct{}{}
-					edited.Addresses++
-					edited.name(s.url)
-				}
+		defer func() { slice = slice[:0] }()
+		for part := range slices.Chunk(slice, jobsAtOnce) {
+			if err := judge(part); err != nil {
+				return err
 			}
-			return nil
-		})
-		slice = slice[:0]
-		return err
+		}
+		return nil
 	})
 }
