@@ -227,11 +227,9 @@ func (f *Frontier) JobAt(host string, seq uint64, index int) (job QueuedJob, bef
 		return job, 0, false
 	}
 	w := jobWalk{f: f}
-	for id, t := range f.retries {
-		if id.Host == h.id && t.seq == seq && int(t.index) == index {
-			w.tried(h, id.Ord)
-			return w.jobs[0], h.waitingBefore(t), true
-		}
+	if t := f.triedAt(h, seq, index); t != nil {
+		w.tried(h, t.ord)
+		return w.jobs[0], h.waitingBefore(t), true
 	}
 	q := &h.queue
 	for _, g := range q.groups() {
@@ -246,6 +244,28 @@ func (f *Frontier) JobAt(host string, seq uint64, index int) (job QueuedJob, bef
 		return job, before, true
 	}
 	return job, 0, false
+}
+
+// triedAt gives the job of a host that was tried before and whose address stands
+// there, nil: there is none.
+func (f *Frontier) triedAt(h *host, seq uint64, index int) *retry {
+	stands := func(t *retry) bool { return t != nil && t.seq == seq && int(t.index) == index }
+	if h.trouble != nil {
+		if i := slices.IndexFunc(h.trouble.retries, stands); i >= 0 {
+			return h.trouble.retries[i]
+		}
+	}
+	for id := range f.out {
+		if t := f.retries[id]; id.Host == h.id && stands(t) {
+			return t
+		}
+	}
+	for _, id := range f.deferred {
+		if t := f.retries[id]; id.Host == h.id && stands(t) {
+			return t
+		}
+	}
+	return nil
 }
 
 // waitingBefore counts the retries that come before one of them.
