@@ -112,13 +112,27 @@ func runExport(ctx context.Context, c *call) error {
 
 // exportNow writes what there is now.
 func (c *call) exportNow(ctx context.Context, e *control.Export, name, path string) error {
-	s, err := c.dial(ctx, path)
-	if err != nil {
-		return err
+	// A run that ends while it is asked leaves a crawl at rest, or another run.
+	for range 3 {
+		s, err := c.dial(ctx, path)
+		if err != nil {
+			return err
+		}
+		if !s.isLive {
+			return c.exportAtRest(ctx, e, name, path)
+		}
+		err = exportTo(ctx, e, name, c.Stdout, func(w io.Writer) error { return s.Export(ctx, *e, w) })
+		if !errors.Is(err, control.ErrLost) && !errors.Is(err, crawl.ErrOver) {
+			return err
+		}
+		if name == "-" || name == "" {
+			return hintedError{errors.New("the run came to its end before the export was whole"), "what was written is a part of it: export again"}
+		}
 	}
-	if s.isLive {
-		return exportTo(ctx, e, name, c.Stdout, func(w io.Writer) error { return s.Export(ctx, *e, w) })
-	}
+	return storage.ErrInUse
+}
+
+func (c *call) exportAtRest(ctx context.Context, e *control.Export, name, path string) error {
 	file, err := storage.Open(path, true)
 	if err != nil {
 		return c.inUse(ctx, path, err)
