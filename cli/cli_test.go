@@ -478,16 +478,25 @@ func TestPromisedFlags(t *testing.T) {
 	promised := map[string]string{
 		"crawl": "seeds sitemap sitemaps scope include exclude assets forms ignore-nofollow traps keep-query drop-param sort-query max-depth max-pages max-pages-per-host max-duration max-bytes " +
 			"workers per-host delay ignore-robots user-agent contact timeout max-body H user cookies proxy insecure retries max-redirects http1 allow-private " +
-			"field o links store-bodies warc links-from config progress log-level log-format log-file q db",
-		"resume": "progress log-level log-format log-file q db",
+			"field o links store-bodies warc links-from config progress log-level log-format log-file q listen profiles db",
+		"resume": "progress log-level log-format log-file q listen profiles db",
 		"export": "format columns where profile raw base follow o db",
 		"check": "seeds sitemaps scope include exclude assets forms ignore-nofollow traps keep-query drop-param sort-query max-depth max-pages max-pages-per-host max-duration max-bytes " +
 			"workers per-host delay ignore-robots user-agent contact timeout max-body H user cookies proxy insecure retries max-redirects http1 allow-private " +
 			"field o links store-bodies warc links-from config all json",
-		"status":  "json db",
-		"queue":   "host match dry-run db",
-		"verify":  "db",
-		"version": "",
+		"status":     "json watch db",
+		"why":        "json db",
+		"queue":      "host match depth state limit after json errors status since until dry-run db",
+		"set":        "db",
+		"pause":      "db",
+		"stop":       "db",
+		"snapshot":   "o db",
+		"compact":    "db",
+		"info":       "json db",
+		"completion": "",
+		"man":        "",
+		"verify":     "db",
+		"version":    "",
 	}
 	for _, cmd := range commands() {
 		words := strings.Fields(promised[cmd.name])

@@ -13,8 +13,8 @@ import (
 func compactCommand() *command {
 	return &command{
 		name: "compact", summary: "give space in the crawl file back that nothing uses",
-		text: "Only while no crawl runs in it. A packed copy is made beside the file, checked as\n" +
-			"pawl verify does, and takes its place; until then it needs room of its own.\n" +
+		text: "Only while no crawl runs in it. A packed copy is made beside the file, checked\n" +
+			"as pawl verify does, and takes its place; until then it needs room of its own.\n" +
 			"pawl info tells about how much that will give back.",
 		options: []option{fileOption()},
 		run:     runCompact,

@@ -25,8 +25,8 @@ func queueCommand() *command {
 			"  drop      takes addresses out of the queue and parks them: --host, --match\n" +
 			"  restore   brings back what was dropped or parked: --host, --match\n" +
 			"  retry     asks again for what failed: --errors (all), --errors timeout,dns,\n" +
-			"            blocked, --status 5xx,429, --host, --match, --since, --until; what they\n" +
-			"            came to is withdrawn from the results\n" +
+			"            blocked, --status 5xx,429, --host, --match, --since, --until; what\n" +
+			"            they came to is withdrawn from the results\n" +
 			"With --dry-run drop, restore and retry only tell what that would be.",
 		options: []option{
 			{name: "host", arg: "HOST", group: groupQueue, usage: "only addresses of a host, with its port if it is not the usual one"},

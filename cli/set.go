@@ -71,7 +71,7 @@ func parsePairs(args []string) (map[string][]string, error) {
 func pauseCommand() *command {
 	return &command{
 		name: "pause", summary: "have the running crawl ask for nothing more, until pawl resume",
-		text:    "What is in flight is let finish. A pause ends with the run: it is not remembered.",
+		text:    "What is in flight is let finish. A pause ends with the run: it is not\nremembered.",
 		options: []option{fileOption()},
 		run: func(ctx context.Context, c *call) error {
 			return c.tellRunning(ctx, "pause", "paused; go on with: pawl resume", (*session).pause)
