@@ -206,6 +206,8 @@ type circumstances struct {
 	before                    int            // jobs of its host
 	reason                    storage.Reason // by the settings of now
 	maxPages, maxBytes        bool           // a limit is reached
+	drops                     bool           // an edit that is being carried out drops the job
+	reviews                   bool           // the skipped links that are judged again are not through with it
 }
 
 func newTeller(file *storage.File, o *StoryOptions) (*teller, error) {
@@ -626,6 +628,12 @@ func (t *teller) look() error {
 		if t.isJob {
 			c.job, c.before, c.isJob = f.JobAt(t.u.Host(), t.seq, t.index)
 		}
+		for _, e := range f.Edits() {
+			c.drops = c.drops || e.Kind == storage.EditDrop && t.isJob && t.seq <= e.Upto && fits(e.Host, e.Match, t.u)
+		}
+		if done, upto, open := f.Review(); open && t.skip != nil {
+			c.reviews = done < t.skip.seq && t.skip.seq <= upto
+		}
 		counts := f.Counts()
 		c.maxPages = s.MaxPages > 0 && counts.Rows() >= uint64(s.MaxPages)
 		c.maxBytes = s.MaxBytes > 0 && counts.Transferred >= uint64(s.MaxBytes)
@@ -771,7 +779,13 @@ func (t *teller) decide() {
 			s.Standing = "parked"
 		}
 		s.Because = t.skip.because
-		if t.seen.reason == storage.NoReason && !t.skip.dropped {
+		switch {
+		case t.seen.reason != storage.NoReason || t.skip.dropped:
+		case t.seen.reviews && !t.seen.running:
+			s.Because += "; by the settings of now it is let in, with the next run"
+		case t.seen.reviews:
+			s.Because += "; by the settings of now it is let in: the links that were skipped are being judged again"
+		default:
 			s.Because += "; by the settings of now it is let in when the links that were skipped are judged again, as a run does that begins with other settings"
 		}
 	default:
@@ -788,7 +802,10 @@ func (t *teller) waits() string {
 	if t.story.Standing == "out" {
 		return "it is being asked for, or its outcome is being written"
 	}
-	if c.reason != storage.NoReason {
+	switch {
+	case c.drops:
+		return "the user drops it: that edit is being carried out"
+	case c.reason != storage.NoReason:
 		return "by the settings of now it will leave the queue when its turn comes: " + t.refusal()
 	}
 	var parts []string
