@@ -17,7 +17,7 @@ FLAGS ?=
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build crawl demo test race crash polite soak-hostile fuzz bench generate fmt vet cross clean
+.PHONY: help build crawl demo test race crash live polite soak-hostile fuzz bench generate fmt vet cross clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ crash: ## kill the real binary 100 times in one crawl of 5,000 pages, in others 
 	$(GO) test -count=1 -timeout 30m -run TestKill -v . -crash.kills $(KILLS) -crash.pages 5000
 	$(GO) test -count=1 -timeout 30m -run "TestAppStore|TestWARC" -v . -store.kills 50
 	$(GO) test -count=1 -timeout 30m -run TestKill -v ./frontier -kill.times $(KILLS)
+
+live: ## crawl 20,000 pages while four clients hammer the crawl with every command and an export follows; then again, with kills
+	$(GO) test -count=1 -timeout 30m -run TestLive -v . -live.pages 20000 -live.kills 10
 
 polite: ## crawl 50 hosts with stops and kills, and report the gaps that their servers saw
 	$(GO) test -count=1 -run TestPolite -v . -polite

@@ -25,7 +25,7 @@ import (
 )
 
 var (
-	livePages = flag.Int("live.pages", 2000, "how many pages TestLive crawls")
+	livePages = flag.Int("live.pages", 800, "how many pages TestLive crawls")
 	liveKills = flag.Int("live.kills", 2, "how often it kills the crawler, and who speaks to it")
 	liveSeed  = flag.Uint64("live.seed", 0, "seed of the instants at which it kills, 0: by chance")
 )
