@@ -65,7 +65,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			status, body := r.says(strings.Replace(tt.request, "\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1))
+			status, body := r.says(tt.request)
 			var a answer
 			if err := json.Unmarshal([]byte(body), &a); err != nil {
 				t.Fatalf("%v in %q", err, body)
@@ -137,6 +137,27 @@ func TestHalfRequests(t *testing.T) {
 		if _, err := io.ReadAll(c); err != nil && !isReset(err) { // until it is closed
 			t.Errorf("%q: %v", halves[i], err)
 		}
+	}
+}
+
+// A request whose body has come may take its time.
+func TestWorkMayBeLong(t *testing.T) {
+	begun, let := make(chan struct{}), make(chan struct{})
+	r := served(t, &fake{why: func(ctx context.Context, _ string) (*crawl.Story, error) {
+		close(begun)
+		<-let
+		return new(crawl.Story), ctx.Err()
+	}}, func(l *Listener, _ *Options) { l.limits.stall = 50 * time.Millisecond })
+	c, done := r.client(), make(chan error)
+	go func() { done <- second(c.Why(context.Background(), "x")) }()
+	<-begun
+	// This body comes later than the other one, and never to its end.
+	if status, _ := r.says("POST /v1/queue HTTP/1.1\r\nHost: pawl\r\nContent-Length: 20\r\n\r\n{"); status != http.StatusRequestTimeout {
+		t.Errorf("status %d", status)
+	}
+	close(let)
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 
