@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -169,7 +170,6 @@ type teller struct {
 	usual    *Settings            // where no event does
 
 	// How it stands by the log.
-	wasFound bool          // it was a job once
 	isJob    bool          // it is one
 	seq      uint64        // where the job's address stands
 	index    int           // likewise
@@ -187,11 +187,12 @@ type teller struct {
 
 // skipped is that an address was refused.
 type skipped struct {
-	reason  storage.Reason
-	dropped bool
-	seq     uint64
-	because string
-	link    finding
+	reason   storage.Reason
+	dropped  bool
+	restored bool // the user wants it back since
+	seq      uint64
+	because  string
+	link     finding
 }
 
 // circumstances are what the owner of the frontier knows.
@@ -290,6 +291,13 @@ func (t *teller) read() error {
 				return fmt.Errorf("event %d: %w", m.seq, err)
 			}
 		}
+		if t.skip != nil {
+			ok, err := t.wasRestored(r, math.MaxUint64)
+			if err != nil {
+				return err
+			}
+			t.skip.restored = ok
+		}
 		if err := t.redirects(r); err != nil {
 			return err
 		}
@@ -329,17 +337,15 @@ func (t *teller) mention(r *storage.Reader, m mention) error {
 
 // wasLetIn tells that a link became a job.
 func (t *teller) wasLetIn(r *storage.Reader, m mention, f *storage.Found) error {
-	what, text := "found", howFound(f, t.u)
+	text := howFound(f, t.u)
 	if t.skip != nil {
 		text = "let in after all: " + text
-		if back, at, err := t.restoredBy(r, t.skip.seq, m.seq); err != nil {
+		if _, err := t.wasRestored(r, m.seq); err != nil {
 			return err
-		} else if back != "" {
-			t.tell(m.seq, at, "restored", back)
 		}
 	}
-	t.tell(m.seq, f.FoundAt, what, text)
-	t.wasFound, t.isJob, t.seq, t.index, t.how, t.skip = true, true, m.seq, m.index, *f, nil
+	t.tell(m.seq, f.FoundAt, "found", text)
+	t.isJob, t.seq, t.index, t.how, t.skip = true, m.seq, m.index, *f, nil
 	return nil
 }
 
@@ -461,22 +467,26 @@ func (t *teller) droppedBy(r *storage.Reader, seq uint64) (string, error) {
 	return text, nil
 }
 
-// restoredBy says which edit of the user brought the address back, between two
-// events; empty: none.
-func (t *teller) restoredBy(r *storage.Reader, after, before uint64) (text string, at int64, err error) {
+// wasRestored tells which edit of the user, after the address was refused and
+// before an event, wants it back; ok is false when there is none.
+func (t *teller) wasRestored(r *storage.Reader, before uint64) (ok bool, err error) {
+	if t.skip.reason != storage.Parked {
+		return false, nil
+	}
 	for _, e := range t.found.edits {
-		if e.seq <= after || e.seq >= before || e.kind != storage.EditRestore {
+		if e.seq <= t.skip.seq || e.seq >= before || e.kind != storage.EditRestore {
 			continue
 		}
-		p, when, err := predicateOf(r.Event(e.seq))
+		p, at, err := predicateOf(r.Event(e.seq))
 		if err != nil {
-			return "", 0, err
+			return false, err
 		}
 		if fits(p.Host, p.Match, t.u) {
-			text, at = fmt.Sprintf("the user wants it back (pawl queue restore%s)", flagsOf(&p)), when
+			t.tell(e.seq, at, "restored", fmt.Sprintf("the user wants it back (pawl queue restore%s)", flagsOf(&p)))
+			return true, nil
 		}
 	}
-	return text, at, nil
+	return false, nil
 }
 
 // wasReopened tells that the outcome of a visit was withdrawn, if it was.
@@ -780,7 +790,7 @@ func (t *teller) decide() {
 		}
 		s.Because = t.skip.because
 		switch {
-		case t.seen.reason != storage.NoReason || t.skip.dropped:
+		case t.seen.reason != storage.NoReason || t.skip.dropped && !t.skip.restored:
 		case t.seen.reviews && !t.seen.running:
 			s.Because += "; by the settings of now it is let in, with the next run"
 		case t.seen.reviews:
@@ -917,7 +927,7 @@ func (t *teller) refusal() string {
 	if t.seen.reason == storage.Parked {
 		var text string
 		err := t.file.View(func(r *storage.Reader) (err error) {
-			text, err = t.parkedBy(r, ^uint64(0))
+			text, err = t.parkedBy(r, math.MaxUint64)
 			return err
 		})
 		if err == nil {

@@ -243,6 +243,7 @@ func TestStoriesOfEdits(t *testing.T) {
 		const dropped = "the user dropped it at 2000-01-01T00:"
 		check("http://a.test/3", "parked: "+dropped, " (pawl queue drop --host a.test --match /3$)\n", "  dropped taken out of the queue: "+dropped)
 		edit(Edit{Kind: Restore, Predicate: storage.Predicate{Match: "3"}})
+		check("http://a.test/3", "  restored the user wants it back (pawl queue restore --match 3)\n")
 		s.finish()
 		check("http://a.test/3", "done: failed: status 404", "  restored the user wants it back (pawl queue restore --match 3)\n", "  found let in after all: linked from http://a.test/ (a")
 		check("http://a.test/1", "done: failed: status 503, throttled", "  attempt attempt 1: status 500; ")
