@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -556,51 +555,3 @@ func TestExportOptions(t *testing.T) {
 }
 
 func textSaid(texts ...string) said { return said{texts: texts, where: "--x"} }
-
-func TestMeterLooksBackTenSeconds(t *testing.T) {
-	m := new(meter)
-	start := time.Unix(1000, 0)
-	var f figures
-	// A page a second for a minute, then ten a second.
-	done := uint64(0)
-	for s := range 90 {
-		done++
-		if s >= 60 {
-			done += 9
-		}
-		var c storage.Counts
-		c.Outcomes[storage.Fetched] = done
-		c.Transferred = done * 1000
-		f = m.look(crawl.Progress{Time: start.Add(time.Duration(s) * time.Second), Counts: c})
-		if s == 59 && f.pages != 1 {
-			t.Errorf("%v pages/s, want 1", f.pages)
-		}
-	}
-	if f.pages != 10 || f.bytes != 10_000 {
-		t.Errorf("%v pages/s and %v bytes/s, want 10 and 10000", f.pages, f.bytes)
-	}
-	if len(m.looks) > 12 {
-		t.Errorf("%d looks are kept", len(m.looks))
-	}
-}
-
-func TestFigures(t *testing.T) {
-	var c storage.Counts
-	c.Outcomes[storage.Fetched], c.Outcomes[storage.Failed] = 1231, 3
-	c.Pending, c.LeastLeft = 567, 130_000
-	f := figures{Progress: crawl.Progress{Counts: c, InFlight: 16, Hosts: 2}, pages: 12.34, bytes: 1.2e6}
-	want := "1,234 done, 567 pending, 12.3/s, 1.2 MB/s, 3 failed, 16 in flight, 2 hosts wait, at least 2m10s left"
-	if f.String() != want {
-		t.Errorf("%q, want %q", f, want)
-	}
-	if got := cut(f.String(), 20); got != want[:20] {
-		t.Errorf("cut to %q", got)
-	}
-	if got := cut(want, -1); got != "" {
-		t.Errorf("cut to %q", got)
-	}
-	f.Stopping = true
-	if !strings.HasPrefix(f.String(), "stopping, ") {
-		t.Errorf("%q does not say that it stops", f)
-	}
-}

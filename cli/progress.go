@@ -18,7 +18,7 @@ const (
 )
 
 // watchStatus shows the progress of a crawl until stop is called, which may be
-// done twice.
+// done twice. What look gives is nil before the first look.
 func (t *talk) watchStatus(look func() *crawl.Status) (stop func()) {
 	switch t.progress {
 	case "bar":
@@ -105,9 +105,11 @@ func (t *talk) watchPlain(look func() *crawl.Status) (stop func()) {
 				return
 			case <-line.C:
 			}
-			if s := look(); t.json {
+			switch s := look(); {
+			case s == nil:
+			case t.json:
 				t.log.Info("progress", progressAttrs(s)...)
-			} else {
+			default:
 				t.sayf("%s", progressLine(s))
 			}
 		}
