@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"pawl/fetch"
-	"pawl/page"
 	"pawl/storage"
 	"pawl/weburl"
 )
@@ -109,50 +108,4 @@ func forbids(text, token string, u weburl.URL) string {
 	}
 	line, rule := r.Why(u.PathQuery())
 	return clean(fmt.Sprintf("robots.txt line %d: %s", line, rule), 200)
-}
-
-// howFound says where and how an address was found.
-func howFound(f *storage.Found, u weburl.URL) string {
-	kind := page.Kind(f.Kind)
-	on := clean(f.FoundOn, 4096)
-	var how string
-	anchor := clean(f.Anchor, 200)
-	switch {
-	case f.FoundOn == "" && kind.SitemapFile():
-		return "named by the user as a sitemap"
-	case f.FoundOn == "" && kind == page.KindSitemap:
-		return "listed in a sitemap that the user named"
-	case f.FoundOn == "":
-		return "given as a seed"
-	case kind.SitemapFile() && weburl.URL(f.FoundOn).PathQuery() == "/robots.txt":
-		how = "named as a sitemap by " + on
-	case kind.SitemapFile() && !f.Redirect:
-		how = "named as a sitemap by the index " + on
-	case kind == page.KindSitemap:
-		how = "listed in the sitemap " + on
-		if anchor != "" {
-			how += fmt.Sprintf(" (changed %s)", anchor)
-		}
-		anchor = ""
-	case f.Redirect:
-		how, anchor = "redirected to from "+on, ""
-		if f.Hops > 1 {
-			how += fmt.Sprintf(" (redirect %d in a row)", f.Hops)
-		}
-	default:
-		how = fmt.Sprintf("linked from %s (%s", on, kind)
-		if anchor != "" && !kind.SitemapFile() {
-			how += fmt.Sprintf(", %q", anchor)
-		}
-		if f.NoFollow {
-			how += ", nofollow"
-		}
-		how += ")"
-	}
-	how += fmt.Sprintf(", depth %d", f.Depth)
-	switch f.Lane {
-	case storage.LaneHigh, storage.LaneLow:
-		how += fmt.Sprintf(", priority %s", f.Lane)
-	}
-	return how
 }
