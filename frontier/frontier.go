@@ -12,6 +12,11 @@
 // [Frontier.Committed] then lets the jobs that it brought be handed out. A job
 // is pending in the file until its outcome is there, so a crash needs no
 // repair.
+//
+// The user edits the queue while it is worked on: [Frontier.OpenDrop] and
+// [Frontier.OpenRetry] append what is wanted, [Frontier.Drop] and
+// [Frontier.Reopen] carry it out, slice by slice. A slice is events that name
+// what they change, so an edit survives a crash and is gone on with.
 package frontier
 
 import (
