@@ -18,6 +18,7 @@ import (
 	urfave "github.com/urfave/cli/v2"
 
 	"pawl/cli/control"
+	"pawl/crawl"
 	"pawl/storage"
 )
 
@@ -108,10 +109,13 @@ func judge(err error) (code int, hint string) {
 		hinted hintedError
 		asked  *control.UsageError
 		told   *control.Error
+		query  *crawl.QueryError
 	)
 	switch {
 	case errors.As(err, &asked):
 		code, hint = ExitUsage, asked.Hint
+	case errors.As(err, &query), errors.Is(err, crawl.ErrNoAddress):
+		code = ExitUsage
 	case errors.As(err, &usage):
 		code, hint = ExitUsage, "see: pawl --help"
 		if usage.command != "" {

@@ -360,6 +360,10 @@ func (g *crawling) run(ctx context.Context) error {
 	told.Wait()
 	unwatch()
 	quiet()
+	// They may have been changed meanwhile.
+	if now, ok, err := crawl.Remembered(g.file); err == nil && ok {
+		g.settings = remembered(now)
+	}
 	trouble := (*crawl.SinkError)(nil)
 	switch {
 	case errors.Is(err, export.ErrClosed):
@@ -443,7 +447,7 @@ func hostList(hosts []string) string {
 
 // conclude tells how the run ended, and what can be done next.
 func (g *crawling) conclude(s *crawl.Summary) error {
-	did := s.Counts.Done() - s.Before.Done()
+	did := ended(&s.Counts) - ended(&s.Before)
 	if did > 0 {
 		g.talk.sayf("%s", g.tally(s))
 	}
@@ -495,7 +499,7 @@ func (g *crawling) conclude(s *crawl.Summary) error {
 	default:
 		g.talk.sayf("finished: nothing is left; %s", g.seePages())
 	}
-	if n := s.Counts.Parked - s.Before.Parked; n > 0 {
+	if n := s.Counts.Parked - s.Before.Parked - (s.Counts.Dropped - s.Before.Dropped); n > 0 {
 		g.talk.complainf("%s of patterns that brought nothing new; to see which: pawl status%s; to fetch them too: pawl queue restore%s",
 			counted(n, "address was parked,", "addresses were parked,"), g.again, g.again)
 	}
@@ -553,7 +557,7 @@ func (g *crawling) raise(s *crawl.Summary) string {
 // tally sums up the run.
 func (g *crawling) tally(s *crawl.Summary) string {
 	var b strings.Builder
-	done := s.Counts.Done() - s.Before.Done()
+	done := ended(&s.Counts) - ended(&s.Before)
 	bytes := s.Counts.Transferred - s.Before.Transferred
 	fmt.Fprintf(&b, "%s done in %s", grouped(done), roughDuration(s.Took))
 	if sec := s.Took.Seconds(); sec >= 0.1 {
@@ -569,11 +573,18 @@ func (g *crawling) tally(s *crawl.Summary) string {
 
 var allOutcomes = [...]storage.Outcome{storage.Fetched, storage.Redirected, storage.Failed, storage.Blocked}
 
+// ended is how many outcomes there ever were, those that the user withdrew
+// included.
+func ended(c *storage.Counts) uint64 { return c.Done() + c.Reopened }
+
+// since is how much a count has risen; one that the user took back may have fallen.
+func since(now, before uint64) uint64 { return now - min(now, before) }
+
 // outcomes lists how jobs ended since before.
 func outcomes(now, before *storage.Counts) string {
 	var parts []string
 	for _, o := range allOutcomes {
-		n := now.Of(o) - before.Of(o)
+		n := since(now.Of(o), before.Of(o))
 		if n == 0 {
 			continue
 		}
@@ -590,7 +601,7 @@ func outcomes(now, before *storage.Counts) string {
 func classes(now, before *storage.Counts) string {
 	var parts []string
 	for i := range now.Classes {
-		n := now.Classes[i] - before.Classes[i]
+		n := since(now.Classes[i], before.Classes[i])
 		if n == 0 {
 			continue
 		}

@@ -140,7 +140,7 @@ func (c *call) queueList(ctx context.Context) error {
 			break
 		}
 		if limit > 0 && n >= limit {
-			fmt.Fprintf(c.Stderr, "pawl: there may be more: pawl queue list --after %s%s\n", p.Next, again)
+			fmt.Fprintf(c.Stderr, "pawl: there may be more: pawl queue list%s --after %s%s\n", c.listFlags(), p.Next, again)
 			return nil
 		}
 	}
@@ -148,6 +148,21 @@ func (c *call) queueList(ctx context.Context) error {
 		fmt.Fprintln(c.Stderr, "pawl: no address without an outcome matches")
 	}
 	return nil
+}
+
+// listFlags are the flags of a list, to be said again.
+func (c *call) listFlags() (flags string) {
+	for _, name := range queueFlags["list"] {
+		said, ok := c.given[name]
+		switch {
+		case !ok || name == "after":
+		case name == "json":
+			flags += " --json"
+		default:
+			flags += " --" + name + " " + quoted(said.last())
+		}
+	}
+	return flags
 }
 
 // writeJob writes a job as a line.
@@ -236,6 +251,11 @@ func (c *call) queueAdd(ctx context.Context, args []string) error {
 	}
 	if len(sum.Refused) > 0 {
 		text += fmt.Sprintf("; %s refused", grouped(uint64(len(sum.Refused))))
+	}
+	if asJSON, err := c.given.isOn("json"); err != nil {
+		return err
+	} else if asJSON {
+		return quiet(json.NewEncoder(c.Stdout).Encode(map[string]int{"added": sum.Added, "known": sum.Known, "refused": len(sum.Refused)}))
 	}
 	if !s.isLive && sum.Added > 0 {
 		text += "\ngo on with: pawl resume" + again
@@ -334,7 +354,9 @@ func (c *call) retryWish(p *storage.Predicate, args []string, now time.Time) err
 		}
 		all := errorClasses()
 		if len(p.Classes) == 0 {
-			p.Classes = all[:len(all)-1] // every class, but not blocked
+			// Whatever failed; not what is blocked.
+			p.Classes = all[:len(all)-1]
+			p.Statuses = append(p.Statuses, storage.StatusRange{From: 400, To: 999})
 		}
 		for _, name := range p.Classes {
 			if !slices.Contains(all, name) {
@@ -437,6 +459,10 @@ func editedText(e *crawl.Edit, d *crawl.Edited, isLive bool, again string) strin
 			of = ", of " + counted(uint64(d.Patterns), "pattern", "patterns")
 		}
 		fmt.Fprintf(&b, "%s %srestored%s; what matches and is still in the queue stays there\n", counted(n, "parked address", "parked addresses"), would, of)
+	case e.Kind == crawl.Drop && n == 0 && d.InFlight == 0:
+		return "nothing in the queue matches\n"
+	case e.Kind == crawl.Retry && n == 0:
+		return "nothing that failed or was blocked matches\n"
 	case e.Kind == crawl.Drop:
 		fmt.Fprintf(&b, "%s %sdropped from the queue, and parked\n", counted(n, "address", "addresses"), would)
 		if d.InFlight > 0 {

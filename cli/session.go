@@ -130,7 +130,8 @@ func (r *resting) open(ctx context.Context, readOnly bool, do func(ctx context.C
 // inFile names the crawl file in an error that speaks of it.
 func (r *resting) inFile(err error) error {
 	var usage *control.UsageError
-	if err == nil || errors.As(err, &usage) || errors.As(err, new(usageError)) || errors.Is(err, context.Canceled) {
+	var query *crawl.QueryError
+	if err == nil || errors.As(err, &usage) || errors.As(err, &query) || errors.Is(err, crawl.ErrNoAddress) || errors.As(err, new(usageError)) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return fmt.Errorf("%s: %w", r.path, err)
@@ -318,7 +319,8 @@ func (r *running) looks() func() *crawl.Status { return r.last.Load }
 // usageOf is what a mistake of the user's is called on its way through a socket.
 func usageOf(err error) *control.UsageError {
 	var usage usageError
-	if !errors.As(err, &usage) {
+	var query *crawl.QueryError
+	if !errors.As(err, &usage) && !errors.As(err, &query) {
 		return nil
 	}
 	_, hint := judge(err)
@@ -418,12 +420,14 @@ func sayAll(values map[string][]string, isLive bool) (given, error) {
 	all := crawlSettings()
 	var names []string
 	for i := range all {
-		names = append(names, all[i].name)
+		if !all[i].inFile {
+			names = append(names, all[i].name)
+		}
 	}
 	said := given{}
 	for name, texts := range values {
 		plain := strings.TrimSuffix(name, "+")
-		i := slices.Index(names, plain)
+		i := slices.IndexFunc(all, func(st setting) bool { return st.name == plain })
 		switch {
 		case plain == logLevel:
 			return nil, hintedError{usagef("log-level is of a run: the crawl does not run"), "pawl crawl --log-level LEVEL"}

@@ -552,6 +552,7 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 		// ones have to say so.
 		l.frontier.SetUnread(true)
 	}
+	l.gauge.tick(l)
 	// The file must say that a run is under way before the first request goes
 	// out: should that kill the process, the next run has to know.
 	l.seal()

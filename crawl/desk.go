@@ -2,6 +2,7 @@ package crawl
 
 import (
 	"errors"
+	"fmt"
 
 	"pawl/storage"
 )
@@ -12,6 +13,16 @@ var (
 	// ErrOver is the error of asking a run that has come to its end.
 	ErrOver = errors.New("the run has come to its end")
 )
+
+// QueryError is a mistake in what was asked, not in the crawl.
+type QueryError struct{ Err error }
+
+func (e *QueryError) Error() string { return e.Err.Error() }
+
+// Unwrap gives what is wrong.
+func (e *QueryError) Unwrap() error { return e.Err }
+
+func queryErrorf(format string, args ...any) error { return &QueryError{fmt.Errorf(format, args...)} }
 
 // Edit is a change of the queue by the user.
 type Edit struct {

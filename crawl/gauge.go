@@ -105,7 +105,7 @@ func (g *gauge) look(l *loop) *LiveStatus {
 		})
 		first := g.samples[i]
 		r := Rate{Minutes: minutes, Seconds: (last.at - first.at).Seconds()}
-		if r.Seconds > 0 {
+		if r.Seconds >= gaugeEvery.Seconds() {
 			r.Pages, r.Failed = float64(last.done-first.done)/r.Seconds, float64(last.failed-first.failed)/r.Seconds
 			r.Requests, r.Bytes = float64(last.requests-first.requests)/r.Seconds, float64(last.transferred-first.transferred)/r.Seconds
 		}
@@ -113,6 +113,9 @@ func (g *gauge) look(l *loop) *LiveStatus {
 	}
 	for end := len(g.samples) - 1; end > 0 && len(live.Recent) < recentKept; end -= recentSlice {
 		first, last := g.samples[max(0, end-recentSlice)], g.samples[end]
+		if last.at-first.at < gaugeEvery {
+			break
+		}
 		live.Recent = append(live.Recent, float64(last.done-first.done)/(last.at-first.at).Seconds())
 	}
 	slices.Reverse(live.Recent)
@@ -123,7 +126,7 @@ func (g *gauge) look(l *loop) *LiveStatus {
 		}
 	}
 	for host, n := range counts {
-		live.Busiest = append(live.Busiest, HostStatus{Host: host, Rate: float64(n) / span.Seconds()})
+		live.Busiest = append(live.Busiest, HostStatus{Host: host, Rate: float64(n) / max(span.Seconds(), 1)})
 	}
 	slices.SortFunc(live.Busiest, func(a, b HostStatus) int {
 		return cmp.Or(cmp.Compare(b.Rate, a.Rate), cmp.Compare(a.Host, b.Host))

@@ -104,7 +104,7 @@ const (
 func (c *Crawl) Queue(ctx context.Context, q QueueQuery) (*QueuePage, error) {
 	re, err := regexp.Compile(q.Match)
 	if err != nil {
-		return nil, checkRE(q.Match)
+		return nil, &QueryError{checkRE(q.Match)}
 	}
 	from, err := parseCursor(q.After)
 	if err != nil {
@@ -113,7 +113,7 @@ func (c *Crawl) Queue(ctx context.Context, q QueueQuery) (*QueuePage, error) {
 	switch q.State {
 	case "", stateQueued, stateRetrying, stateOut:
 	default:
-		return nil, fmt.Errorf("a job is queued, retrying or out, not %q", q.State)
+		return nil, queryErrorf("a job is queued, retrying or out, not %q", q.State)
 	}
 	limit := q.Limit
 	if limit <= 0 {
@@ -163,11 +163,11 @@ func parseCursor(s string) (id storage.JobID, err error) {
 	host, ord, _ := strings.Cut(s, ".")
 	h, err := strconv.ParseUint(host, 10, 32)
 	if err != nil {
-		return id, fmt.Errorf("%q is not where a page ended", s)
+		return id, queryErrorf("%q is not where a page ended", s)
 	}
 	o, err := strconv.ParseUint(ord, 10, 32)
 	if err != nil {
-		return id, fmt.Errorf("%q is not where a page ended", s)
+		return id, queryErrorf("%q is not where a page ended", s)
 	}
 	return storage.JobID{Host: uint32(h), Ord: uint32(o)}, nil
 }

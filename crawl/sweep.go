@@ -205,7 +205,7 @@ func newWish(p storage.Predicate) (wish, error) {
 	w := wish{Predicate: p, classes: map[storage.Class]bool{}, any: len(p.Classes) == 0 && len(p.Statuses) == 0}
 	if p.Match != "" {
 		if err := checkRE(p.Match); err != nil {
-			return w, err
+			return w, &QueryError{err}
 		}
 		w.re = regexp.MustCompile(p.Match)
 	}
@@ -215,7 +215,7 @@ func newWish(p storage.Predicate) (wish, error) {
 		case word == Blocked:
 			w.blocked = true
 		case !ok || class == storage.NoClass:
-			return w, fmt.Errorf("there is no error class %q", word)
+			return w, queryErrorf("there is no error class %q", word)
 		default:
 			w.classes[class] = true
 		}

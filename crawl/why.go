@@ -337,7 +337,7 @@ func (t *teller) mention(r *storage.Reader, m mention) error {
 
 // wasLetIn tells that a link became a job.
 func (t *teller) wasLetIn(r *storage.Reader, m mention, f *storage.Found) error {
-	text := howFound(f, t.u)
+	text := howFound(f)
 	if t.skip != nil {
 		text = "let in after all: " + text
 		if _, err := t.wasRestored(r, m.seq); err != nil {
@@ -392,7 +392,7 @@ func (t *teller) wasRefused(r *storage.Reader, m mention, event []byte) error {
 	if err != nil {
 		return err
 	}
-	text := howFound(&f, t.u) + ": " + s.because
+	text := howFound(&f) + ": " + s.because
 	if h.Withdrawn {
 		text = "taken out of the queue: " + s.because
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // howFound says where and how an address was found.
-func howFound(f *storage.Found, u weburl.URL) string {
+func howFound(f *storage.Found) string {
 	kind := page.Kind(f.Kind)
 	on := clean(f.FoundOn, 4096)
 	var how string

@@ -14,14 +14,15 @@ type State struct {
 // the log; they are kept so that a file at rest can be asked without reading
 // all of it, and so that verify has something to hold against the log.
 type Counts struct {
-	Known       uint64           `json:"known"`     // addresses met, admitted or not
-	Admitted    uint64           `json:"admitted"`  // jobs ever made of them
-	Pending     uint64           `json:"pending"`   // jobs without an outcome
-	Retrying    uint64           `json:"retrying"`  // of these, waiting for another attempt
-	Withdrawn   uint64           `json:"withdrawn"` // jobs that left the queue without an outcome
-	Parked      uint64           `json:"parked"`    // times that an address was parked, in the queue or before; again when it is met closer to a seed
-	Hosts       uint64           `json:"hosts"`     // hosts with at least one job
-	Requests    uint64           `json:"requests"`  // requests sent, robots.txt and retries included
+	Known       uint64           `json:"known"`             // addresses met, admitted or not
+	Admitted    uint64           `json:"admitted"`          // jobs ever made of them
+	Pending     uint64           `json:"pending"`           // jobs without an outcome
+	Retrying    uint64           `json:"retrying"`          // of these, waiting for another attempt
+	Withdrawn   uint64           `json:"withdrawn"`         // jobs that left the queue without an outcome
+	Parked      uint64           `json:"parked"`            // times that an address was parked, in the queue or before; again when it is met closer to a seed
+	Dropped     uint64           `json:"dropped,omitempty"` // of these, by the user
+	Hosts       uint64           `json:"hosts"`             // hosts with at least one job
+	Requests    uint64           `json:"requests"`          // requests sent, robots.txt and retries included
 	Transferred uint64           `json:"transferred"`
 	Outcomes    [outcomes]uint64 `json:"outcomes"`           // by Outcome
 	Unlisted    uint64           `json:"unlisted"`           // fetched pages that are no rows of the results
