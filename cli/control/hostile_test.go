@@ -169,7 +169,9 @@ func isReset(err error) bool {
 // A thousand connections that say nothing leave no room, but are told so; and who
 // has a connection keeps it.
 func TestThousandConnections(t *testing.T) {
-	r := served(t, &fake{status: func(context.Context) (*crawl.Status, error) { return standing(), nil }})
+	r := served(t, &fake{
+		status: func(context.Context) (*crawl.Status, error) { return standing(), nil },
+	}, func(l *Listener, _ *Options) { l.limits.header = time.Hour })
 	c := r.client()
 	if _, err := c.Status(t.Context()); err != nil {
 		t.Fatal(err)
@@ -187,6 +189,9 @@ func TestThousandConnections(t *testing.T) {
 	}
 	for range 1000 { // no room to say so
 		r.conn()
+	}
+	if text, err := io.ReadAll(r.conn()); err != nil || len(text) > 0 {
+		t.Errorf("%q, %v", text, err)
 	}
 	if _, err := c.Status(t.Context()); err != nil {
 		t.Errorf("Status: %v", err)

@@ -116,6 +116,46 @@ func TestMeter(t *testing.T) {
 	})
 }
 
+// Places and the line are given back, whatever becomes of who was there.
+func TestGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(&limits{work: 1, exports: 1, line: 1, inLine: time.Minute})
+		enter := func(ctx context.Context) (func(), error) { return g.enter(ctx, g.exports, g.work) }
+		for range 5 {
+			leave, err := enter(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := enter(t.Context()); !errors.Is(err, ErrBusy) { // after a minute
+				t.Errorf("in line for too long: %v", err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if _, err := enter(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("in line until it was cancelled: %v", err)
+			}
+			cancel()
+			go func() {
+				next, err := enter(t.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				next()
+				next() // twice is once
+			}()
+			synctest.Wait()
+			if _, err := enter(t.Context()); !errors.Is(err, ErrBusy) { // at once
+				t.Errorf("no room in line: %v", err)
+			}
+			leave()
+			synctest.Wait()
+			if len(g.work) > 0 || len(g.exports) > 0 || len(g.line) > 0 {
+				t.Fatalf("left behind: %d %d %d", len(g.work), len(g.exports), len(g.line))
+			}
+		}
+	})
+}
+
 // Who asks for the status while it is being found out, or soon after, gets the
 // same.
 func TestStatusIsFoundOutOnceForMany(t *testing.T) {

@@ -358,12 +358,6 @@ func (s *server) run(ctx context.Context, isPaced bool, do func() (any, error)) 
 
 // ServeHTTP answers a request.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !s.begin() {
-		w.Header().Set("Connection", "close")
-		s.refuse(w, answerTo(crawl.ErrOver, &s.options))
-		return
-	}
-	defer s.end()
 	if r.ContentLength != 0 {
 		// An answer without having read the body does not wait for it.
 		w.Header().Set("Connection", "close")
@@ -404,6 +398,12 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, a)
 		return
 	}
+	// From here on the end of the run waits for the request.
+	if !s.begin() {
+		s.refuse(w, answerTo(crawl.ErrOver, &s.options))
+		return
+	}
+	defer s.end()
 	w.Header().Del("Connection")
 	var wanted Export
 	if r.URL.Path == pathExport {
