@@ -32,6 +32,7 @@ var layers = map[string][]string{
 	"pawl/internal/fakeweb":       {},
 	"pawl/internal/fakeweb/serve": {"pawl/internal/fakeweb"},
 	"pawl/internal/hostile":       {},
+	"pawl/internal/record":        {"pawl/internal/fakeweb"},
 	"pawl/internal/scale":         {"pawl/cli", "pawl/crawl", "pawl/export", "pawl/frontier", "pawl/page", "pawl/storage"},
 }
 
@@ -42,7 +43,7 @@ var owners = map[string][]string{
 	"github.com/temoto/robotstxt":                     {"pawl/fetch"},
 	"github.com/nlnwa/whatwg-url":                     {"pawl/weburl"},
 	"github.com/tinylib/msgp":                         {"pawl/storage"},
-	"github.com/vbauerster/mpb/v8":                    {"pawl/cli"},
+	"github.com/prometheus/client_golang":             {"pawl/cli/control"},
 	"github.com/lmittmann/tint":                       {"pawl/cli"},
 	"github.com/klauspost/compress":                   {"pawl/export", "pawl/export/warc", "pawl/fetch", "pawl/page/sitemap", "pawl/storage"},
 	"github.com/andybalholm/brotli":                   {"pawl/fetch"},
