@@ -1004,9 +1004,11 @@ func (s *sim) reopenSome() {
 	for i, url := range urls {
 		// Others were reopened before, and may have another outcome by now.
 		if p := s.m.pages[url]; p.finished && p.seq == visits[i].Seq {
+			o := weburl.URL(url).Origin()
+			was := s.m.edits[0].done[o]
 			s.m.reopen(url, i, visits[i].Lane)
-			if visits[i].Outcome == storage.Blocked || visits[i].Class == storage.Robots {
-				delete(s.fresh, weburl.URL(url).Origin())
+			if s.m.edits[0].done[o] && !was {
+				delete(s.fresh, o)
 			}
 			want++
 		}
