@@ -445,7 +445,7 @@ func TestDialDoesNotWaitForever(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	_, err = dial(t.Context(), file, "", 50*time.Millisecond)
+	_, err = dial(t.Context(), file, "", 500*time.Millisecond)
 	if !errors.Is(err, ErrNoAnswer) || runtime.GOOS == "linux" && !strings.HasSuffix(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
 		t.Errorf("error %v", err)
 	}

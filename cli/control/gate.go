@@ -25,9 +25,10 @@ type limits struct {
 
 	small, large int64 // bytes of a body
 
-	// Requests a second, and connections a second, when there were many; so many
-	// at once are answered at once.
-	rate, burst int
+	// Between requests, and between connections, when there were more than the
+	// burst at once.
+	gap   time.Duration
+	burst int
 }
 
 func defaultLimits() limits {
@@ -36,7 +37,7 @@ func defaultLimits() limits {
 		inLine: 10 * time.Second, header: 10 * time.Second, idle: time.Minute,
 		stall: 30 * time.Second, body: 2 * time.Minute, grace: 2 * time.Second,
 		small: 1 << 20, large: 16 << 20,
-		rate: 200, burst: 200,
+		gap: 5 * time.Millisecond, burst: 200,
 	}
 }
 
@@ -105,14 +106,14 @@ func (g *gate) enter(ctx context.Context, rooms ...chan struct{}) (leave func(),
 // meter spreads out what comes too often.
 type meter struct {
 	gap   time.Duration
-	burst int
+	burst int // that pass at once
 
 	mu   sync.Mutex
 	next time.Time // when the next one may pass, but for the burst
 }
 
 func newMeter(l *limits) *meter {
-	return &meter{gap: time.Second / time.Duration(l.rate), burst: l.burst}
+	return &meter{gap: l.gap, burst: l.burst}
 }
 
 // pass waits until one may pass.

@@ -91,7 +91,7 @@ func TestPacer(t *testing.T) {
 
 func TestMeter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newMeter(&limits{rate: 100, burst: 10})
+		m := newMeter(&limits{gap: 10 * time.Millisecond, burst: 10})
 		passes := func(n int) time.Duration {
 			start := time.Now()
 			for range n {

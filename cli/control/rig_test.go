@@ -116,7 +116,7 @@ func servedAt(t testing.TB, file, dir string, c Crawl, change ...func(*Listener,
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.limits.rate, l.limits.burst = 1e6, 1e6
+	l.limits.gap = 0
 	o := Options{Version: "1.2.3", PID: 4711}
 	for _, ch := range change {
 		ch(l, &o)
