@@ -12,4 +12,4 @@ func terminalSignals() (resized, suspended chan os.Signal, stop func()) {
 	return nil, nil, func() {}
 }
 
-func suspend(chan os.Signal) {}
+func suspend() {}

@@ -2,7 +2,12 @@ package cli
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
+	"testing"
 	"unicode/utf8"
 )
 
@@ -163,4 +168,47 @@ func (t *terminal) String() string {
 		text += "\n"
 	}
 	return text
+}
+
+// resize cuts or adds columns and lines. Lines go away at the top when there is
+// nothing below the cursor to be cut.
+func (t *terminal) resize(width, height int) {
+	for len(t.rows) > height {
+		if t.row < len(t.rows)-1 && len(t.rows[len(t.rows)-1]) == 0 {
+			t.rows = t.rows[:len(t.rows)-1]
+			continue
+		}
+		t.rows = t.rows[1:]
+		t.row = max(0, t.row-1)
+	}
+	for len(t.rows) < height {
+		t.rows = append(t.rows, nil)
+	}
+	t.width, t.height = width, height
+}
+
+// builtIn is the folder of what buildPawl builds, which TestMain removes; empty:
+// none.
+var builtIn string
+
+// buildPawl builds pawl, once for all tests.
+var buildPawl = sync.OnceValues(func() (string, error) {
+	var err error
+	if builtIn, err = os.MkdirTemp("", "pawl-test-"); err != nil {
+		return "", err
+	}
+	bin := filepath.Join(builtIn, "pawl")
+	if out, err := exec.Command("go", "build", "-o", bin, "pawl").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return bin, nil
+})
+
+func builtPawl(t *testing.T) string {
+	t.Helper()
+	bin, err := buildPawl()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bin
 }

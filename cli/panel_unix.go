@@ -26,7 +26,7 @@ func canSteer(*os.File) bool { return true }
 func terminalSignals() (resized, suspended chan os.Signal, stop func()) {
 	resized, suspended = make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(resized, syscall.SIGWINCH, syscall.SIGCONT)
-	if !signal.Ignored(syscall.SIGTSTP) {
+	if !signal.Ignored(syscall.SIGTSTP) && hasShell() {
 		signal.Notify(suspended, syscall.SIGTSTP)
 	}
 	return resized, suspended, func() {
@@ -35,14 +35,17 @@ func terminalSignals() (resized, suspended chan os.Signal, stop func()) {
 	}
 }
 
-// suspend stops the process until somebody has it go on, as Ctrl-Z would have
-// done had nobody asked for its signal. Where there is no shell to go on by, the
-// system does not stop it.
-func suspend(suspended chan os.Signal) {
-	signal.Reset(syscall.SIGTSTP)
-	_ = syscall.Kill(os.Getpid(), syscall.SIGTSTP)
-	// It reaches another thread, perhaps. Should this not be long enough, it comes
-	// by the channel once more.
+// hasShell tells whether there is a shell that can have the process go on when it
+// was stopped: it gives each of its jobs a process group, apart from its own.
+func hasShell() bool {
+	session, err := unix.Getsid(0)
+	return err == nil && session != unix.Getpgrp()
+}
+
+// suspend stops the process until somebody has it go on. That is what Ctrl-Z would
+// have done, had nobody asked for its signal; the runtime does not give that back.
+func suspend() {
+	_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+	// It may reach another thread first. Nothing is to be written meanwhile.
 	time.Sleep(20 * time.Millisecond)
-	signal.Notify(suspended, syscall.SIGTSTP)
 }

@@ -64,7 +64,7 @@ func (v *view) keep(every time.Duration) (stop func()) {
 			case <-resized:
 				v.draw()
 			case <-suspended:
-				v.screen.away(func() { suspend(suspended) })
+				v.screen.away(suspend)
 				v.draw()
 			}
 		}
