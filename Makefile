@@ -125,7 +125,7 @@ cross: ## build for all platforms into dist/
 		os=$${p%/*}; arch=$${p#*/}; ext=; [ $$os = windows ] && ext=.exe; \
 		echo "dist/pawl-$$os-$$arch$$ext"; \
 		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/pawl-$$os-$$arch$$ext .; \
-		if [ $$arch = amd64 ]; then GOOS=$$os GOARCH=$$arch $(GO) vet ./storage ./cli .; fi; \
+		if [ $$arch = amd64 ]; then GOOS=$$os GOARCH=$$arch $(GO) vet ./storage ./cli ./cli/control .; fi; \
 	done
 
 clean: ## remove what make made

@@ -143,8 +143,12 @@ func judge(err error) (code int, hint string) {
 		code, hint = ExitFile, "nothing is lost: the next run makes it anew from the log, which is sound"
 	case errors.Is(err, errFindings):
 		code, hint = ExitFile, "go on from a copy that is whole"
-	case errors.Is(err, control.ErrNoAnswer), errors.Is(err, control.ErrVersion), errors.Is(err, control.ErrOther):
-		code = ExitFile
+	case errors.Is(err, control.ErrNoAnswer):
+		code, hint = ExitFile, "it may be suspended: fg or kill -CONT wakes it"
+	case errors.Is(err, control.ErrVersion):
+		code, hint = ExitFile, "use the pawl that runs the crawl"
+	case errors.Is(err, control.ErrOther):
+		code, hint = ExitFile, "the crawl file was replaced while its crawl ran: stop that process"
 	case errors.Is(err, errStopped), errors.Is(err, context.Canceled):
 		code = ExitStopped
 	default:

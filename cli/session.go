@@ -85,6 +85,7 @@ func (c *call) inUse(ctx context.Context, path string, err error) error {
 	if derr != nil {
 		return err
 	}
+	defer client.Close()
 	return hintedError{
 		fmt.Errorf("%s: %w: process %d crawls it", path, storage.ErrInUse, client.Hello().PID),
 		"it can be told what you want: pawl queue add, pawl set, pawl stop",

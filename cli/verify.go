@@ -29,8 +29,14 @@ func runVerify(ctx context.Context, c *call) error {
 	if err := c.noArgs("verify"); err != nil {
 		return err
 	}
-	path, _ := c.file()
+	path, again := c.file()
 	file, err := storage.Open(path, true)
+	if errors.Is(err, storage.ErrInUse) {
+		return hintedError{
+			c.inUse(ctx, path, err),
+			"to check a copy: pawl snapshot -o COPY" + again + ", which does so",
+		}
+	}
 	if err != nil {
 		return err
 	}

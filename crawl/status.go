@@ -177,12 +177,33 @@ func (c *Crawl) Status(ctx context.Context) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.fillEdits(ctx, s); err != nil {
+		return nil, err
+	}
 	if at := c.live.Load(); at != nil {
 		if err := c.fillLive(ctx, s, at); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
+}
+
+// fillEdits fills in what the user wants and is not carried out to its end.
+func (c *Crawl) fillEdits(ctx context.Context, s *Status) error {
+	err := c.do(ctx, func(l *loop) error {
+		for _, e := range l.sweep.edits {
+			s.Edits = append(s.Edits, EditStatus{Kind: string(e.Kind), Host: e.Host, Match: e.Match, Changed: e.edited.Addresses})
+		}
+		_, _, s.Reviewing = l.frontier.Review()
+		return nil
+	})
+	if errors.Is(err, ErrOver) {
+		return nil
+	}
+	if s.State == "finished" && (s.Reviewing || len(s.Edits) > 0) {
+		s.State = "stopped" // there is something to do
+	}
+	return err
 }
 
 // fillLive fills in what only a running crawl knows.
