@@ -209,7 +209,11 @@ func (t *statusLines) ago(stamp string) string {
 	if err != nil {
 		return ""
 	}
-	return roughDuration(max(0, t.now.Sub(at))) + " ago"
+	d := t.now.Sub(at)
+	if d < time.Second {
+		return "just now"
+	}
+	return roughDuration(d) + " ago"
 }
 
 // counts tells what was done and what is left.
@@ -308,12 +312,18 @@ func (t *statusLines) hosts() {
 	if s.HostsPending <= hostsShown {
 		name = "hosts" // all of them
 	}
+	rates := map[string]string{}
+	if s.Live != nil {
+		for i := range s.Live.Busiest {
+			rates[s.Live.Busiest[i].Host] = ", " + rate(s.Live.Busiest[i].Rate) + "/s"
+		}
+	}
 	list := s.Fullest[:min(len(s.Fullest), hostsShown)]
 	for i := range list {
 		h := &list[i]
 		text := fmt.Sprintf("%9s pending  %s", grouped(uint64(max(h.Pending, 0))), clean(h.Host))
 		if s.Live != nil {
-			text += fmt.Sprintf(", %s/s, %s", rate(h.Rate), clean(waitText(h, t.now)))
+			text += rates[h.Host] + ", " + clean(waitText(h, t.now))
 		} else if h.GivenUp != "" {
 			text += ", given up: " + clean(h.GivenUp)
 		}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pawl/crawl"
@@ -237,3 +238,55 @@ func TestWatchSaysThatTheCrawlRests(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+func TestWatchEndsWhenNobodyReads(t *testing.T) {
+	db := crawled(t)
+	for _, args := range [][]string{{"--watch"}, {"--watch", "--json"}} {
+		w := new(world)
+		code := Run(t.Context(), append([]string{"pawl", "status", "--db", db}, args...), System{
+			Stdout: brokenPipe{}, Stderr: &w.stderr, Env: func(string) string { return "" },
+		})
+		if code != ExitOK || w.stderr.Len() > 0 {
+			t.Errorf("%q: exit code %d, said %q", args, code, &w.stderr)
+		}
+	}
+}
+
+func TestPanelNeedsATerminal(t *testing.T) {
+	for progress, want := range map[string]string{"": "plain", "auto": "plain", "bar": "plain", "plain": "plain", "none": "none"} {
+		c := &call{System: &System{Stderr: new(bytes.Buffer), Env: func(string) string { return "" }}, given: given{}}
+		if progress != "" {
+			c.given["progress"] = textSaid(progress)
+		}
+		talk, err := newTalk(c)
+		if err != nil || talk.progress != want {
+			t.Errorf("--progress %q: %q, %v; want %q", progress, talk.progress, err, want)
+		}
+	}
+}
+
+func TestPlainProgressWaitsForTheFirstLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		c := &call{System: &System{Stderr: &out, Env: func(string) string { return "" }}, given: given{}}
+		talk, err := newTalk(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s *crawl.Status
+		stop := talk.watchStatus(func() *crawl.Status { return s })
+		time.Sleep(plainEvery + time.Second)
+		synctest.Wait()
+		if out.Len() > 0 {
+			t.Errorf("before: wrote %q", &out)
+		}
+		s = &crawl.Status{Done: 1}
+		time.Sleep(plainEvery)
+		synctest.Wait()
+		stop()
+		stop()
+		if got := out.String(); got != "pawl: "+progressLine(s)+"\n" {
+			t.Errorf("wrote %q", got)
+		}
+	})
+}
