@@ -17,10 +17,10 @@ import (
 func completionCommand() *command {
 	return &command{
 		name: "completion", args: "bash|zsh|fish|powershell", summary: "write a script that completes commands and flags in a shell",
-		text: "bash:        source <(pawl completion bash)\n" +
-			"zsh:         pawl completion zsh > a file _pawl in a folder of $fpath\n" +
-			"fish:        pawl completion fish > ~/.config/fish/completions/pawl.fish\n" +
-			"powershell:  pawl completion powershell | Out-String | Invoke-Expression",
+		text: "  bash:        source <(pawl completion bash)\n" +
+			"  zsh:         pawl completion zsh > a file _pawl in a folder of $fpath\n" +
+			"  fish:        pawl completion fish > ~/.config/fish/completions/pawl.fish\n" +
+			"  powershell:  pawl completion powershell | Out-String | Invoke-Expression",
 		run: runCompletion,
 	}
 }
