@@ -1227,6 +1227,11 @@ type restore struct {
 	wish wish
 }
 
+// takesBack tells whether it brings back an address that was dropped by an event.
+func (r *restore) takesBack(dropped uint64, u weburl.URL) bool {
+	return r.seq > dropped && r.wish.onHost(u.Host()) && r.wish.matches(string(u))
+}
+
 // reviewEvent judges the links of a skip event anew, and tells how many there
 // are.
 func (l *loop) reviewEvent(seq uint64, event []byte, restores []restore) (n int, err error) {
@@ -1242,9 +1247,7 @@ func (l *loop) reviewEvent(seq uint64, event []byte, restores []restore) (n int,
 			continue
 		}
 		u := weburl.URL(k.URL)
-		isRestored := head.Dropped && slices.ContainsFunc(restores, func(r restore) bool {
-			return r.seq > seq && r.wish.onHost(u.Host()) && r.wish.matches(string(u))
-		})
+		isRestored := head.Dropped && slices.ContainsFunc(restores, func(r restore) bool { return r.takesBack(seq, u) })
 		if head.Dropped && !isRestored {
 			continue
 		}

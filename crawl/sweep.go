@@ -289,7 +289,12 @@ func (c *Crawl) Edit(ctx context.Context, e Edit) (*Edited, error) {
 	}
 	if e.DryRun || e.Kind == Restore {
 		edited, err := c.foresee(ctx, &e, &w)
-		if err != nil || e.DryRun || edited.Patterns == 0 && edited.Addresses == 0 {
+		if err != nil || e.DryRun {
+			return edited, err
+		}
+		isBusy := false // what is being dropped is not in the log yet
+		err = c.do(ctx, func(l *loop) error { isBusy = l.sweep.isOpen(); return nil })
+		if err != nil || !isBusy && edited.Patterns == 0 && edited.Addresses == 0 {
 			return edited, err
 		}
 		return edited, c.carryOut(ctx, &editing{Edit: e, wish: w, edited: &Edited{Addresses: edited.Addresses}})
