@@ -54,7 +54,7 @@ func Run(ctx context.Context, args []string, sys System) (code int) {
 	}
 	code, hint := judge(err)
 	var silent silentError
-	if errors.As(err, &silent) {
+	if errors.As(err, &silent) || ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return code
 	}
 	text := clean(err.Error())

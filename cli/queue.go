@@ -292,7 +292,11 @@ func eachLine(r io.Reader, do func(string) error) error {
 
 // hostGiven is the host that the user named, as the crawl spells it.
 func (c *call) hostGiven() string {
-	return strings.ToLower(strings.TrimSpace(c.given.text("host", "")))
+	host := strings.ToLower(strings.TrimSpace(c.given.text("host", "")))
+	if _, after, ok := strings.Cut(host, "://"); ok {
+		host, _, _ = strings.Cut(after, "/") // an address will do
+	}
+	return host
 }
 
 // queueEdit drops, restores or retries.
@@ -319,6 +323,8 @@ func (c *call) queueEdit(ctx context.Context, kind crawl.EditKind, args []string
 	switch {
 	case errors.Is(err, crawl.ErrOver):
 		return hintedError{err, "what was begun goes on with the next run: pawl resume" + again}
+	case ctx.Err() != nil && !e.DryRun:
+		return hintedError{errStopped, "what was begun is carried out all the same, by the crawl that runs or with the next run"}
 	case err != nil:
 		return err
 	}

@@ -392,9 +392,12 @@ func (r *running) settingsNow() (*crawl.Settings, error) {
 
 // atStart are the settings that only the start of a run can change.
 var atStart = []string{
-	"seeds", "keep-query", "drop-param", "sort-query", "links-from", "user-agent", "contact", "field", "output", "links",
+	"seeds", "links-from", "user-agent", "contact", "field", "output", "links",
 	"store-bodies", "warc", "sitemaps", "rules",
 }
+
+// fixed are the settings that only a new crawl file can have.
+var fixed = []string{"keep-query", "drop-param", "sort-query"}
 
 // setAll changes settings by their names.
 func setAll(ctx context.Context, c *crawl.Crawl, values map[string][]string, isLive bool) (list []string, err error) {
@@ -438,6 +441,10 @@ func sayAll(values map[string][]string, isLive bool) (given, error) {
 				return nil, didYouMean(err, near)
 			}
 			return nil, err
+		case slices.Contains(fixed, plain):
+			return nil, hintedError{
+				usagef("%s was fixed when the crawl file was made", plain), "start another crawl with it: --db FILE",
+			}
 		case isLive && slices.Contains(atStart, plain):
 			return nil, hintedError{
 				usagef("%s cannot change while the crawl runs", plain),
@@ -467,7 +474,7 @@ func overlayMore(s *crawl.Settings, all given) error {
 			if plain == "exclude" {
 				was = s.Exclude
 			}
-			v.texts = slices.Concat(was, v.texts)
+			v.texts = slices.Concat(was, slices.DeleteFunc(slices.Clone(v.texts), func(t string) bool { return slices.Contains(was, t) }))
 			more[plain] = v
 			continue
 		}

@@ -46,6 +46,20 @@ func (c *Crawl) change(ctx context.Context, do func(*loop) error) error {
 	return c.put(ctx, &question{do: do, done: make(chan error, 1), onDisk: true})
 }
 
+// settled waits until all that is appended by now is on disk.
+func (c *Crawl) settled(ctx context.Context) error {
+	a := &question{done: make(chan error, 1), later: true}
+	a.do = func(l *loop) error {
+		if a.seq = l.frontier.Seq(); a.seq <= l.onDisk {
+			a.done <- nil
+		} else {
+			l.counter.durable = append(l.counter.durable, a)
+		}
+		return nil
+	}
+	return c.put(ctx, a)
+}
+
 func (c *Crawl) put(ctx context.Context, a *question) error {
 	select {
 	case c.desk.asks <- a:
@@ -306,7 +320,7 @@ func (c *Crawl) Add(ctx context.Context, urls []string) (*Added, error) {
 		links := len(b.links)
 		added := 0
 		var refused []string
-		err := c.change(ctx, func(l *loop) error {
+		err := c.do(ctx, func(l *loop) error {
 			if l.stopping {
 				return ErrOver
 			}
@@ -329,5 +343,5 @@ func (c *Crawl) Add(ctx context.Context, urls []string) (*Added, error) {
 		a.Known += links - added - len(refused)
 		a.Refused = append(a.Refused, refused...)
 	}
-	return a, nil
+	return a, c.settled(ctx)
 }

@@ -60,9 +60,10 @@ func (c *Crawl) Jobs(ctx context.Context, from storage.JobID) iter.Seq2[Job, err
 // readJobs reads what the log says of jobs.
 func (c *Crawl) readJobs(jobs []Job, queued []frontier.QueuedJob) ([]Job, error) {
 	err := c.file.View(func(r *storage.Reader) (err error) {
+		var with storage.FoundReader
 		for i := range queued {
 			j := Job{QueuedJob: queued[i]}
-			if j.Found, err = j.QueuedJob.Found(r); err != nil {
+			if j.Found, err = j.QueuedJob.Found(r, &with); err != nil {
 				return err
 			}
 			if j.Retry, err = j.LastTry(r); err != nil {

@@ -105,7 +105,7 @@ type HostStatus struct {
 	Waits       string  `json:"waits_for"`        // frontier.Wait, by its word
 	Until       string  `json:"until,omitempty"`  // when it may be asked next
 	GivenUp     string  `json:"given_up"`         // error class, empty: it is not
-	LeastLeftMS int64   `json:"least_left_ms"`    // pending times gap
+	LeastLeftMS int64   `json:"least_left_ms"`    // pending times the shortest that the gap may become
 	Rate        float64 `json:"pages_per_second"` // in the last minute or so
 }
 
@@ -349,7 +349,7 @@ func hostStatus(h *frontier.HostLook, now time.Time) HostStatus {
 		s.Until = stamp(h.Until.UnixMilli())
 	}
 	if h.Wait != frontier.WaitLost {
-		s.LeastLeftMS = int64(h.Pending)*s.GapMS + max(0, h.Until.Sub(now).Milliseconds())
+		s.LeastLeftMS = int64(h.Pending)*h.Least.Milliseconds() + max(0, h.Until.Sub(now).Milliseconds())
 	}
 	return s
 }

@@ -118,12 +118,13 @@ func (l *loop) dropSlice(e *editing, open *frontier.OpenEdit) error {
 	l.sweep.jobs = jobs
 	var dropped []frontier.Dropped
 	err := l.file.View(func(r *storage.Reader) error {
+		var with storage.FoundReader
 		for i := range jobs {
 			j := &jobs[i]
 			if j.Seq > open.Upto || !e.wish.onHost(j.Host) {
 				continue
 			}
-			found, err := j.Found(r)
+			found, err := j.Found(r, &with)
 			switch {
 			case err != nil:
 				return err

@@ -41,7 +41,7 @@ func (r *rig) dropSlice(n int, wants func(url string) bool) int {
 	var list []Dropped
 	r.ok(r.file.View(func(reader *storage.Reader) error {
 		for i := range jobs {
-			found, err := jobs[i].Found(reader)
+			found, err := jobs[i].Found(reader, new(storage.FoundReader))
 			if err != nil {
 				return err
 			}

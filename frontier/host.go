@@ -239,6 +239,18 @@ const (
 
 // gap is the least time from one request's start to the next on the host.
 func (h *host) gap(o *Options) time.Duration {
+	gap := h.usualGap(o)
+	if h.penalty > 0 {
+		// A host that throttles is not asked without a gap, even when the
+		// user wants none.
+		slowed := max(gap, time.Second) << (h.penalty - 1)
+		gap = max(gap, min(slowed, maxGap))
+	}
+	return gap
+}
+
+// usualGap is the gap while the host does not throttle.
+func (h *host) usualGap(o *Options) time.Duration {
 	gap := o.Delay
 	if o.Adaptive {
 		gap = min(max(time.Duration(h.took)*time.Millisecond, minAdaptive), maxAdaptive)
@@ -247,13 +259,17 @@ func (h *host) gap(o *Options) time.Duration {
 		delay := max(h.origins[0].delay, h.origins[1].delay)
 		gap = max(gap, time.Duration(delay)*time.Millisecond)
 	}
-	if h.penalty > 0 {
-		// A host that throttles is not asked without a gap, even when the
-		// user wants none.
-		slowed := max(gap, time.Second) << (h.penalty - 1)
-		gap = max(gap, min(slowed, maxGap))
-	}
 	return gap
+}
+
+// leastGap is the shortest that the gap may become: answers may get faster.
+func (h *host) leastGap(o *Options) time.Duration {
+	if !o.Adaptive {
+		return h.usualGap(o)
+	}
+	fixed := *o
+	fixed.Adaptive, fixed.Delay = false, minAdaptive
+	return h.usualGap(&fixed)
 }
 
 // gate is when politeness lets the next request go out. The gap is that of

@@ -20,9 +20,9 @@ type QueuedJob struct {
 	Attempt uint8  // attempts made
 }
 
-// Found reads the job's address.
-func (q *QueuedJob) Found(r *storage.Reader) (storage.Found, error) {
-	return storage.DecodeFound(r.Event(q.Seq), q.Index)
+// Found reads the job's address, in the transaction of r and of with.
+func (q *QueuedJob) Found(r *storage.Reader, with *storage.FoundReader) (storage.Found, error) {
+	return with.Read(r, q.Seq, q.Index)
 }
 
 // LastTry reads what came of the last attempt and when the next is due; nil: none

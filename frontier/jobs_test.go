@@ -180,7 +180,7 @@ func TestHowManyJobsComeBefore(t *testing.T) {
 		jobs, _, _ := r.f.JobsFrom(nil, storage.JobID{}, 100)
 		r.ok(r.file.View(func(reader *storage.Reader) error {
 			for i := range jobs {
-				found, err := jobs[i].Found(reader)
+				found, err := jobs[i].Found(reader, new(storage.FoundReader))
 				if err != nil {
 					return err
 				}

@@ -14,6 +14,7 @@ type HostLook struct {
 	Out     int // requests in flight, or about to be
 	Fetched int
 	Gap     time.Duration // between requests, as of now
+	Least   time.Duration // that Gap may become
 	Took    time.Duration // the last answer
 	Penalty int           // how many times the gap is doubled
 	Until   time.Time     // when it may be asked next; zero: now, or when what it waits for comes
@@ -74,7 +75,7 @@ func (f *Frontier) HostNamed(name string, now time.Time) (look HostLook, ok bool
 func (f *Frontier) look(h *host, now int64, look *HostLook) {
 	*look = HostLook{
 		Name: h.name, Pending: int(h.left), Out: int(h.out), Fetched: int(h.fetched), Penalty: int(h.penalty),
-		Gap: h.gap(&f.options), Took: time.Duration(h.took) * time.Millisecond,
+		Gap: h.gap(&f.options), Least: h.leastGap(&f.options), Took: time.Duration(h.took) * time.Millisecond,
 	}
 	n := f.wait(h)
 	if look.Wait = n.wait; n.wait == WaitLost {

@@ -129,7 +129,7 @@ func TestHostsAreLookedAtInSlices(t *testing.T) {
 		{Name: "c.test:81", Pending: 1, Wait: WaitWorker},
 	}
 	for i := range want {
-		want[i].Gap = 3 * time.Second
+		want[i].Gap, want[i].Least = 3*time.Second, 3*time.Second
 		if len(got) != len(want) || got[i] != want[i] {
 			t.Fatalf("host %d: %+v, want %+v", i, got, want[i])
 		}
@@ -160,4 +160,25 @@ func BenchmarkLook(b *testing.B) {
 		r.f.Hosts(0, 500, r.now, func(l *HostLook) { n += l.Pending })
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/500, "ns/host")
+}
+
+// What is said to be left at least must be so: an adaptive gap may become shorter,
+// and a host that throttles may stop doing so.
+func TestTheLeastTimeLeftIsALowerBound(t *testing.T) {
+	h := &host{took: 8000, penalty: 5}
+	h.origins[0].delay = 300
+	for _, c := range []struct {
+		name string
+		o    Options
+		want time.Duration
+	}{
+		{"adaptive", Options{Adaptive: true, IgnoreRobots: true}, minAdaptive},
+		{"adaptive, with a Crawl-delay", Options{Adaptive: true}, 300 * time.Millisecond},
+		{"fixed", Options{Delay: 2 * time.Second}, 2 * time.Second},
+		{"none", Options{IgnoreRobots: true}, 0},
+	} {
+		if got := h.leastGap(&c.o); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+	}
 }

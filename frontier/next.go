@@ -342,7 +342,7 @@ func (f *Frontier) Out() int { return len(f.out) }
 
 // leastLeft looks at some hosts more, and renews the count when it has come
 // round: the least time that what is pending will take is that of the longest
-// host queue times its gap, after its hold.
+// host queue times the shortest that its gap may become, after its hold.
 func (f *Frontier) leastLeft(at int64) {
 	if f.counts.Pending == 0 {
 		f.counts.LeastLeft, f.leftNext, f.leftLongest = 0, 0, 0
@@ -353,7 +353,7 @@ func (f *Frontier) leastLeft(at int64) {
 		h := f.hosts.at(uint32(f.leftNext))
 		if h.left > 0 && h.lost() == storage.NoClass {
 			hold := time.Duration(max(h.hold()-at, 0))
-			f.leftLongest = max(f.leftLongest, hold+time.Duration(h.left)*h.gap(&f.options))
+			f.leftLongest = max(f.leftLongest, hold+time.Duration(h.left)*h.leastGap(&f.options))
 		}
 	}
 	if f.leftNext == f.hosts.n {

@@ -40,9 +40,10 @@ func EachPending(file *storage.File, ask func(from storage.JobID, n int) (jobs [
 			}
 			rows := make([]Pending, 0, len(jobs))
 			err = file.View(func(r *storage.Reader) error {
+				var with storage.FoundReader
 				for i := range jobs {
 					p := Pending{Host: jobs[i].Host}
-					if p.Found, err = jobs[i].Found(r); err != nil {
+					if p.Found, err = jobs[i].Found(r, &with); err != nil {
 						return err
 					}
 					if p.Retry, err = jobs[i].LastTry(r); err != nil {

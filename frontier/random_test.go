@@ -932,7 +932,7 @@ func (s *sim) drop() {
 	var urls []string
 	s.ok(s.file.View(func(r *storage.Reader) error {
 		for i := range jobs {
-			found, err := jobs[i].Found(r)
+			found, err := jobs[i].Found(r, new(storage.FoundReader))
 			if err != nil {
 				return err
 			}
@@ -1041,7 +1041,7 @@ func (s *sim) checkJobs() {
 		jobs, from, more = s.f.JobsFrom(nil, from, 1+s.rng.IntN(20))
 		s.ok(s.file.View(func(r *storage.Reader) error {
 			for i := range jobs {
-				found, err := jobs[i].Found(r)
+				found, err := jobs[i].Found(r, new(storage.FoundReader))
 				if err != nil {
 					return err
 				}

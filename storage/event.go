@@ -1082,8 +1082,30 @@ type Found struct {
 // SelfIndex it is the visit's own address, as the link was that made its job;
 // but which lane that had is not known.
 func DecodeFound(event []byte, index int) (Found, error) {
-	var block LinkBlock
-	var f Found
+	return new(FoundReader).read(event, 0, index)
+}
+
+// FoundReader reads jobs' addresses. Those of one event are read the faster for
+// coming one after the other, in their order. It is for one transaction, and for one
+// goroutine; the zero value is ready for use.
+type FoundReader struct {
+	seq   uint64    // of the event that is being read, 0: none
+	next  int       // index of the link that block reads next
+	block LinkBlock // of the event
+	found Found     // what all of its links share
+	buf   [512]byte
+}
+
+// Read reads the index-th link of the event seq, see DecodeFound.
+func (d *FoundReader) Read(r *Reader, seq uint64, index int) (Found, error) {
+	if seq == d.seq && seq != 0 && index >= d.next {
+		return d.seek(index)
+	}
+	return d.read(r.Event(seq), seq, index)
+}
+
+func (d *FoundReader) read(event []byte, seq uint64, index int) (Found, error) {
+	d.seq, d.next, d.found = 0, 0, Found{}
 	switch KindOf(event) {
 	case KindVisit:
 		if index == SelfIndex {
@@ -1091,32 +1113,40 @@ func DecodeFound(event []byte, index int) (Found, error) {
 		}
 		h, err := DecodeVisitHead(event)
 		if err != nil {
-			return f, err
+			return Found{}, err
 		}
-		block, f.FoundOn, f.FoundAt = h.Links, string(h.URL), h.Time+int64(h.Took)
+		d.block, d.found.FoundOn, d.found.FoundAt = h.Links, string(h.URL), h.Time+int64(h.Took)
 	case KindLinks, KindSeeds:
 		h, err := DecodeLinksHead(event)
 		if err != nil {
-			return f, err
+			return Found{}, err
 		}
-		block, f.FoundOn, f.FoundAt = h.Links, h.FoundOn, h.Time
+		d.block, d.found.FoundOn, d.found.FoundAt = h.Links, h.FoundOn, h.Time
 	default:
-		return f, fmt.Errorf("%w: a job points at an event without links", ErrDamaged)
+		return Found{}, fmt.Errorf("%w: a job points at an event without links", ErrDamaged)
 	}
-	var buf [512]byte
-	block.Reuse(buf[:])
-	for i := 0; block.Next(); i++ {
-		if i == index {
-			l := &block.Link
-			f.URL, f.Anchor, f.Kind, f.Origin = string(l.URL), string(l.Anchor), l.Kind, l.Origin
-			f.Redirect, f.Listed, f.NoFollow, f.Lane = l.Redirect, l.Listed, l.NoFollow, l.Lane
-			return f, nil
+	d.block.Reuse(d.buf[:])
+	d.seq = seq
+	return d.seek(index)
+}
+
+// seek reads on to the index-th link.
+func (d *FoundReader) seek(index int) (Found, error) {
+	for index >= 0 && d.block.Next() {
+		d.next++
+		if d.next-1 < index {
+			continue
 		}
+		f, l := d.found, &d.block.Link
+		f.URL, f.Anchor, f.Kind, f.Origin = string(l.URL), string(l.Anchor), l.Kind, l.Origin
+		f.Redirect, f.Listed, f.NoFollow, f.Lane = l.Redirect, l.Listed, l.NoFollow, l.Lane
+		return f, nil
 	}
-	if err := block.Err(); err != nil {
-		return f, err
+	d.seq = 0
+	if err := d.block.Err(); err != nil {
+		return Found{}, err
 	}
-	return f, fmt.Errorf("%w: a job points behind the links of its event", ErrDamaged)
+	return Found{}, fmt.Errorf("%w: a job points behind the links of its event", ErrDamaged)
 }
 
 func decodeOwnFound(event []byte) (Found, error) {
