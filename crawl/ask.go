@@ -160,7 +160,11 @@ func (l *loop) rest(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
+		l.stopping = ctx.Err() != nil
 		if err := l.carryOut(); err != nil {
+			return err
+		}
+		if err := l.review(); err != nil {
 			return err
 		}
 		if err := l.commit(); err != nil {
@@ -245,6 +249,9 @@ func (c *Crawl) Committed() uint64 { return c.progress.Load().Committed }
 // settings.
 func (c *Crawl) Change(ctx context.Context, change func(*Settings) error) error {
 	return c.change(ctx, func(l *loop) error {
+		if l.stopping {
+			return ErrOver
+		}
 		next := *l.settings
 		if err := change(&next); err != nil {
 			return err

@@ -246,7 +246,6 @@ func TestTheLastWishCounts(t *testing.T) {
 			_, err := c.Edit(ctx, Edit{Kind: kind, Predicate: all})
 			must(s.t, err)
 		}
-		time.Sleep(100 * time.Millisecond) // until the review is through
 		_, err := c.Edit(ctx, Edit{Kind: Drop, Predicate: all})
 		must(s.t, err)
 		must(s.t, c.Change(ctx, func(s *Settings) error { s.MaxDepth = 7; return nil })) // has all reviewed

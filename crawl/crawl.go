@@ -1157,12 +1157,12 @@ func (l *loop) remember() error {
 // review judges skipped links anew, a slice at a time: after a change of
 // settings, and once more before the end when the scope grew.
 func (l *loop) review() error {
-	if l.stopping || l.committing || l.frontier.Waiting() >= commitEvents || l.sweep.isOpen() {
+	if !l.mayEdit() || l.committing || l.frontier.Waiting() >= commitEvents || l.sweep.isSweeping() {
 		return nil
 	}
 	done, upto, open := l.frontier.Review()
 	if !open {
-		if l.feeding || !l.scopeGrew() || !l.idle() || l.frontier.Counts().Pending > 0 {
+		if l.resting || l.feeding || !l.scopeGrew() || !l.idle() || l.frontier.Counts().Pending > 0 {
 			return nil
 		}
 		l.touch()
@@ -1263,6 +1263,9 @@ func (l *loop) reviewEvent(seq uint64, event []byte, restores []restore) (n int,
 		if c.Reason == storage.NoReason {
 			c.Anchor = string(k.Anchor)
 			passed = append(passed, c)
+			if k.Reason == storage.Parked {
+				l.sweep.restored(c.URL)
+			}
 		}
 	}
 	if err := head.Links.Err(); err != nil || len(passed) == 0 {
@@ -1390,6 +1393,9 @@ func (l *loop) over() (bool, error) {
 	if l.stopping {
 		return true, nil
 	}
+	if l.sweep.isOpen() {
+		return false, nil // also when a limit is reached
+	}
 	c := l.frontier.Counts()
 	_, _, reviewing := l.frontier.Review()
 	switch n, bytes := l.settings.MaxPages, l.settings.MaxBytes; {
@@ -1405,7 +1411,7 @@ func (l *loop) over() (bool, error) {
 	case bytes > 0 && int64(c.Transferred) >= bytes:
 		l.end = MaxBytes
 		return true, nil
-	case l.feeding, reviewing, c.Pending == 0, l.sweep.isOpen():
+	case l.feeding, reviewing, c.Pending == 0:
 		return false, nil
 	}
 	if _, ok := l.frontier.Wake(); ok || l.paused {
@@ -1420,6 +1426,8 @@ func (l *loop) over() (bool, error) {
 
 // finish marks the run as cleanly ended, when all that came of it is written.
 func (l *loop) finish(ctx context.Context) error {
+	l.stopping = true // who asks for changes from now on comes too late
+	l.publish()
 	if l.frontier.Waiting() > 0 {
 		l.seal()
 		if err := l.committed(<-l.done); err != nil {
@@ -1431,6 +1439,10 @@ func (l *loop) finish(ctx context.Context) error {
 	case Stopped, MaxDuration, NoProxy:
 	default:
 		l.isLast = true
+	}
+	l.outs.asks, l.outs.answer = l.desk.asks, func(q *question) (stop bool) {
+		l.answer(q)
+		return l.toStop
 	}
 	l.summary.Behind = !l.outs.end(ctx, !l.isLast)
 	l.positions, l.sinkErr = l.outs.left()

@@ -102,6 +102,11 @@ type outputs struct {
 	failed chan error               // the first trouble, once
 	over   chan struct{}
 	ended  bool
+
+	// What is asked while the end is waited for; answer tells whether the user wants
+	// to stop.
+	asks   <-chan *question
+	answer func(*question) (stop bool)
 }
 
 // startOutputs has what is kept of the sinks kept again, as they may have
@@ -150,6 +155,10 @@ func (o *outputs) end(ctx context.Context, isStopping bool) (isWhole bool) {
 			return true
 		case <-stopped:
 			stopped, tooLong = nil, time.After(grace)
+		case q := <-o.asks:
+			if o.answer(q) && tooLong == nil {
+				stopped, tooLong = nil, time.After(grace)
+			}
 		case <-tooLong:
 			o.gone.Store(true)
 			return false

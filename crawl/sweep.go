@@ -42,27 +42,40 @@ const (
 
 func (s *sweep) isOpen() bool { return len(s.edits) > 0 }
 
+// isSweeping tells whether jobs or outcomes are being looked through. What is being
+// restored is brought back by a review of skipped links instead.
+func (s *sweep) isSweeping() bool {
+	return s.isOpen() && s.edits[0].isOpen && s.edits[0].Kind != Restore
+}
+
 // wake is when the next slice may begin.
 func (s *sweep) wake(l *loop) (at time.Time, ok bool) {
-	if !s.isOpen() || l.stopping || l.sweepWaits() {
+	if !s.isOpen() || !l.mayEdit() || l.sweepWaits() {
 		return time.Time{}, false
 	}
 	return s.until, true
 }
 
-// sweepWaits tells whether a slice waits for a commit.
+// mayEdit tells whether edits are carried out at all.
+func (l *loop) mayEdit() bool { return !l.stopping && !l.file.IsReadOnly() }
+
+// sweepWaits tells whether a slice waits for a commit, or for a review.
 func (l *loop) sweepWaits() bool {
 	if l.frontier.Waiting() >= commitEvents {
 		return true
 	}
+	e := l.sweep.edits[0]
+	if e.isOpen && e.Kind == Restore {
+		return len(l.frontier.Restores()) > 0
+	}
 	open := l.frontier.Edits()
-	return l.sweep.edits[0].isOpen && len(open) > 0 && open[0].Seq > l.onDisk
+	return e.isOpen && len(open) > 0 && open[0].Seq > l.onDisk
 }
 
 // carryOut does a slice of the first edit, when it is time.
 func (l *loop) carryOut() error {
 	s := &l.sweep
-	if !s.isOpen() || l.stopping || l.sweepWaits() || !l.resting && l.now().Before(s.until) {
+	if !s.isOpen() || !l.mayEdit() || l.sweepWaits() || !l.resting && l.now().Before(s.until) {
 		return nil
 	}
 	began := time.Now()
@@ -78,7 +91,7 @@ func (l *loop) carryOut() error {
 	}
 	l.touch()
 	s.until = l.now().Add(sweepShare * time.Since(began))
-	if e.isOpen && (e.Kind == Restore || len(l.frontier.Edits()) == 0) {
+	if e.isOpen && len(l.frontier.Edits()) == 0 && len(l.frontier.Restores()) == 0 {
 		s.edits = s.edits[1:]
 		if e.asked != nil {
 			e.asked.seq = l.frontier.Seq()
@@ -104,7 +117,7 @@ func (l *loop) open(e *editing) error {
 func (l *loop) slice(e *editing) error {
 	open := l.frontier.Edits()
 	if len(open) == 0 {
-		return nil
+		return nil // it is through
 	}
 	if e.Kind == Drop {
 		return l.dropSlice(e, &open[0])
@@ -181,6 +194,14 @@ func (l *loop) retrySlice(e *editing, open *frontier.OpenEdit) error {
 		e.edited.Addresses += uint64(n)
 		return err
 	})
+}
+
+// restored notes that an address comes back that was parked.
+func (s *sweep) restored(url string) {
+	if s.isOpen() && s.edits[0].isOpen && s.edits[0].Kind == Restore {
+		s.edits[0].edited.Addresses++
+		s.edits[0].edited.name(url)
+	}
 }
 
 // name takes an address as an example, while there are few.
@@ -262,6 +283,10 @@ func (w *wish) names(v *storage.VisitHead) bool {
 
 // resumed are the edits that earlier runs did not carry out to their end.
 func (l *loop) resumed() error {
+	for _, u := range l.frontier.Restores() {
+		e := &editing{Edit: Edit{Kind: Restore, Predicate: storage.Predicate{Host: u.Host, Match: u.Match}}, isOpen: true, edited: new(Edited)}
+		l.sweep.edits = append(l.sweep.edits, e)
+	}
 	for _, open := range l.frontier.Edits() {
 		e := &editing{Edit: Edit{Kind: Drop, Predicate: open.Predicate}, isOpen: true, edited: &Edited{Addresses: open.Changed}}
 		if open.Kind == storage.EditRetry {
@@ -281,26 +306,29 @@ var ErrTooManyEdits = errors.New("too many edits wait for their turn")
 
 // Edit changes the queue as the user wants it, and returns when that is on disk.
 // It is carried out in slices, beside the crawl, one edit after the other, and goes
-// on when ctx is cancelled, or with the next run. What is restored at rest comes
-// back with the next run.
+// on when ctx is cancelled, or with the next run.
 func (c *Crawl) Edit(ctx context.Context, e Edit) (*Edited, error) {
 	w, err := newWish(e.Predicate)
 	if err != nil {
 		return nil, err
 	}
-	if e.DryRun || e.Kind == Restore {
-		edited, err := c.foresee(ctx, &e, &w)
-		if err != nil || e.DryRun {
-			return edited, err
-		}
-		isBusy := false // what is being dropped is not in the log yet
-		err = c.do(ctx, func(l *loop) error { isBusy = l.sweep.isOpen(); return nil })
-		if err != nil || !isBusy && edited.Patterns == 0 && edited.Addresses == 0 {
-			return edited, err
-		}
-		return edited, c.carryOut(ctx, &editing{Edit: e, wish: w, edited: &Edited{Addresses: edited.Addresses}})
+	switch {
+	case e.Kind != Drop && e.Kind != Restore && e.Kind != Retry:
+		return nil, queryErrorf("the queue cannot be told to %q, but to drop, restore or retry", string(e.Kind))
+	case e.Kind != Retry && !(w.any && w.Since == 0 && w.Until == 0):
+		return nil, queryErrorf("only retry is about error classes, statuses and times")
+	}
+	if e.DryRun {
+		return c.foresee(ctx, &e, &w)
 	}
 	doing := &editing{Edit: e, wish: w, edited: &Edited{Examples: []string{}}}
+	if e.Kind == Restore {
+		lists, any, err := c.parkedNow(ctx)
+		if err != nil || !any {
+			return doing.edited, err
+		}
+		doing.edited.Patterns = lists.inForce(&w)
+	}
 	if err := c.carryOut(ctx, doing); err != nil {
 		return nil, err
 	}

@@ -18,26 +18,40 @@ type parkLists struct {
 func (p *parkLists) Parks() []frontier.Park     { return p.parks }
 func (p *parkLists) Unparks() []frontier.Unpark { return p.unparks }
 
-// foreseeRestore tells what is parked and would come back.
-func (c *Crawl) foreseeRestore(ctx context.Context, w *wish, edited *Edited) error {
-	lists := new(parkLists)
-	err := c.do(ctx, func(l *loop) error {
+// parkedNow gives what is parked by patterns. any is false when nothing ever was, nor
+// dropped, nor is about to be.
+func (c *Crawl) parkedNow(ctx context.Context) (lists *parkLists, any bool, err error) {
+	lists = new(parkLists)
+	err = c.do(ctx, func(l *loop) error {
 		// They only grow.
 		lists.parks, lists.unparks = l.frontier.Parks(), l.frontier.Unparks()
+		any = len(lists.parks) > 0 || l.frontier.Counts().Parked > 0 || l.sweep.isOpen()
 		return nil
 	})
+	return lists, any, err
+}
+
+// inForce is how many patterns a wish takes back, as a whole or in part.
+func (p *parkLists) inForce(w *wish) (n int) {
+	for i := range p.parks {
+		back := !w.onHost(p.parks[i].Host)
+		for k := range p.unparks {
+			back = back || p.unparks[k].TakesBack(&p.parks[i])
+		}
+		if !back {
+			n++
+		}
+	}
+	return n
+}
+
+// foreseeRestore tells what is parked and would come back.
+func (c *Crawl) foreseeRestore(ctx context.Context, w *wish, edited *Edited) error {
+	lists, _, err := c.parkedNow(ctx)
 	if err != nil {
 		return err
 	}
-	for i := range lists.parks {
-		back := !w.onHost(lists.parks[i].Host)
-		for k := range lists.unparks {
-			back = back || lists.unparks[k].TakesBack(&lists.parks[i])
-		}
-		if !back {
-			edited.Patterns++
-		}
-	}
+	edited.Patterns = lists.inForce(w)
 	p := parking{lists: lists}
 	// An address of a pattern is skipped again when it is met closer to a seed.
 	met := map[uint64]struct{}{}

@@ -174,6 +174,7 @@ func (f *Frontier) foldDropped(s *storage.LinksHead) error {
 		}
 		f.counts.Withdrawn++
 		f.counts.Parked++
+		f.counts.Dropped++
 		edit.Changed++
 		fp := f.hash(l.URL)
 		f.seen.put(fp, dropped)

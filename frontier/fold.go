@@ -200,9 +200,6 @@ func (f *Frontier) foldSkip(seq uint64, event []byte) error {
 		st, known := f.seen.get(fp)
 		if l.Reason == storage.Parked {
 			f.counts.Parked++
-			if s.Dropped {
-				f.counts.Dropped++
-			}
 		}
 		now := refusedAt(l.Depth, l.NoFollow)
 		if known && (st != admitted || !s.Withdrawn) {

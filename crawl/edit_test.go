@@ -1,0 +1,173 @@
+package crawl
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"pawl/storage"
+)
+
+func dropping(re string) Edit { return Edit{Kind: Drop, Predicate: storage.Predicate{Match: re}} }
+
+func restoring(re string) Edit { return Edit{Kind: Restore, Predicate: storage.Predicate{Match: re}} }
+
+// edits carries out edits, one after the other.
+func (s *site) edits(ctx context.Context, c *Crawl, all ...Edit) {
+	for _, e := range all {
+		_, err := c.Edit(ctx, e)
+		must(s.t, err)
+	}
+}
+
+func TestDropsAreCountedApart(t *testing.T) {
+	s, _ := wide(t, 30)
+	s.beside = func(ctx context.Context, c *Crawl) {
+		time.Sleep(3500 * time.Millisecond)
+		s.edits(ctx, c, dropping(`/p[12]\d$`))
+	}
+	s.inBubble(func() {
+		if n := s.finish().Counts; n.Dropped != 20 || n.Parked != 20 {
+			s.t.Errorf("%d dropped, %d parked", n.Dropped, n.Parked)
+		}
+	})
+}
+
+// What is asked last counts, at rest and while it runs, for few and for many.
+func TestEditsAreCarriedOutInTheirOrder(t *testing.T) {
+	for _, n := range []int{10, 12000} {
+		s, _ := wide(t, n)
+		s.beside = func(ctx context.Context, c *Crawl) {
+			time.Sleep(1500 * time.Millisecond)
+			s.edits(ctx, c, dropping("/p[5-9]"), restoring("/p[5-9]"), dropping("/p[5-9]"))
+			if q, err := c.Queue(ctx, QueueQuery{Match: "/p[5-9]"}); err != nil || len(q.Jobs) > 0 {
+				s.t.Errorf("%d: dropped last, and %d are in the queue, %v", n, len(q.Jobs), err)
+			}
+			must(s.t, c.Stop(ctx))
+		}
+		s.inBubble(func() { s.run(s.t.Context()) })
+		s.beside = nil
+		s.atRest(func(ctx context.Context, c *Crawl) { s.edits(ctx, c, restoring("/p[5-9]")) })
+		s.atRest(func(ctx context.Context, c *Crawl) {
+			if q, err := c.Queue(ctx, QueueQuery{Match: "/p[5-9]"}); err != nil || len(q.Jobs) == 0 {
+				t.Errorf("%d: restored at rest, and none is in the queue, %v", n, err)
+			}
+			s.edits(ctx, c, dropping("/p[5-9]"))
+			if q, err := c.Queue(ctx, QueueQuery{Match: "/p[5-9]"}); err != nil || len(q.Jobs) > 0 {
+				t.Errorf("%d: dropped at rest, and %d are in the queue, %v", n, len(q.Jobs), err)
+			}
+		})
+	}
+}
+
+// openEdit leaves a drop in the file that is not carried out.
+func openEdit(t *testing.T, n int) *site {
+	s, _ := wide(t, n)
+	s.beside = func(ctx context.Context, c *Crawl) {
+		time.Sleep(3500 * time.Millisecond)
+		must(s.t, c.change(ctx, func(l *loop) error {
+			l.toStop = true
+			return l.frontier.OpenDrop(storage.Predicate{Match: "/p"}, l.now())
+		}))
+	}
+	s.inBubble(func() { s.run(s.t.Context()) })
+	s.beside = nil
+	return s
+}
+
+func TestAnOpenEditIsShownByWhoOnlyReads(t *testing.T) {
+	s := openEdit(t, 30)
+	file, err := storage.Open(s.path, true)
+	must(t, err)
+	defer file.Close()
+	settings, _, err := Remembered(file)
+	must(t, err)
+	c, err := New(file, Options{Settings: settings})
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan error, 1)
+	go func() { over <- c.Rest(ctx) }()
+	if st, err := c.Status(ctx); err != nil || len(st.Edits) != 1 || st.Edits[0].Match != "/p" {
+		t.Errorf("%+v %v", st, err)
+	}
+	if q, err := c.Queue(ctx, QueueQuery{}); err != nil || len(q.Jobs) == 0 {
+		t.Errorf("%+v %v", q, err)
+	}
+	cancel()
+	must(t, <-over)
+}
+
+func TestAnOpenEditIsNotCarriedOutByWhoLeaves(t *testing.T) {
+	s := openEdit(t, 12000)
+	file, err := storage.Open(s.path, false)
+	must(t, err)
+	defer file.Close()
+	settings, _, err := Remembered(file)
+	must(t, err)
+	c, err := New(file, Options{Settings: settings})
+	must(t, err)
+	before := c.Counts()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	must(t, c.Rest(ctx))
+	if now := c.Counts(); now.Pending != before.Pending {
+		t.Errorf("%d were dropped", before.Pending-now.Pending)
+	}
+}
+
+// A limit that is reached does not keep an edit from being carried out.
+func TestAnOpenEditIsCarriedOutAtALimit(t *testing.T) {
+	s := openEdit(t, 5000)
+	s.opt.MaxPages = 3
+	s.inBubble(func() {
+		if sum := s.run(s.t.Context()); sum.Counts.Pending > 0 {
+			s.t.Errorf("%s, %d pending", sum.End, sum.Counts.Pending)
+		}
+	})
+}
+
+func TestAnEditThatIsNoneIsRefused(t *testing.T) {
+	s, _ := wide(t, 3)
+	s.beside = func(ctx context.Context, c *Crawl) {
+		for _, e := range []Edit{
+			{Kind: "dorp"},
+			{},
+			{Kind: Drop, Predicate: storage.Predicate{Match: "("}},
+			{Kind: Drop, Predicate: storage.Predicate{Classes: []string{"dns"}}},
+			{Kind: Restore, Predicate: storage.Predicate{Since: 1}},
+			{Kind: Retry, Predicate: storage.Predicate{Classes: []string{"none"}}},
+		} {
+			var query *QueryError
+			if _, err := c.Edit(ctx, e); !errors.As(err, &query) {
+				s.t.Errorf("%+v: %v", e, err)
+			}
+		}
+	}
+	s.inBubble(func() { s.finish() })
+}
+
+// A crawl that is over but for an output which nobody reads can be stopped.
+func TestWhoWaitsForAnOutputAnswers(t *testing.T) {
+	s, _ := wide(t, 3)
+	var sink stuck
+	s.opt.Outputs = []Output{{"x", &sink}}
+	s.beside = func(ctx context.Context, c *Crawl) {
+		time.Sleep(time.Hour)
+		if st, err := c.Status(ctx); err != nil || st.State != "stopping" {
+			s.t.Errorf("%+v %v", st, err)
+		}
+		if err := c.Change(ctx, func(*Settings) error { return nil }); !errors.Is(err, ErrOver) {
+			s.t.Errorf("a change: %v", err)
+		}
+		must(s.t, c.Stop(ctx))
+		<-c.Over()
+		close(sink.released)
+	}
+	s.inBubble(func() {
+		sink.released = make(chan struct{})
+		if sum := s.run(s.t.Context()); !sum.Behind {
+			s.t.Errorf("%+v", sum)
+		}
+	})
+}
