@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"pawl/cli"
 )
@@ -26,6 +27,9 @@ func main() {
 	}))
 }
 
+// sameSignal is how soon after the first a signal is the same one, told twice.
+const sameSignal = 3 * time.Millisecond
+
 // stop ends the work in order at the first signal and at once at the second.
 func stop(cancel func()) {
 	signals := make(chan os.Signal, 2)
@@ -37,6 +41,10 @@ func stop(cancel func()) {
 	}
 	<-signals
 	cancel()
-	<-signals
-	os.Exit(cli.ExitStopped)
+	// Some who stop a process, as timeout does, tell it and then its group.
+	for again := time.Now().Add(sameSignal); ; {
+		if <-signals; time.Now().After(again) {
+			os.Exit(cli.ExitStopped)
+		}
+	}
 }

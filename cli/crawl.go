@@ -319,7 +319,12 @@ func (g *crawling) choose() error {
 // run crawls, and tells of it.
 func (g *crawling) run(ctx context.Context) error {
 	defer crawl.BoundHeap()()
-	results, err := g.openResults()
+	measured, unmeasured, err := g.listen(ctx)
+	var results *results
+	if err == nil {
+		defer unmeasured()
+		results, err = g.openResults()
+	}
 	if err != nil {
 		if g.made { // it holds nothing, and the next try makes it anew
 			g.file.Close() // an open one cannot be removed everywhere
@@ -345,10 +350,8 @@ func (g *crawling) run(ctx context.Context) error {
 		return g.inFile(err)
 	}
 	live := g.newRunning(c)
-	quiet, err := live.serve(g)
-	if err != nil {
-		return err
-	}
+	measured(live)
+	quiet := live.serve(g)
 	unwatch := g.talk.watchStatus(live.looks())
 	defer unwatch() // also when something panics
 	over := make(chan struct{})
@@ -359,6 +362,7 @@ func (g *crawling) run(ctx context.Context) error {
 	close(over)
 	told.Wait()
 	unwatch()
+	unmeasured()
 	quiet()
 	// They may have been changed meanwhile.
 	if now, ok, err := crawl.Remembered(g.file); err == nil && ok {

@@ -79,6 +79,7 @@ func gather(values []*value, env func(string) string) given {
 		switch {
 		case len(v.texts) > 0:
 			all[o.name] = said{texts: v.texts, where: o.flag()}
+		case o.group == groupQueue: // what edits the queue is said on purpose
 		case env(o.env()) == "":
 		case o.repeat:
 			all[o.name] = said{texts: strings.Split(strings.TrimSpace(env(o.env())), "\n"), where: o.env()}

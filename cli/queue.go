@@ -74,6 +74,12 @@ func runQueue(ctx context.Context, c *call) error {
 			return said.wrong(fmt.Errorf("is not for pawl queue %s", word))
 		}
 	}
+	for _, name := range []string{"host", "match", "errors", "status"} {
+		// An empty variable of a script must not mean everything.
+		if said, ok := c.given[name]; ok && strings.TrimSpace(said.last()) == "" {
+			return said.wrong(errors.New("is empty; leave it out to mean all"))
+		}
+	}
 	if len(args) > 0 && word != "add" && word != "retry" {
 		return usageError{error: fmt.Errorf("pawl queue %s takes no arguments, and %q is one", word, args[0]), command: "queue"}
 	}
@@ -114,6 +120,10 @@ func (c *call) queueList(ctx context.Context) error {
 	path, again := c.file()
 	s, err := c.dial(ctx, path)
 	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.hold(ctx, true); err != nil {
 		return err
 	}
 	out := bufio.NewWriter(c.Stdout)
@@ -186,7 +196,7 @@ func writeJob(w io.Writer, j *crawl.QueuedJob, asJSON bool) error {
 
 const (
 	// addAtOnce is how many seeds are sent together.
-	addAtOnce = 1000
+	addAtOnce = 10_000
 	// refusedShown is how many seeds that were refused are named.
 	refusedShown = 20
 )
@@ -199,6 +209,10 @@ func (c *call) queueAdd(ctx context.Context, args []string) error {
 	path, again := c.file()
 	s, err := c.dial(ctx, path)
 	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.hold(ctx, false); err != nil {
 		return err
 	}
 	sum, n := crawl.Added{}, 0

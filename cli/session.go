@@ -92,37 +92,80 @@ func (c *call) inUse(ctx context.Context, path string, err error) error {
 	}
 }
 
-// resting is the crawl in a file that no process has open. Each question opens it.
+// resting is the crawl in a file that no process has open. Each question opens it,
+// unless it is held open.
 type resting struct {
 	*call
 	path string
+	held *opened
+}
+
+// opened is a crawl at rest that answers.
+type opened struct {
+	file   *storage.File
+	crawl  *crawl.Crawl
+	cancel context.CancelFunc
+	over   chan error
+}
+
+// hold has the file open, and its crawl loaded, for many questions until the session
+// is closed.
+func (s *session) hold(ctx context.Context, readOnly bool) (err error) {
+	if r, ok := s.Crawl.(*resting); ok {
+		r.held, err = r.begin(ctx, readOnly)
+	}
+	return err
+}
+
+// Close closes a file that is held open. What was told is on disk already.
+func (r *resting) Close() {
+	if r.held != nil {
+		_ = r.held.end()
+		r.held = nil
+	}
+}
+
+func (r *resting) begin(ctx context.Context, readOnly bool) (*opened, error) {
+	file, err := storage.Open(r.path, readOnly)
+	if err != nil {
+		return nil, r.inUse(ctx, r.path, err)
+	}
+	settings, known, err := crawl.Remembered(file)
+	if !known {
+		settings = crawl.Defaults(ownAgent())
+	}
+	o := &opened{file: file, over: make(chan error, 1)}
+	if err == nil {
+		o.crawl, err = crawl.New(file, crawl.Options{Settings: settings})
+	}
+	if err != nil {
+		file.Close()
+		return nil, r.inFile(err)
+	}
+	ctx, o.cancel = context.WithCancel(ctx)
+	go func() { o.over <- o.crawl.Rest(ctx) }()
+	return o, nil
+}
+
+// end commits what is left and closes the file.
+func (o *opened) end() error {
+	o.cancel()
+	err := <-o.over
+	o.file.Close()
+	return err
 }
 
 // open does something with the crawl in the file.
 func (r *resting) open(ctx context.Context, readOnly bool, do func(ctx context.Context, c *crawl.Crawl) error) error {
-	file, err := storage.Open(r.path, readOnly)
+	if r.held != nil {
+		return r.inFile(do(ctx, r.held.crawl))
+	}
+	o, err := r.begin(ctx, readOnly)
 	if err != nil {
-		return r.inUse(ctx, r.path, err)
+		return err
 	}
-	defer file.Close()
-	settings, known, err := crawl.Remembered(file)
-	if err != nil {
-		return r.inFile(err)
-	}
-	if !known {
-		settings = crawl.Defaults(ownAgent())
-	}
-	c, err := crawl.New(file, crawl.Options{Settings: settings})
-	if err != nil {
-		return r.inFile(err)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	over := make(chan error, 1)
-	go func() { over <- c.Rest(ctx) }()
-	err = do(ctx, c)
-	cancel()
-	if rest := <-over; err == nil || rest != nil {
+	err = do(ctx, o.crawl)
+	if rest := o.end(); err == nil || rest != nil {
 		err = rest // it says why the crawl did not answer
 	}
 	return r.inFile(err)
@@ -244,39 +287,49 @@ func listenOptions() []option {
 	}
 }
 
+// listen offers metrics, if the user wants it, of the crawl that is to be given to
+// begin; stop ends it.
+func (g *crawling) listen(ctx context.Context) (begin func(*running), stop func(), err error) {
+	begin, stop = func(*running) {}, func() {}
+	said, isOn := g.given["listen"]
+	profiles, err := g.given.isOn("profiles")
+	if err != nil || !isOn || said.last() == "" {
+		return begin, stop, err
+	}
+	base, err := crawl.ReadStatus(g.file)
+	if err != nil {
+		return nil, nil, g.inFile(err)
+	}
+	var now atomic.Pointer[running]
+	m, err := control.ServeMetrics(ctx, control.MetricsOptions{
+		Addr: said.last(), Base: base, Profiles: profiles,
+		Status: func(ctx context.Context) (*crawl.Status, error) {
+			if r := now.Load(); r != nil {
+				return r.Status(ctx)
+			}
+			return base, nil
+		},
+	})
+	switch {
+	case errors.Is(err, control.ErrAddress):
+		return nil, nil, said.wrong(err)
+	case err != nil:
+		return nil, nil, fmt.Errorf("--listen: %w", err)
+	}
+	if m.Warning != "" {
+		g.talk.complainf("--listen: %s", m.Warning)
+	}
+	g.talk.sayf("metrics at http://%s/metrics", m.Addr)
+	return now.Store, m.Stop, nil
+}
+
 // serve lets others speak to the crawl, until quiet is called.
-func (r *running) serve(g *crawling) (quiet func(), err error) {
+func (r *running) serve(g *crawling) (quiet func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var served sync.WaitGroup
 	quiet = func() {
 		cancel()
 		served.Wait()
-	}
-	said, isOn := g.given["listen"]
-	profiles, err := g.given.isOn("profiles")
-	if err != nil {
-		cancel()
-		return nil, err
-	}
-	if isOn && said.last() != "" {
-		base, err := crawl.ReadStatus(g.file)
-		if err != nil {
-			cancel()
-			return nil, g.inFile(err)
-		}
-		m, err := control.ServeMetrics(ctx, control.MetricsOptions{Addr: said.last(), Status: r.Status, Base: base, Profiles: profiles})
-		if err != nil {
-			cancel()
-			if errors.Is(err, control.ErrAddress) {
-				return nil, said.wrong(err)
-			}
-			return nil, fmt.Errorf("--listen: %w", err)
-		}
-		if m.Warning != "" {
-			g.talk.complainf("--listen: %s", m.Warning)
-		}
-		g.talk.sayf("metrics at http://%s/metrics", m.Addr)
-		served.Go(func() { <-ctx.Done(); m.Stop() })
 	}
 	l, err := control.Listen(g.file.Path(), g.runtimeDir())
 	if err != nil {
@@ -291,8 +344,10 @@ func (r *running) serve(g *crawling) (quiet func(), err error) {
 			}
 		})
 	}
-	served.Go(func() { r.lookOften(ctx) })
-	return quiet, nil
+	if g.talk.progress != "none" {
+		served.Go(func() { r.lookOften(ctx) })
+	}
+	return quiet
 }
 
 // lookEvery is how old what the panel shows may be.
@@ -377,6 +432,10 @@ func (r *running) Set(ctx context.Context, values map[string][]string) (list []s
 }
 
 func (r *running) Snapshot(ctx context.Context, path string) error {
+	// Once it answers, the seeds are in the file.
+	if _, err := r.Crawl.Status(ctx); err != nil {
+		return err
+	}
 	return r.file.CopyTo(ctx, path, r.pacer.Pace(ctx))
 }
 
@@ -431,6 +490,9 @@ func sayAll(values map[string][]string, isLive bool) (given, error) {
 	said := given{}
 	for name, texts := range values {
 		plain := strings.TrimSuffix(name, "+")
+		if _, both := values[plain]; both && plain != name {
+			return nil, usagef("%s= and %s+= say two things at once", plain, plain)
+		}
 		i := slices.IndexFunc(all, func(st setting) bool { return st.name == plain })
 		switch {
 		case plain == logLevel:

@@ -281,8 +281,10 @@ func (l *loop) change(next *Settings) error {
 		l.terms.fetcher.Close() // what is in flight goes on
 		l.terms = terms
 	}
-	if err := l.frontier.Set(next.frontierOptions()); err != nil {
-		return err
+	if o := next.frontierOptions(); o != l.settings.frontierOptions() {
+		if err := l.frontier.Set(o); err != nil { // it looks at all hosts
+			return err
+		}
 	}
 	scope.parking = l.scope.parking
 	*l.scope = *scope // the traps know it

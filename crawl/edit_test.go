@@ -171,3 +171,32 @@ func TestWhoWaitsForAnOutputAnswers(t *testing.T) {
 		}
 	})
 }
+
+// What the settings refuse when it is restored is not lost: a later wish brings it
+// back.
+func TestWhatIsRefusedWhenRestoredCanBeRestoredAgain(t *testing.T) {
+	s, _ := wide(t, 12)
+	s.beside = func(ctx context.Context, c *Crawl) {
+		time.Sleep(1500 * time.Millisecond)
+		s.edits(ctx, c, dropping("/p[5-9]$"))
+		must(s.t, c.Change(ctx, func(s *Settings) error { s.Exclude = []string{"/p[5-9]$"}; return nil }))
+		if d, err := c.Edit(ctx, restoring("/p[5-9]")); err != nil || d.Addresses != 0 {
+			s.t.Errorf("while they are excluded: %+v %v", d, err)
+		}
+		must(s.t, c.Change(ctx, func(s *Settings) error { s.Exclude = nil; return nil }))
+		again := restoring("/p[5-9]")
+		again.DryRun = true
+		if d, err := c.Edit(ctx, again); err != nil || d.Addresses != 5 {
+			s.t.Errorf("what would come back: %+v %v", d, err)
+		}
+		if d, err := c.Edit(ctx, restoring("/p[5-9]")); err != nil || d.Addresses != 5 {
+			s.t.Errorf("what comes back: %+v %v", d, err)
+		}
+	}
+	s.inBubble(func() {
+		s.finish()
+		if rows := s.brief(); len(rows) != 13 {
+			s.t.Errorf("%d rows", len(rows))
+		}
+	})
+}

@@ -225,6 +225,7 @@ func (c *Crawl) fillLive(ctx context.Context, s *Status, at *LiveStatus) error {
 		for i := range live.Busiest {
 			b := &live.Busiest[i]
 			if h, ok := l.frontier.HostNamed(b.Host, now); ok {
+				h.Name = b.Host
 				rate := b.Rate
 				*b = hostStatus(&h, now)
 				b.Rate = rate
@@ -250,6 +251,7 @@ func memoryOfProcess() uint64 {
 type hostsLook struct {
 	turn             chan struct{} // holds one: who takes it may look
 	at               time.Time
+	serves           time.Duration
 	fullest, slowest []HostStatus
 	pending          int // hosts with pending jobs
 }
@@ -265,8 +267,10 @@ const (
 	// hostsAtOnce is how many hosts are looked at in one go, which takes about a
 	// millisecond.
 	hostsAtOnce = 10_000
-	// hostsServe is how long a look serves.
+	// hostsServe is how long a look serves at the least, and for how many times as
+	// long as it took.
 	hostsServe = time.Second
+	hostsRest  = 10
 )
 
 // lookAtHosts finds the hosts with the most pending jobs, and those that will take
@@ -279,11 +283,11 @@ func (c *Crawl) lookAtHosts(ctx context.Context) (fullest, slowest []HostStatus,
 		return nil, nil, 0, ctx.Err()
 	}
 	defer func() { h.turn <- struct{}{} }()
-	if !h.at.IsZero() && time.Since(h.at) < hostsServe {
+	if !h.at.IsZero() && time.Since(h.at) < h.serves {
 		return h.fullest, h.slowest, h.pending, nil
 	}
-	full := top{less: func(a, b *HostStatus) bool { return a.Pending < b.Pending }}
-	slow := top{less: func(a, b *HostStatus) bool { return a.LeastLeftMS < b.LeastLeftMS }}
+	began := time.Now()
+	var full, slow top
 	for next, more := 0, true; more; {
 		err := c.do(ctx, func(l *loop) error {
 			now := l.now()
@@ -292,8 +296,8 @@ func (c *Crawl) lookAtHosts(ctx context.Context) (fullest, slowest []HostStatus,
 					return
 				}
 				pending++
-				full.offer(host, now)
-				slow.offer(host, now)
+				full.offer(int64(host.Pending), host)
+				slow.offer(leastLeft(host, now), host)
 			})
 			return nil
 		})
@@ -306,51 +310,58 @@ func (c *Crawl) lookAtHosts(ctx context.Context) (fullest, slowest []HostStatus,
 			return nil, nil, 0, err
 		}
 	}
-	h.fullest, h.slowest, h.pending, h.at = full.sorted(), slow.sorted(), pending, time.Now()
+	h.at = time.Now()
+	h.fullest, h.slowest, h.pending = full.sorted(h.at), slow.sorted(h.at), pending
+	h.serves = max(hostsServe, hostsRest*h.at.Sub(began))
 	return h.fullest, h.slowest, h.pending, nil
 }
 
-// top keeps the greatest of many hosts.
+// top keeps the hosts with the greatest keys.
 type top struct {
-	less func(a, b *HostStatus) bool
-	list []HostStatus // the least first, once it is full
+	keys  []int64 // rising
+	looks []frontier.HostLook
 }
 
-func (t *top) offer(h *frontier.HostLook, now time.Time) {
-	s := hostStatus(h, now)
-	if len(t.list) == hostsShown {
-		if !t.less(&t.list[0], &s) {
+func (t *top) offer(key int64, h *frontier.HostLook) {
+	if len(t.keys) == hostsShown {
+		if key <= t.keys[0] {
 			return
 		}
-		t.list = t.list[1:]
+		t.keys, t.looks = slices.Delete(t.keys, 0, 1), slices.Delete(t.looks, 0, 1)
 	}
-	i, _ := slices.BinarySearchFunc(t.list, &s, func(a HostStatus, b *HostStatus) int {
-		if t.less(&a, b) {
-			return -1
-		}
-		return 1
-	})
-	t.list = slices.Insert(t.list, i, s)
+	i, _ := slices.BinarySearch(t.keys, key)
+	look := *h
+	look.Name = strings.Clone(h.Name)
+	t.keys, t.looks = slices.Insert(t.keys, i, key), slices.Insert(t.looks, i, look)
 }
 
 // sorted gives them, the greatest first.
-func (t *top) sorted() []HostStatus {
-	list := append([]HostStatus{}, t.list...) // not null in JSON
+func (t *top) sorted(now time.Time) []HostStatus {
+	list := make([]HostStatus, 0, len(t.looks)) // not null in JSON
+	for i := range t.looks {
+		list = append(list, hostStatus(&t.looks[i], now))
+	}
 	slices.Reverse(list)
 	return list
 }
 
+// leastLeft is how long the jobs of a host take at the least, in milliseconds.
+func leastLeft(h *frontier.HostLook, now time.Time) int64 {
+	if h.Wait == frontier.WaitLost {
+		return 0
+	}
+	return int64(h.Pending)*h.Least.Milliseconds() + max(0, h.Until.Sub(now).Milliseconds())
+}
+
 func hostStatus(h *frontier.HostLook, now time.Time) HostStatus {
 	s := HostStatus{
-		Host: strings.Clone(h.Name), Pending: h.Pending, InFlight: h.Out, Fetched: h.Fetched,
+		Host: h.Name, Pending: h.Pending, InFlight: h.Out, Fetched: h.Fetched,
 		GapMS: h.Gap.Milliseconds(), LastMS: h.Took.Milliseconds(), Waits: h.Wait.String(), GivenUp: h.GaveUp.String(),
 	}
 	if h.Until.After(now) {
 		s.Until = stamp(h.Until.UnixMilli())
 	}
-	if h.Wait != frontier.WaitLost {
-		s.LeastLeftMS = int64(h.Pending)*h.Least.Milliseconds() + max(0, h.Until.Sub(now).Milliseconds())
-	}
+	s.LeastLeftMS = leastLeft(h, now)
 	return s
 }
 

@@ -53,16 +53,8 @@ func (c *Crawl) foreseeRestore(ctx context.Context, w *wish, edited *Edited) err
 	}
 	edited.Patterns = lists.inForce(w)
 	p := parking{lists: lists}
-	// An address of a pattern is skipped again when it is met closer to a seed.
+	// An address is skipped again when it is met closer to a seed or dropped again.
 	met := map[uint64]struct{}{}
-	var wishes []restore
-	for _, u := range lists.unparks {
-		back, err := newWish(storage.Predicate{Host: u.Host, Match: u.Match})
-		if err != nil {
-			return err
-		}
-		wishes = append(wishes, restore{u.Seq, back})
-	}
 	type candidate struct {
 		url       string
 		fp        uint64
@@ -75,19 +67,16 @@ func (c *Crawl) foreseeRestore(ctx context.Context, w *wish, edited *Edited) err
 				if _, isAdmitted := l.frontier.Knows(s.fp); isAdmitted || s.isDropped && !l.frontier.IsDropped(s.fp) {
 					continue
 				}
-				if !s.isDropped {
-					if _, ok := met[s.fp]; ok {
-						continue
-					}
+				if _, ok := met[s.fp]; !ok {
 					met[s.fp] = struct{}{}
+					edited.Addresses++
+					edited.name(s.url)
 				}
-				edited.Addresses++
-				edited.name(s.url)
 			}
 			return nil
 		})
 	}
-	return c.walk(ctx, func(_ *storage.Reader, seq, _ uint64, event []byte) error {
+	return c.walk(ctx, func(_ *storage.Reader, _, _ uint64, event []byte) error {
 		if storage.KindOf(event) != storage.KindSkip {
 			return nil
 		}
@@ -99,9 +88,6 @@ func (c *Crawl) foreseeRestore(ctx context.Context, w *wish, edited *Edited) err
 			url := weburl.URL(head.Links.Link.URL)
 			if head.Links.Link.Reason != storage.Parked || !w.onHost(url.Host()) || !w.matches(string(url)) {
 				continue
-			}
-			if head.Dropped && slices.ContainsFunc(wishes, func(r restore) bool { return r.takesBack(seq, url) }) {
-				continue // if it was dropped again, that stands in a later event
 			}
 			fp := c.hash([]byte(url))
 			if _, ok := met[fp]; !ok && (head.Dropped || p.has(url)) {

@@ -337,14 +337,15 @@ func (t *teller) mention(r *storage.Reader, m mention) error {
 
 // wasLetIn tells that a link became a job.
 func (t *teller) wasLetIn(r *storage.Reader, m mention, f *storage.Found) error {
-	text := howFound(f)
+	text, at := howFound(f), f.FoundAt
 	if t.skip != nil {
 		text = "let in after all: " + text
 		if _, err := t.wasRestored(r, m.seq); err != nil {
 			return err
 		}
+		at = 0 // that is of when it was refused
 	}
-	t.tell(m.seq, f.FoundAt, "found", text)
+	t.tell(m.seq, at, "found", text)
 	t.isJob, t.seq, t.index, t.how, t.skip = true, m.seq, m.index, *f, nil
 	return nil
 }
@@ -715,6 +716,8 @@ func (t *teller) waits() string {
 		parts = append(parts, "the crawl does not run")
 	case c.stopping:
 		parts = append(parts, "the crawl is stopping")
+	case c.paused && c.isHeldUp():
+		parts = append(parts, "the crawl is paused, and its host waits for the end of the pause")
 	case c.paused:
 		parts = append(parts, "the crawl is paused")
 	}
@@ -727,7 +730,8 @@ func (t *teller) waits() string {
 	if !c.known || !c.isJob {
 		return strings.Join(append(parts, "it is in the queue"), "; ")
 	}
-	if c.running || c.host.Wait == frontier.WaitLost || c.host.Wait == frontier.WaitLimit {
+	isToBeTold := c.running && !((c.paused || c.stopping) && c.isHeldUp())
+	if isToBeTold || c.host.Wait == frontier.WaitLost || c.host.Wait == frontier.WaitLimit {
 		wait := waitOf(&c.host, c.now, c.settings)
 		if h := t.lastAsk; h != nil && h.State == storage.RobotsRetry && c.host.Wait == frontier.WaitRobots {
 			wait += fmt.Sprintf(" (attempt %d: %s; the next is due at %s)", h.Attempt, failureOf(h.Class, h.Status, h.Error), stamp(h.Due))
@@ -754,6 +758,12 @@ func (t *teller) waits() string {
 	return strings.Join(parts, "; ")
 }
 
+// isHeldUp tells of a host that waits for nothing else than to be asked, or for
+// less than a pause takes.
+func (c *circumstances) isHeldUp() bool {
+	return c.known && c.isJob && (c.host.Wait == frontier.WaitWorker || c.host.Wait == frontier.WaitGap)
+}
+
 // atLeast is the least time until the job is handed out, 0: there is none to tell.
 func (t *teller) atLeast() time.Duration {
 	c := &t.seen
@@ -763,7 +773,7 @@ func (t *teller) atLeast() time.Duration {
 	if t.story.Standing == "retrying" {
 		return max(0, time.UnixMilli(t.last.Due).Sub(c.now))
 	}
-	least := time.Duration(c.before) * c.host.Gap
+	least := time.Duration(c.before) * c.host.Least
 	if !c.host.Until.IsZero() {
 		least += max(0, c.host.Until.Sub(c.now))
 	}

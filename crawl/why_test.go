@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pawl/frontier"
 	"pawl/page"
 	"pawl/storage"
 	"pawl/weburl"
@@ -245,6 +246,12 @@ func TestStoriesOfEdits(t *testing.T) {
 		edit(Edit{Kind: Restore, Predicate: storage.Predicate{Match: "3"}})
 		check("http://a.test/3", "  restored the user wants it back (pawl queue restore --match 3)\n")
 		s.finish()
+		got := s.storyOf("http://a.test/3", 1)
+		for i, ch := range got.Chapters[1:] {
+			if ch.At < got.Chapters[i].At {
+				t.Errorf("times run backwards:\n%s at %s\n%s at %s", got.Chapters[i].What, got.Chapters[i].At, ch.What, ch.At)
+			}
+		}
 		check("http://a.test/3", "done: failed: status 404", "  restored the user wants it back (pawl queue restore --match 3)\n", "  found let in after all: linked from http://a.test/ (a")
 		check("http://a.test/1", "done: failed: status 503, throttled", "  attempt attempt 1: status 500; ")
 		edit(Edit{Kind: Retry, Predicate: storage.Predicate{
@@ -255,6 +262,26 @@ func TestStoriesOfEdits(t *testing.T) {
 		s.finish()
 		check("http://a.test/1", "done: fetched, status 200", "  outcome failed: status 503, throttled", again, "  attempt attempt 1: status 500; ")
 	})
+}
+
+func TestSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0s", 6 * time.Millisecond: "6ms", 1240 * time.Millisecond: "1.2s", 10 * time.Second: "10s", 59600 * time.Millisecond: "1m",
+		time.Hour: "1h", 100 * time.Minute: "1h40m", 277*time.Hour + 51*time.Minute + 48*time.Second: "11d14h", 48 * time.Hour: "2d0h",
+	} {
+		if got := span(d); got != want {
+			t.Errorf("%s is told as %s, want %s", time.Duration(d), got, want)
+		}
+	}
+}
+
+// The gap of a host that answers slowly, or throttles, may become shorter again.
+func TestStoryCountsTheLeastGap(t *testing.T) {
+	h := frontier.HostLook{Wait: frontier.WaitWorker, Gap: 10 * time.Second, Least: time.Second}
+	x := &teller{story: Story{Standing: "queued"}, seen: circumstances{before: 5, host: h}}
+	if got := x.atLeast(); got != 5*time.Second {
+		t.Errorf("5 jobs before it take at least %s", got)
+	}
 }
 
 // A story is told while the crawl runs, of what is out and of what waits.
@@ -290,14 +317,14 @@ func TestStoriesOfARunningCrawl(t *testing.T) {
 		}
 		time.Sleep(2*time.Minute + 5*time.Second) // of the bubble
 		check("http://a.test/slow", "out: it is being asked for, or its outcome is being written\n")
-		check("http://a.test/1", "queued: its host waits for the 1 requests in flight (--per-host 1); it is the next of its host\n")
+		check("http://a.test/1", "queued: its host waits for the request in flight (--per-host 1); it is the next of its host\n")
 		time.Sleep(15 * time.Second)
 		check("http://a.test/slow", "done: fetched, status 200, after 10s")
-		check("http://a.test/2", "queued: its host waits for the gap of 1m0s between requests (40s more); 1 job of its host is before it; it comes in at least 1m40s\n")
+		check("http://a.test/2", "queued: its host waits for the gap of 1m between requests (40s more); 1 job of its host is before it; it comes in at least 1m40s\n")
 		if err := c.Pause(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		check("http://a.test/2", "queued: the crawl is paused; its host waits for the gap")
+		check("http://a.test/2", "queued: the crawl is paused, and its host waits for the end of the pause; 1 job of its host is before it; it comes in at least 1m40s when the crawl goes on\n")
 		if err := c.Resume(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -172,6 +172,9 @@ func waitOf(h *frontier.HostLook, now time.Time, s *Settings) string {
 	case frontier.WaitRobots:
 		return "its host waits for its robots.txt"
 	case frontier.WaitAnswer:
+		if h.Out == 1 {
+			return fmt.Sprintf("its host waits for the request in flight (--per-host %d)", s.PerHost)
+		}
 		return fmt.Sprintf("its host waits for the %d requests in flight (--per-host %d)", h.Out, s.PerHost)
 	case frontier.WaitLimit:
 		return fmt.Sprintf("as many pages of its host are fetched as may be (--max-pages-per-host %d)", s.MaxPagesPerHost)
@@ -181,17 +184,29 @@ func waitOf(h *frontier.HostLook, now time.Time, s *Settings) string {
 	return "its host has nothing to do"
 }
 
-// span spells a duration for people.
+// span spells a duration for people: 6ms, 3.2s, 12m5s, 4h10m, 3d2h.
 func span(d time.Duration) string {
 	switch {
 	case d < time.Second:
-		d = d.Round(time.Millisecond)
-	case d < time.Minute:
-		d = d.Round(100 * time.Millisecond)
-	default:
+		return d.Round(time.Millisecond).String()
+	case d < 10*time.Second:
+		return d.Round(100 * time.Millisecond).String()
+	case d < time.Hour:
 		d = d.Round(time.Second)
+	case d < 24*time.Hour:
+		d = d.Round(time.Minute)
+	default:
+		hours := int64(d.Round(time.Hour) / time.Hour)
+		return fmt.Sprintf("%dd%dh", hours/24, hours%24)
 	}
-	return d.String()
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // flagsOf spells a predicate as it was given.
