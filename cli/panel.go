@@ -224,7 +224,7 @@ func (p *panel) hosts(list []crawl.HostStatus) {
 		if p.width+1 >= roomy {
 			l.add(plainly, fmt.Sprintf("  %9s pending", grouped(uint64(max(h.Pending, 0)))))
 		}
-		l.add(faint, "  "+waitText(h, p.now))
+		l.add(faint, "  "+waitText(h, p.s.State, p.now))
 		p.end(l)
 	}
 }
@@ -252,8 +252,8 @@ func failureWord(f *crawl.Failure) string {
 	return f.Class
 }
 
-// waitText tells what a host waits for.
-func waitText(h *crawl.HostStatus, now time.Time) string {
+// waitText tells what a host of a crawl in that state waits for.
+func waitText(h *crawl.HostStatus, state string, now time.Time) string {
 	in := ""
 	if at, err := time.Parse(time.RFC3339, h.Until); err == nil && at.After(now) {
 		in = roughDuration(at.Sub(now))
@@ -263,6 +263,14 @@ func waitText(h *crawl.HostStatus, now time.Time) string {
 			return otherwise
 		}
 		return until + " " + in
+	}
+	if isHeldUp := h.Waits == "worker" || h.Waits == "gap" || h.Waits == "retry" && in == ""; isHeldUp {
+		switch state {
+		case "paused":
+			return "waits out the pause"
+		case "stopping":
+			return "left for the next run"
+		}
 	}
 	switch h.Waits {
 	case "nothing":

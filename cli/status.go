@@ -115,7 +115,7 @@ const (
 
 // statusText tells the status to people. What is not known is not told.
 func statusText(s *crawl.Status, path, again string, now time.Time) string {
-	t := &statusLines{s: s, now: now}
+	t := &statusLines{s: s, now: now, again: again}
 	t.line("file", "%s, %s", clean(path), roughSize(float64(s.Bytes)))
 	t.line("crawl of", "%s", hostList(cleaned(s.Seeds)))
 	t.line("state", "%s", stateText(s))
@@ -177,9 +177,10 @@ func stateText(s *crawl.Status) string {
 
 // statusLines is a status as lines for people, each with a name in front.
 type statusLines struct {
-	s   *crawl.Status
-	now time.Time
-	b   strings.Builder
+	s     *crawl.Status
+	now   time.Time
+	again string // what names the crawl file in a command
+	b     strings.Builder
 }
 
 func (t *statusLines) line(name, format string, args ...any) {
@@ -228,7 +229,7 @@ func (t *statusLines) counts() {
 		t.line("", "%s of the fetched are no rows, by a rule", grouped(s.Unlisted))
 	}
 	if s.Reopened > 0 {
-		t.line("", "%s withdrawn, to be asked for again", counted(s.Reopened, "other outcome was", "other outcomes were"))
+		t.line("", "%s withdrawn so far, to be asked for again", counted(s.Reopened, "outcome was", "outcomes were"))
 	}
 	retrying := ""
 	if s.Retrying > 0 {
@@ -323,7 +324,7 @@ func (t *statusLines) hosts() {
 		h := &list[i]
 		text := fmt.Sprintf("%9s pending  %s", grouped(uint64(max(h.Pending, 0))), clean(h.Host))
 		if s.Live != nil {
-			text += rates[h.Host] + ", " + clean(waitText(h, t.now))
+			text += rates[h.Host] + ", " + clean(waitText(h, s.State, t.now))
 		} else if h.GivenUp != "" {
 			text += ", given up: " + clean(h.GivenUp)
 		}
@@ -339,12 +340,12 @@ func (t *statusLines) hosts() {
 		if h.LeastLeftMS < 1000 {
 			continue // that is not slow
 		}
-		text := fmt.Sprintf("at least %-8s  %s, a request every %s", milliseconds(h.LeastLeftMS), clean(h.Host), milliseconds(h.GapMS))
+		text := fmt.Sprintf("at least %-8s  %s, now a request every %s", milliseconds(h.LeastLeftMS), clean(h.Host), milliseconds(h.GapMS))
 		if h.LastMS > 0 {
 			text += ", answers take " + milliseconds(h.LastMS)
 		}
 		if s.Live != nil {
-			text += ", " + clean(waitText(h, t.now))
+			text += ", " + clean(waitText(h, s.State, t.now))
 		}
 		t.line(onlyOnce("slowest hosts", shown), "%s", text)
 		shown++
@@ -376,11 +377,12 @@ func (t *statusLines) failures() {
 	}
 }
 
-// parked names the patterns that were given up for bringing nothing new.
+// parked names the patterns that were given up for bringing nothing new, and tells
+// what the user gave up.
 func (t *statusLines) parked() {
 	s := t.s
 	if len(s.Parked) > 0 {
-		t.line("parked", "%s so far, of %s", counted(s.EverParked, "address", "addresses"), counted(uint64(len(s.Parked)), "pattern in force", "patterns in force"))
+		t.line("parked", "%s so far, of %s", counted(s.EverParked-min(s.EverDropped, s.EverParked), "address", "addresses"), counted(uint64(len(s.Parked)), "pattern in force", "patterns in force"))
 	}
 	for i, p := range s.Parked {
 		if i == parkedShown {
@@ -388,5 +390,8 @@ func (t *statusLines) parked() {
 			break
 		}
 		t.line("", "%s%s: when it was parked %s found, of %s fetched %s new", clean(p.Host), clean(p.Pattern), grouped(uint64(p.Found)), grouped(uint64(p.Fetched)), grouped(uint64(p.New)))
+	}
+	if s.EverDropped > 0 {
+		t.line("dropped", "%s so far; to bring back what was not: pawl queue restore%s", counted(s.EverDropped, "address", "addresses"), t.again)
 	}
 }

@@ -50,7 +50,7 @@ func TestStatusText(t *testing.T) {
 		Fullest:    []crawl.HostStatus{{Host: "a.example", Pending: 6}, {Host: "dead.example", Pending: 1, GivenUp: "dns"}},
 		Slowest:    []crawl.HostStatus{{Host: "a.example", Pending: 6, GapMS: 15_000, LeastLeftMS: 90_000}},
 		Parked:     []crawl.ParkedPattern{{Host: "a.example", Pattern: "/c/#", Found: 4000, Fetched: 300, New: 2}},
-		EverParked: 3_700,
+		EverParked: 3_700, EverDropped: 700,
 	}
 	finished := &crawl.Status{State: "finished", Seeds: []string{"a.example"}, Done: 3, Outcomes: map[string]uint64{"fetched": 3}, Known: 3, Hosts: 1, Requests: 3}
 	for _, c := range []struct {

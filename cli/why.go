@@ -190,8 +190,9 @@ func whatIsLeft(s *crawl.Status, again string) *left {
 	say(s.Pending > 0, "%s without an outcome, on %s", counted(s.Pending, "address is", "addresses are"), counted(uint64(s.HostsPending), "host", "hosts"))
 	say(s.Retrying > 0, "%s after a failure", counted(s.Retrying, "of them waits to be asked for again", "of them wait to be asked for again"))
 	say(s.Pending > 0 && live.InFlight > 0 && s.State != "stopping", "%s in flight", counted(uint64(live.InFlight), "request is", "requests are"))
-	say(s.Pending > 0 && w.LeastLeftMS > 0, "that takes at least %s: the longest queue of a host times the gap between its requests", roughDuration(leastLeft(s)))
+	say(s.Pending > 0 && w.LeastLeftMS > 0, "that takes at least %s: the longest queue of a host times the least gap between its requests", roughDuration(leastLeft(s)))
 	say(len(s.Parked) > 0, "%s parked, which keeps nothing waiting: pawl status names them, pawl queue restore%s takes them back", counted(uint64(len(s.Parked)), "pattern of addresses is", "patterns of addresses are"), again)
+	say(s.EverDropped > 0, "%s dropped so far by pawl queue drop; pawl queue restore%s brings back what was not", counted(s.EverDropped, "address was", "addresses were"), again)
 	return w
 }
 
@@ -215,7 +216,7 @@ func (w *left) text(now time.Time) string {
 		h := &w.Hosts[i]
 		fmt.Fprintf(&b, "  %-30s  %10s pending", clean(h.Host), grouped(uint64(h.Pending)))
 		if w.isLive || h.Waits == "lost" || h.Waits == "limit" || h.Waits == "hold" {
-			fmt.Fprintf(&b, ", %s", clean(waitText(h, now)))
+			fmt.Fprintf(&b, ", %s", clean(waitText(h, w.State, now)))
 		}
 		if h.InFlight > 0 && h.Waits != "answer" {
 			fmt.Fprintf(&b, ", %d in flight", h.InFlight)

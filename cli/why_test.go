@@ -61,15 +61,35 @@ running
 - 12,345 addresses are without an outcome, on 23 hosts
 - 2 of them wait to be asked for again after a failure
 - 3 requests are in flight
-- that takes at least 1h: the longest queue of a host times the gap between its requests
+- that takes at least 1h: the longest queue of a host times the least gap between its
+  requests
   a.test                              12,000 pending, next in 1.5s, 2 in flight, at least 1h
   b.test:81\u001b[2J                     300 pending, waits for robots.txt
   c.test                                  30 pending, waits for an answer
   and 20 other hosts
 `},
-		{"paused", crawl.Status{State: "paused", Live: &crawl.LiveStatus{}}, `
+		{"dropped", crawl.Status{State: "finished", EverParked: 1_017, EverDropped: 1_017}, `
+finished
+- it is finished: every address that was found has an outcome or was refused
+- 1,017 addresses were dropped so far by pawl queue drop; pawl queue restore --db x.pawl
+  brings back what was not
+`},
+		{"paused", crawl.Status{
+			State: "paused", Pending: 60, HostsPending: 4, Live: &crawl.LiveStatus{},
+			Fullest: []crawl.HostStatus{
+				{Host: "a.test", Pending: 30, Waits: "worker"},
+				{Host: "b.test", Pending: 20, Waits: "gap", Until: at(time.Second)},
+				{Host: "c.test", Pending: 9, Waits: "hold", Until: at(time.Hour)},
+				{Host: "d.test", Pending: 1, Waits: "answer", InFlight: 1},
+			},
+		}, `
 paused
 - it is paused; go on with: pawl resume --db x.pawl
+- 60 addresses are without an outcome, on 4 hosts
+  a.test                                  30 pending, waits out the pause
+  b.test                                  20 pending, waits out the pause
+  c.test                                   9 pending, asked to be left alone for 1h
+  d.test                                   1 pending, waits for an answer
 `},
 		{"stopping", crawl.Status{State: "stopping", Live: &crawl.LiveStatus{InFlight: 1}}, `
 stopping

@@ -42,6 +42,7 @@ type Status struct {
 	Unlisted     uint64            `json:"unlisted"` // fetched pages that rules keep out of the results
 	Reopened     uint64            `json:"reopened"` // outcomes that the user withdrew
 	EverParked   uint64            `json:"ever_parked"`
+	EverDropped  uint64            `json:"ever_dropped"` // of these, by the user
 	Known        uint64            `json:"known"`
 	Hosts        uint64            `json:"hosts"`
 	Requests     uint64            `json:"requests"`
@@ -377,7 +378,7 @@ func (s *Status) fill(file *storage.File, state *storage.State) {
 	s.Clean, s.Unread, s.Done = !state.Run.Running, state.Run.Unread, c.Done()
 	s.Outcomes, s.ErrorClasses, s.ErrorStatus = map[string]uint64{}, map[string]uint64{}, c.Classes[storage.NoClass]
 	s.Pending, s.Retrying, s.Withdrawn, s.Unlisted, s.Reopened = c.Pending, c.Retrying, c.Withdrawn, c.Unlisted, c.Reopened
-	s.EverParked, s.Known, s.Hosts, s.Requests, s.Transferred = c.Parked, c.Known, c.Hosts, c.Requests, c.Transferred
+	s.EverParked, s.EverDropped, s.Known, s.Hosts, s.Requests, s.Transferred = c.Parked, c.Dropped, c.Known, c.Hosts, c.Requests, c.Transferred
 	deepest := 0
 	for i, n := range c.Depths {
 		if n > 0 {

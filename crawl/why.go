@@ -191,6 +191,7 @@ type skipped struct {
 	dropped  bool
 	restored bool // the user wants it back since
 	seq      uint64
+	at       int64 // that it was refused, or restored
 	because  string
 	link     finding
 }
@@ -343,7 +344,7 @@ func (t *teller) wasLetIn(r *storage.Reader, m mention, f *storage.Found) error 
 		if _, err := t.wasRestored(r, m.seq); err != nil {
 			return err
 		}
-		at = 0 // that is of when it was refused
+		at = max(at, t.skip.at) // which may be when it was refused
 	}
 	t.tell(m.seq, at, "found", text)
 	t.isJob, t.seq, t.index, t.how, t.skip = true, m.seq, m.index, *f, nil
@@ -376,7 +377,7 @@ func (t *teller) wasRefused(r *storage.Reader, m mention, event []byte) error {
 	if err != nil {
 		return err
 	}
-	s := &skipped{reason: l.Reason, dropped: h.Dropped, seq: m.seq, link: finding{
+	s := &skipped{reason: l.Reason, dropped: h.Dropped, seq: m.seq, at: h.Time, link: finding{
 		url: t.u, on: h.FoundOn, origin: l.Origin, kind: page.Kind(l.Kind), listed: l.Listed, noFollow: l.NoFollow,
 	}}
 	what := "skipped"
@@ -483,6 +484,7 @@ func (t *teller) wasRestored(r *storage.Reader, before uint64) (ok bool, err err
 			return false, err
 		}
 		if fits(p.Host, p.Match, t.u) {
+			t.skip.at = max(t.skip.at, at)
 			t.tell(e.seq, at, "restored", fmt.Sprintf("the user wants it back (pawl queue restore%s)", flagsOf(&p)))
 			return true, nil
 		}

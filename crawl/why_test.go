@@ -192,7 +192,7 @@ func TestStoriesOfTheQueue(t *testing.T) {
 				t.Fatal(err)
 			}
 			story, err := c.Why(ctx, "http://a.test/3")
-			const want = "skipped: --exclude /3 matches it; by the settings of now it is let in, with the next run\n"
+			const want = "queued: the crawl does not run; it is the next of its host\n"
 			if err != nil || !strings.HasPrefix(told(story), want) {
 				t.Errorf("%v %v\nwant %s", story, err, want)
 			}
