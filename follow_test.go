@@ -134,6 +134,59 @@ func TestFollowARunningCrawl(t *testing.T) {
 	}
 }
 
+// A crawl goes on with another field: a stream of its rows, which has no column for
+// that, ends with an error and says so.
+func TestFollowNoticesOtherFields(t *testing.T) {
+	s := newSteps(t, 400, 15*time.Millisecond)
+	db := filepath.Join(t.TempDir(), "crawl.pawl")
+	crawl := func(args ...string) *exec.Cmd {
+		cmd := exec.Command("pawl", append([]string{"crawl", "--db", db, "--delay", "0", "--per-host", "2", "-q"}, args...)...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill() })
+		return cmd
+	}
+	running := crawl(s.root)
+	until(t, "the first pages", func() bool { return s.asked.Load() > 10 })
+	out := filepath.Join(filepath.Dir(db), "rows")
+	stream, err := os.Create(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	f := exec.Command("pawl", "export", "--follow", "--db", db)
+	var said bytes.Buffer
+	f.Stdout, f.Stderr = stream, &said
+	if err := f.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Process.Kill() })
+	until(t, "rows", func() bool { return linesIn(out) > 5 })
+	if err := running.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = running.Wait()
+	running = crawl("--field", "name=h1")
+	if code := exitCode(t, f.Wait()); code != 1 || !strings.Contains(said.String(), "as when a --field was added") {
+		t.Errorf("exit code %d: %s", code, &said)
+	}
+	// What it has is a beginning of an export without that field.
+	rows, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns, _, _ := strings.Cut(string(rows), "\r\n")
+	if err := running.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = running.Wait()
+	whole, err := exec.Command("pawl", "export", "--db", db, "--columns", columns).Output()
+	if err != nil || !bytes.HasPrefix(whole, rows) {
+		t.Errorf("other rows were written: %v", err)
+	}
+}
+
 // While the crawl runs, failed pages are asked for again: their rows go, and no
 // address is in the file twice.
 func TestFollowRetried(t *testing.T) {

@@ -240,6 +240,11 @@ func writeExport(ctx context.Context, e control.Export, w io.Writer, s *exportSo
 	if err := wrongOptions(what.check(o), len(o.Columns) > 0); err != nil {
 		return err
 	}
+	if e.Path != "" {
+		if err := checkPath(e.Path, s.file.Path()); err != nil {
+			return &control.UsageError{Text: err.Error()}
+		}
+	}
 	switch {
 	case e.Follow:
 		err = followRows(ctx, &e, w, s, o)
@@ -453,7 +458,19 @@ func refuseTarget(name, db string) error {
 		return fmt.Errorf("%s is a folder", name)
 	}
 	if other, err := os.Stat(db); err == nil && os.SameFile(info, other) {
-		return errors.New("that is the crawl file itself")
+		return fmt.Errorf("%s is the crawl file itself", name)
+	}
+	return nil
+}
+
+// checkPath refuses a path where who asks from elsewhere may not have this process
+// write: the end of a run does not wait until somebody reads a pipe.
+func checkPath(path, db string) error {
+	if err := refuseTarget(path, db); err != nil {
+		return err
+	}
+	if !isRegular(path) {
+		return fmt.Errorf("%s is not a file", path)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"math"
@@ -33,6 +34,7 @@ const (
 func followRows(ctx context.Context, e *control.Export, w io.Writer, s *exportSource, o export.Options) error {
 	var f *export.Follower
 	var err error
+	out := &continued{w: w, skip: e.Skip, want: e.CRC32}
 	switch {
 	case e.Path != "":
 		if f, err = followFile(ctx, e.Path, s.file, o); err == nil {
@@ -43,20 +45,20 @@ func followRows(ctx context.Context, e *control.Export, w io.Writer, s *exportSo
 		if e.Withdrawn != nil {
 			withdrawn = *e.Withdrawn
 		}
-		f, err = export.FollowToAsOf(&stoppable{ctx: ctx, w: &continued{w: w, skip: e.Skip}}, s.file, o, withdrawn)
+		f, err = export.FollowToAsOf(&stoppable{ctx: ctx, w: out}, s.file, o, withdrawn)
 	}
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	err = writeAsTheyCome(ctx, f, s.file)
+	err = writeAsTheyCome(ctx, f, s.file, out)
 	if ctx.Err() != nil {
 		return nil // what was not synced is found again
 	}
 	return err
 }
 
-func writeAsTheyCome(ctx context.Context, f *export.Follower, file *storage.File) error {
+func writeAsTheyCome(ctx context.Context, f *export.Follower, file *storage.File, out *continued) error {
 	tick := time.NewTicker(rowsEvery)
 	defer tick.Stop()
 	synced := time.Now()
@@ -64,6 +66,9 @@ func writeAsTheyCome(ctx context.Context, f *export.Follower, file *storage.File
 		last, err := lastEvent(file)
 		if err == nil {
 			err = f.Write(last)
+		}
+		if err == nil {
+			err = out.behind()
 		}
 		if err == nil && time.Since(synced) > syncRows {
 			err = f.Sync()
@@ -93,14 +98,11 @@ func followFile(ctx context.Context, path string, file *storage.File, o export.O
 	if !filepath.IsAbs(path) {
 		return nil, &control.UsageError{Text: "the path of a file must be absolute"}
 	}
-	info, err := os.Stat(path)
-	switch {
+	switch _, err := os.Stat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s is not there for the process that runs the crawl; does it see other files, as in a container?", path)
 	case err != nil:
 		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is no file", path)
 	}
 	for deadline := time.Now().Add(fileBusy); ; {
 		f, err := export.Follow(path, file, o, nil)
@@ -227,7 +229,9 @@ func (f *following) live(ctx context.Context, running control.Crawl) error {
 		}
 		f.withdrawn = &s.Reopened
 	}
-	e.Skip, e.Withdrawn, f.out.skip = f.out.written, f.withdrawn, 0
+	sum := f.out.sum
+	e.Skip, e.CRC32, e.Withdrawn = f.out.written, &sum, f.withdrawn
+	f.out.goOn()
 	return running.Export(ctx, e, f.out)
 }
 
@@ -284,7 +288,7 @@ func (f *following) atRest(ctx context.Context) error {
 		if f.withdrawn == nil {
 			f.withdrawn = &state.Counts.Reopened
 		}
-		f.out.skip = f.out.written
+		f.out.again()
 		w, err = export.FollowToAsOf(&stoppable{ctx: ctx, w: f.out}, file, o, *f.withdrawn)
 	}
 	if err != nil {
@@ -293,6 +297,11 @@ func (f *following) atRest(ctx context.Context) error {
 	defer w.Close()
 	if err := w.Write(last); err != nil {
 		return err
+	}
+	if f.out != nil {
+		if err := f.out.behind(); err != nil {
+			return err
+		}
 	}
 	if err := w.Sync(); err != nil {
 		return err
@@ -305,17 +314,51 @@ func (f *following) atRest(ctx context.Context) error {
 
 var errGone = errors.New("the reader of the output has left")
 
+// errOtherRows is a stream that broke off, and cannot go on as it began.
+var errOtherRows = hintedError{
+	errors.New("the rows are others than those that were written until now, as when a --field was added or taken away: the output cannot go on"),
+	"begin it anew, or choose the columns: --columns A,B,C",
+}
+
 // continued passes over what has been written before.
 type continued struct {
 	w             io.Writer
 	written, skip int64
+	sum           uint32  // of what was written
+	passed        uint32  // of what was passed over
+	want          *uint32 // what passed has to be in the end; nil: anything
+}
+
+// again has all that was written passed over.
+func (c *continued) again() {
+	sum := c.sum
+	c.skip, c.passed, c.want = c.written, 0, &sum
+}
+
+// goOn has nothing passed over.
+func (c *continued) goOn() { c.skip, c.want = 0, nil }
+
+// behind tells whether there is less than what is to be passed over, now that all
+// was written.
+func (c *continued) behind() error {
+	if c.want != nil && c.skip > 0 {
+		return errOtherRows
+	}
+	return nil
 }
 
 func (c *continued) Write(b []byte) (int, error) {
 	n := int(min(c.skip, int64(len(b))))
-	c.skip -= int64(n)
+	if n > 0 {
+		c.passed = crc32.Update(c.passed, crc32.IEEETable, b[:n])
+		c.skip -= int64(n)
+		if c.skip == 0 && c.want != nil && c.passed != *c.want {
+			return 0, errOtherRows
+		}
+	}
 	k, err := c.w.Write(b[n:])
 	c.written += int64(k)
+	c.sum = crc32.Update(c.sum, crc32.IEEETable, b[n:n+k])
 	if err != nil && quiet(err) == nil {
 		err = errGone
 	}

@@ -107,15 +107,14 @@ func Sitemap(w io.Writer, f *storage.File, o Options) (urls int, err error) {
 // The index names the parts by [Options].SitemapBase. Files appear under their
 // names when all are whole, the index last; when ctx is cancelled before, none
 // does. A file that is there is replaced; parts that an earlier sitemap had more
-// than this one stay. What is there and is no file, such as a pipe, is written to
-// as by [Sitemap].
+// than this one stay. The crawl file itself is not replaced, nor what is no file,
+// such as a folder, a pipe or a device: that is an error, and nothing is written.
 func SitemapFiles(ctx context.Context, name string, f *storage.File, o Options) (files []string, urls int, err error) {
 	if err := CheckSitemap(o); err != nil {
 		return nil, 0, err
 	}
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		urls, err := sitemapTo(name, f, o)
-		return []string{name}, urls, err
+	if err := mayReplace(name, f); err != nil {
+		return nil, 0, err
 	}
 	if target, err := filepath.EvalSymlinks(name); err == nil {
 		name = target // a link stays one
@@ -124,7 +123,7 @@ func SitemapFiles(ctx context.Context, name string, f *storage.File, o Options) 
 	if err != nil {
 		return nil, 0, err
 	}
-	s := sitemapFiles{name: name, base: o.SitemapBase}
+	s := sitemapFiles{name: name, base: o.SitemapBase, log: f}
 	defer s.clean()
 	err = eachSitemapEntry(f, last, o, func(url string, entry []byte) error {
 		if err := ctx.Err(); err != nil {
@@ -142,14 +141,23 @@ func SitemapFiles(ctx context.Context, name string, f *storage.File, o Options) 
 	return s.files, urls, nil
 }
 
-// sitemapTo writes to a pipe or a device.
-func sitemapTo(name string, f *storage.File, o Options) (urls int, err error) {
-	w, err := os.OpenFile(name, os.O_WRONLY, 0)
-	if err != nil {
-		return 0, err
+// mayReplace refuses what is there by a name and is no file, and the crawl file.
+func mayReplace(name string, f *storage.File) error {
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.IsDir():
+		return fmt.Errorf("%s is a folder", name)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is not a file", name)
 	}
-	urls, err = Sitemap(w, f, o)
-	return urls, errors.Join(err, w.Close())
+	if crawl, err := os.Stat(f.Path()); err == nil && os.SameFile(info, crawl) {
+		return fmt.Errorf("%s is the crawl file itself", name)
+	}
+	return nil
 }
 
 // eachSitemapEntry calls do with the address of each page of a sitemap and its
@@ -218,6 +226,7 @@ func (s *sitemapSize) add(entry []byte) { s.urls, s.bytes = s.urls+1, s.bytes+le
 type sitemapFiles struct {
 	name  string
 	base  string
+	log   *storage.File
 	files []string // with their names to be, the index first
 	size  sitemapSize
 	parts []string // temporary names
@@ -294,7 +303,11 @@ func (s *sitemapFiles) publish() error {
 	s.files = []string{s.name}
 	if n := len(s.parts); n > 1 {
 		for i := range n {
-			s.files = append(s.files, partName(s.name, i+1))
+			part := partName(s.name, i+1)
+			if err := mayReplace(part, s.log); err != nil {
+				return err
+			}
+			s.files = append(s.files, part)
 		}
 		if err := s.index(); err != nil {
 			return err

@@ -240,6 +240,36 @@ func TestSitemapIsWholeOrNot(t *testing.T) {
 	}
 }
 
+// A sitemap replaces files alone, and never the one that it is read from.
+func TestSitemapReplacesFilesAlone(t *testing.T) {
+	folder := t.TempDir()
+	path := func(name string) string { return filepath.Join(folder, name) }
+	f := manyPages(t, maxSitemapURLs+1, "")
+	before, err := os.Stat(f.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, there := range map[string]string{"link.xml": f.Path(), "part-2.xml": f.Path(), "null.xml": os.DevNull, "parts-1.xml": folder} {
+		if err := os.Symlink(there, path(name)); err != nil {
+			t.Skip(err)
+		}
+	}
+	for name, want := range map[string]string{
+		f.Path(): "is the crawl file itself", path("link.xml"): "is the crawl file itself", path("part.xml"): "part-2.xml is the crawl file itself",
+		path("null.xml"): "is not a file", folder: "is a folder", path("parts.xml"): "parts-1.xml is a folder",
+	} {
+		if _, _, err := SitemapFiles(context.Background(), name, f, Defaults()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if after, err := os.Stat(f.Path()); err != nil || !os.SameFile(before, after) {
+		t.Errorf("the crawl file was replaced: %v", err)
+	}
+	if there, err := os.ReadDir(folder); len(there) != 4 || err != nil {
+		t.Error(there, err)
+	}
+}
+
 func TestCheckSitemap(t *testing.T) {
 	for base, good := range map[string]bool{
 		"": true, "https://a.example": true, "http://a.example/maps/": true, "a.example": false, "ftp://a.example/": false, "https://": false,

@@ -62,9 +62,14 @@ type Export struct {
 	// the user withdrew, as [crawl.Status].Reopened counts them, so that the same
 	// bytes come again; nil: without all that are withdrawn by now.
 	Withdrawn *uint64 `json:"withdrawn,omitempty"`
+	// CRC32, with Skip: the checksum (IEEE) of the bytes that are passed over. When
+	// they are others by now, as when a field was added, the export fails; nil: it
+	// is not looked at.
+	CRC32 *uint32 `json:"crc32,omitempty"`
 	// Path is an absolute path that the process which runs the crawl writes to,
 	// instead of the writer: with Follow, where the file has to be there already,
 	// be it empty, for a process that sees other files not to write elsewhere; and
-	// of a sitemap, which may take several files.
+	// of a sitemap, which may take several files. It is a file or, of a sitemap,
+	// nothing yet, but not the crawl file, a folder, pipe, socket or device.
 	Path string `json:"path,omitempty"`
 }

@@ -27,7 +27,7 @@ import (
 // gives what it answered.
 func TestEachMethodGoesThrough(t *testing.T) {
 	ctx := context.Background()
-	depth, withdrawn := 0, uint64(3)
+	depth, withdrawn, sum := 0, uint64(3), uint32(1<<32-1)
 	story := &crawl.Story{URL: "https://a.example/?a=1&b=<2>", Standing: "done", Chapters: []crawl.Chapter{{Seq: 7, What: "outcome", Text: "200"}}}
 	page := &crawl.QueuePage{Jobs: []crawl.QueuedJob{{URL: "https://a.example/", State: "queued", Attempts: 1}}, Next: "12.3"}
 	edited := &crawl.Edited{Patterns: 1, Addresses: 1 << 40, Examples: []string{"https://a.example/x"}}
@@ -38,7 +38,7 @@ func TestEachMethodGoesThrough(t *testing.T) {
 	}, DryRun: true}
 	wanted := Export{
 		What: "pages", Options: export.Options{Format: export.JSONL, Columns: []string{"url"}, Raw: true, Where: `status == 200 and title != "ü"`, SitemapBase: "https://a.example/"},
-		Profile: "p", Follow: true, Skip: 1 << 40, Withdrawn: &withdrawn, Path: "/x",
+		Profile: "p", Follow: true, Skip: 1 << 40, Withdrawn: &withdrawn, CRC32: &sum, Path: "/x",
 	}
 
 	var asked []any
@@ -265,6 +265,14 @@ func TestExportWithoutAByte(t *testing.T) {
 	var out bytes.Buffer
 	if err := c.Export(t.Context(), Export{}, &out); err != nil || out.Len() > 0 {
 		t.Errorf("%q, %v", &out, err)
+	}
+}
+
+// Lists are lists when nothing is in them, too.
+func TestNothingChanged(t *testing.T) {
+	r := served(t, &fake{set: func(context.Context, map[string][]string) ([]string, error) { return nil, nil }})
+	if status, body := r.says(request("POST", "/v1/set", `{}`, "Host: pawl", "Connection: close")); status != 200 || body != `{"changes":[]}`+"\n" {
+		t.Errorf("%d %q", status, body)
 	}
 }
 

@@ -301,7 +301,7 @@ func (s *server) endpointsOf(c Crawl) map[string]*endpoint {
 		"/v1/edit": asked(func(ctx context.Context, q crawl.Edit) (any, error) { return c.Edit(ctx, q) }),
 		"/v1/set": asked(func(ctx context.Context, q setQuery) (any, error) {
 			changes, err := c.Set(ctx, q.Values)
-			return setAnswer{Changes: slices.Concat([]string{}, changes)}, err
+			return setAnswer{Changes: append([]string{}, changes...)}, err
 		}),
 		"/v1/pause":  told(c.Pause),
 		"/v1/resume": told(c.Resume),
