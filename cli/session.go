@@ -48,15 +48,24 @@ func (c *call) dial(ctx context.Context, path string) (*session, error) {
 		if err == nil {
 			return &session{Crawl: client, isLive: true, pid: client.Hello().PID, path: path}, nil
 		}
-		if !errors.Is(err, control.ErrNoSocket) {
+		if errors.Is(err, control.ErrNoAnswer) || errors.Is(err, control.ErrVersion) || ctx.Err() != nil {
 			return nil, err
 		}
+		// A socket that may not be asked, or is another's, says nothing of a file that
+		// can be opened.
+		unasked := err
 		file, err := storage.Open(path, true)
 		if err == nil {
 			file.Close()
 			return &session{Crawl: &resting{call: c, path: path}, path: path}, nil
 		}
-		if !errors.Is(err, storage.ErrInUse) || time.Now().After(deadline) {
+		if !errors.Is(err, storage.ErrInUse) {
+			return nil, err
+		}
+		if !errors.Is(unasked, control.ErrNoSocket) {
+			return nil, unasked
+		}
+		if time.Now().After(deadline) {
 			return nil, err
 		}
 		select {
@@ -443,12 +452,6 @@ func (r *running) Info(ctx context.Context) (*storage.Info, error) {
 	return r.file.Info(ctx, r.pacer.Pace(ctx))
 }
 
-// settingsNow are those that the crawl remembers by now.
-func (r *running) settingsNow() (*crawl.Settings, error) {
-	s, _, err := crawl.Remembered(r.file)
-	return &s, err
-}
-
 // atStart are the settings that only the start of a run can change.
 var atStart = []string{
 	"seeds", "links-from", "user-agent", "contact", "field", "output", "links",
@@ -475,7 +478,10 @@ func setAll(ctx context.Context, c *crawl.Crawl, values map[string][]string, isL
 		list = changes(&was, s)
 		return nil
 	})
-	return list, err
+	if err != nil {
+		return nil, err // it may still be made
+	}
+	return list, nil
 }
 
 // sayAll takes values as if flags had said them.

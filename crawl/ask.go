@@ -245,8 +245,9 @@ func (c *Crawl) Committed() uint64 { return c.progress.Load().Committed }
 // returns when they are on disk. change must be quick, and may be called when ctx
 // is cancelled already.
 //
-// While the crawl runs what can be changed is what LiveSettings leaves in the
-// settings.
+// How addresses are spelled cannot change, nor, while the crawl runs, where seeds come
+// from, the name to send, what is taken and kept of pages, and where it goes: the
+// error is a *QueryError then.
 func (c *Crawl) Change(ctx context.Context, change func(*Settings) error) error {
 	return c.change(ctx, func(l *loop) error {
 		if l.stopping {
@@ -257,6 +258,9 @@ func (c *Crawl) Change(ctx context.Context, change func(*Settings) error) error 
 			return err
 		}
 		if err := next.Validate(); err != nil {
+			return err
+		}
+		if err := l.settings.mayBecome(&next, !l.resting); err != nil {
 			return err
 		}
 		return l.change(&next)

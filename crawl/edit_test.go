@@ -200,3 +200,58 @@ func TestWhatIsRefusedWhenRestoredCanBeRestoredAgain(t *testing.T) {
 		}
 	})
 }
+
+// What a restore and a drop after it have left in a file, both open, is carried out
+// in the order of the log.
+func TestOpenEditsAreResumedInTheirOrder(t *testing.T) {
+	s, _ := wide(t, 40)
+	s.beside = func(ctx context.Context, c *Crawl) {
+		time.Sleep(3500 * time.Millisecond)
+		s.edits(ctx, c, dropping("/p[12]"))
+		must(s.t, c.change(ctx, func(l *loop) error {
+			l.toStop = true
+			if err := l.frontier.Unpark(storage.Restore{Match: "/p[12]"}, l.now()); err != nil {
+				return err
+			}
+			return l.frontier.OpenDrop(storage.Predicate{Match: "/p2"}, l.now())
+		}))
+	}
+	s.inBubble(func() { s.run(s.t.Context()) })
+	s.beside = nil
+	s.inBubble(func() {
+		s.finish()
+		rows := s.brief()
+		for _, url := range []string{"http://a.test/p20", "http://a.test/p29"} {
+			if rows[url] != "" {
+				s.t.Errorf("%s was dropped last", url)
+			}
+		}
+		if rows["http://a.test/p10"] == "" || rows["http://a.test/p19"] == "" {
+			s.t.Error("what was restored and not dropped is missing")
+		}
+	})
+}
+
+func TestWhatOnlyAStartCanChangeIsRefusedLive(t *testing.T) {
+	s, _ := wide(t, 3)
+	s.beside = func(ctx context.Context, c *Crawl) {
+		for _, change := range []func(*Settings){
+			func(s *Settings) { s.UserAgent = "other/1" },
+			func(s *Settings) { s.KeepQuery = true },
+			func(s *Settings) { s.Fields = []string{"x=h1"} },
+			func(s *Settings) { s.StoreBodies = true },
+		} {
+			var query *QueryError
+			if err := c.Change(ctx, func(s *Settings) error { change(s); return nil }); !errors.As(err, &query) {
+				s.t.Errorf("%v", err)
+			}
+		}
+	}
+	s.inBubble(func() { s.finish() })
+	s.atRest(func(ctx context.Context, c *Crawl) {
+		must(t, c.Change(ctx, func(s *Settings) error { s.UserAgent = "other/1"; return nil }))
+		if err := c.Change(ctx, func(s *Settings) error { s.KeepQuery = true; return nil }); err == nil {
+			t.Error("how addresses are spelled changed")
+		}
+	})
+}

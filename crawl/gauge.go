@@ -33,6 +33,7 @@ type gauge struct {
 	samples  []sample // the oldest first
 	busy     [busySlices]map[string]int
 	busyAt   time.Duration // when the first of busy began
+	failed   uint64        // pages
 	failures []Failure
 	commit   time.Time
 	took     time.Duration
@@ -49,6 +50,7 @@ func (g *gauge) visited(host string, v *storage.Visit) {
 	if v.Outcome != storage.Failed {
 		return
 	}
+	g.failed++
 	if len(g.failures) == failuresKept {
 		g.failures = slices.Clone(g.failures[1:]) // what is published stays
 	}
@@ -68,11 +70,11 @@ func (g *gauge) tick(l *loop) {
 		return
 	}
 	c := l.frontier.Counts()
-	s := sample{at: at, done: c.Done() + c.Reopened, failed: c.Of(storage.Failed) + c.Reopened, requests: c.Requests, transferred: c.Transferred}
+	s := sample{at: at, done: c.Done() + c.Reopened, failed: g.failed, requests: c.Requests, transferred: c.Transferred}
 	if n == 0 {
 		b := &l.summary.Before
 		g.samples = append(g.samples, sample{
-			done: b.Done() + b.Reopened, failed: b.Of(storage.Failed) + b.Reopened, requests: b.Requests, transferred: b.Transferred,
+			done: b.Done() + b.Reopened, requests: b.Requests, transferred: b.Transferred,
 		})
 	}
 	if n >= 2*gaugeKept {

@@ -27,12 +27,22 @@ const jobsAtOnce = 500
 // finding. The crawl goes on meanwhile: what is finished before its turn is not
 // among them, and no job comes twice that was not reopened.
 func (c *Crawl) Jobs(ctx context.Context, from storage.JobID) iter.Seq2[Job, error] {
+	return c.jobsOf(ctx, "", from)
+}
+
+// jobsOf is Jobs for those of a host; no name: of all.
+func (c *Crawl) jobsOf(ctx context.Context, host string, from storage.JobID) iter.Seq2[Job, error] {
 	return func(yield func(Job, error) bool) {
 		var queued []frontier.QueuedJob
 		var jobs []Job
 		for more := true; more; {
 			began := time.Now()
 			err := c.do(ctx, func(l *loop) error {
+				var isOver bool
+				if from, isOver = l.jobsBegin(host, from); isOver {
+					queued, more = queued[:0], false
+					return nil
+				}
 				queued, from, more = l.frontier.JobsFrom(queued[:0], from, jobsAtOnce)
 				return nil
 			})
@@ -45,6 +55,9 @@ func (c *Crawl) Jobs(ctx context.Context, from storage.JobID) iter.Seq2[Job, err
 			}
 			took := time.Since(began)
 			for i := range jobs {
+				if host != "" && jobs[i].Host != host {
+					return // those of the next one
+				}
 				if !yield(jobs[i], nil) {
 					return
 				}
@@ -123,7 +136,7 @@ func (c *Crawl) Queue(ctx context.Context, q QueueQuery) (*QueuePage, error) {
 	limit = min(limit, maxQueueLimit)
 	p := &QueuePage{Jobs: []QueuedJob{}}
 	n := 0
-	for j, err := range c.Jobs(ctx, from) {
+	for j, err := range c.jobsOf(ctx, q.Host, from) {
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +145,7 @@ func (c *Crawl) Queue(ctx context.Context, q QueueQuery) (*QueuePage, error) {
 			return p, nil
 		}
 		n++
-		if q.Host != "" && j.Host != q.Host || q.Depth != nil && int(j.Found.Depth) != *q.Depth ||
+		if q.Depth != nil && int(j.Found.Depth) != *q.Depth ||
 			q.State != "" && j.state() != q.State || !re.MatchString(j.Found.URL) {
 			continue
 		}

@@ -157,7 +157,10 @@ func (c *Crawl) InScope(ctx context.Context) (func(url string) bool, error) {
 		}
 		return err
 	})
-	return func(url string) bool { return s.within(weburl.URL(url)) }, err
+	if err != nil {
+		return nil, err
+	}
+	return func(url string) bool { return s.within(weburl.URL(url)) }, nil
 }
 
 // StillSkipped tells of canonical addresses whether they are not admitted, as of
@@ -174,7 +177,10 @@ func (c *Crawl) StillSkipped(ctx context.Context, urls []string) ([]bool, error)
 		}
 		return nil
 	})
-	return still, err
+	if err != nil {
+		return nil, err // they may still be filled in
+	}
+	return still, nil
 }
 
 // isOwnSitemap tells whether it is a sitemap that may be asked for wherever it

@@ -6,6 +6,7 @@ import (
 	"net/mail"
 	"net/url"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -365,6 +366,25 @@ func fieldKind(f field.Field) string {
 // Rules are the rules of canonical spelling that the settings ask for.
 func (s *Settings) Rules() (weburl.Rules, error) {
 	return weburl.DefaultRules().With(s.KeepQuery, s.DropParams, s.SortQuery)
+}
+
+// mayBecome tells what of other settings cannot take the place of these, while a crawl
+// runs or at all.
+func (s *Settings) mayBecome(next *Settings, isLive bool) error {
+	if !s.SpellsLike(next) {
+		return queryErrorf("how addresses are spelled was fixed when the crawl file was made")
+	}
+	if !isLive {
+		return nil
+	}
+	same := *next
+	same.SeedsFile, same.NoSitemaps, same.UserAgent, same.Contact = s.SeedsFile, s.NoSitemaps, s.UserAgent, s.Contact
+	same.LinksFrom, same.PageRules, same.Fields, same.Output = s.LinksFrom, s.PageRules, s.Fields, s.Output
+	same.KeepLinks, same.StoreBodies, same.WARC = s.KeepLinks, s.StoreBodies, s.WARC
+	if !reflect.DeepEqual(&same, next) {
+		return queryErrorf("seeds file, sitemaps, names, fields, rules, links and outputs cannot change while the crawl runs")
+	}
+	return nil
 }
 
 // SpellsLike tells whether the settings spell addresses as others do.

@@ -1,6 +1,7 @@
 package crawl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ type editing struct {
 	Edit
 	wish   wish
 	isOpen bool
+	seq    uint64    // of its event, with isOpen
 	asked  *question // nil: it was asked for in an earlier run
 	edited *Edited
 }
@@ -91,7 +93,7 @@ func (l *loop) carryOut() error {
 	}
 	l.touch()
 	s.until = l.now().Add(sweepShare * time.Since(began))
-	if e.isOpen && len(l.frontier.Edits()) == 0 && len(l.frontier.Restores()) == 0 {
+	if l.isThrough(e) {
 		s.edits = s.edits[1:]
 		if e.asked != nil {
 			e.asked.seq = l.frontier.Seq()
@@ -103,8 +105,8 @@ func (l *loop) carryOut() error {
 }
 
 // open appends the wish of the user.
-func (l *loop) open(e *editing) error {
-	e.isOpen = true
+func (l *loop) open(e *editing) (err error) {
+	e.isOpen, e.seq = true, l.frontier.Seq()+1
 	switch e.Kind {
 	case Drop:
 		return l.frontier.OpenDrop(e.Predicate, l.now())
@@ -114,9 +116,20 @@ func (l *loop) open(e *editing) error {
 	return l.frontier.Unpark(storage.Restore{Host: e.Host, Match: e.Match}, l.now())
 }
 
+// isThrough tells whether an edit is carried out to its end.
+func (l *loop) isThrough(e *editing) bool {
+	switch {
+	case !e.isOpen:
+		return false
+	case e.Kind == Restore:
+		return len(l.frontier.Restores()) == 0
+	}
+	return !slices.ContainsFunc(l.frontier.Edits(), func(o frontier.OpenEdit) bool { return o.Seq == e.seq })
+}
+
 func (l *loop) slice(e *editing) error {
 	open := l.frontier.Edits()
-	if len(open) == 0 {
+	if e.Kind == Restore || len(open) == 0 {
 		return nil // it is through
 	}
 	if e.Kind == Drop {
@@ -125,9 +138,32 @@ func (l *loop) slice(e *editing) error {
 	return l.retrySlice(e, &open[0])
 }
 
+// jobsBegin is where the jobs of a host begin, from one on; isOver: there are none
+// behind. No name is for all hosts.
+func (l *loop) jobsBegin(host string, from storage.JobID) (begin storage.JobID, isOver bool) {
+	if host == "" {
+		return from, false
+	}
+	id, ok := l.frontier.HostNumber(host)
+	if !ok || from.Host > id {
+		return from, true
+	}
+	if from.Host < id {
+		from = storage.JobID{Host: id}
+	}
+	return from, false
+}
+
 // dropSlice drops some of the jobs.
 func (l *loop) dropSlice(e *editing, open *frontier.OpenEdit) error {
-	jobs, next, more := l.frontier.JobsFrom(l.sweep.jobs[:0], open.Job, sweepJobs)
+	from, isOver := l.jobsBegin(e.Host, open.Job)
+	var jobs []frontier.QueuedJob
+	next, more := from, false
+	if !isOver {
+		jobs, next, more = l.frontier.JobsFrom(l.sweep.jobs[:0], from, sweepJobs)
+		_, isOver = l.jobsBegin(e.Host, next)
+		more = more && !isOver
+	}
 	l.sweep.jobs = jobs
 	var dropped []frontier.Dropped
 	err := l.file.View(func(r *storage.Reader) error {
@@ -284,11 +320,16 @@ func (w *wish) names(v *storage.VisitHead) bool {
 // resumed are the edits that earlier runs did not carry out to their end.
 func (l *loop) resumed() error {
 	for _, u := range l.frontier.Restores() {
-		e := &editing{Edit: Edit{Kind: Restore, Predicate: storage.Predicate{Host: u.Host, Match: u.Match}}, isOpen: true, edited: new(Edited)}
+		e := &editing{
+			Edit:   Edit{Kind: Restore, Predicate: storage.Predicate{Host: u.Host, Match: u.Match}},
+			isOpen: true, seq: u.Seq, edited: new(Edited),
+		}
 		l.sweep.edits = append(l.sweep.edits, e)
 	}
 	for _, open := range l.frontier.Edits() {
-		e := &editing{Edit: Edit{Kind: Drop, Predicate: open.Predicate}, isOpen: true, edited: &Edited{Addresses: open.Changed}}
+		e := &editing{
+			Edit: Edit{Kind: Drop, Predicate: open.Predicate}, isOpen: true, seq: open.Seq, edited: &Edited{Addresses: open.Changed},
+		}
 		if open.Kind == storage.EditRetry {
 			e.Kind = Retry
 		}
@@ -298,6 +339,7 @@ func (l *loop) resumed() error {
 		}
 		l.sweep.edits = append(l.sweep.edits, e)
 	}
+	slices.SortFunc(l.sweep.edits, func(a, b *editing) int { return cmp.Compare(a.seq, b.seq) })
 	return nil
 }
 
@@ -318,16 +360,16 @@ func (c *Crawl) Edit(ctx context.Context, e Edit) (*Edited, error) {
 	case e.Kind != Retry && !(w.any && w.Since == 0 && w.Until == 0):
 		return nil, queryErrorf("only retry is about error classes, statuses and times")
 	}
-	if e.DryRun {
-		return c.foresee(ctx, &e, &w)
-	}
 	doing := &editing{Edit: e, wish: w, edited: &Edited{Examples: []string{}}}
-	if e.Kind == Restore {
-		lists, any, err := c.parkedNow(ctx)
-		if err != nil || !any {
-			return doing.edited, err
+	if e.DryRun || e.Kind == Restore {
+		would, isBusy, err := c.foresee(ctx, &e, &w)
+		if err != nil || e.DryRun {
+			return would, err
 		}
-		doing.edited.Patterns = lists.inForce(&w)
+		if !isBusy && would.Patterns == 0 && would.Addresses == 0 {
+			return would, nil // such a wish would only keep traps from being parked
+		}
+		doing.edited.Patterns = would.Patterns
 	}
 	if err := c.carryOut(ctx, doing); err != nil {
 		return nil, err
@@ -342,6 +384,8 @@ func (c *Crawl) carryOut(ctx context.Context, e *editing) error {
 		switch {
 		case l.stopping:
 			return ErrOver
+		case l.file.IsReadOnly():
+			return storage.ErrReadOnly
 		case len(l.sweep.edits) >= editsAtMost:
 			return ErrTooManyEdits
 		}
@@ -351,26 +395,16 @@ func (c *Crawl) carryOut(ctx context.Context, e *editing) error {
 	return c.put(ctx, e.asked)
 }
 
-// foresee tells what an edit would come to.
-func (c *Crawl) foresee(ctx context.Context, e *Edit, w *wish) (*Edited, error) {
-	edited := &Edited{Examples: []string{}}
-	switch e.Kind {
-	case Drop:
-		for j, err := range c.Jobs(ctx, storage.JobID{}) {
-			switch {
-			case err != nil:
-				return nil, err
-			case !w.onHost(j.Host) || !w.matches(j.Found.URL):
-			case j.IsOut:
-				edited.InFlight++
-			default:
-				edited.Addresses++
-				edited.name(j.Found.URL)
-			}
-		}
-		return edited, nil
-	case Retry:
-		return edited, c.walk(ctx, func(r *storage.Reader, seq, last uint64, event []byte) error {
+// foresee tells what an edit would come to. isBusy: others are being carried out,
+// that what it would come to may depend on.
+func (c *Crawl) foresee(ctx context.Context, e *Edit, w *wish) (edited *Edited, isBusy bool, err error) {
+	edited = &Edited{Examples: []string{}}
+	switch err = c.do(ctx, func(l *loop) error { isBusy = l.sweep.isOpen(); return nil }); {
+	case err != nil:
+	case e.Kind == Drop:
+		err = c.foreseeDrop(ctx, w, edited)
+	case e.Kind == Retry:
+		err = c.walk(ctx, func(r *storage.Reader, seq, last uint64, event []byte) error {
 			v, ok, err := w.reopens(r, seq, last, event)
 			if ok && err == nil {
 				edited.Addresses++
@@ -378,8 +412,29 @@ func (c *Crawl) foresee(ctx context.Context, e *Edit, w *wish) (*Edited, error) 
 			}
 			return err
 		}, nil)
+	default:
+		err = c.foreseeRestore(ctx, w, edited)
 	}
-	return edited, c.foreseeRestore(ctx, w, edited)
+	if err != nil {
+		return nil, false, err
+	}
+	return edited, isBusy, nil
+}
+
+func (c *Crawl) foreseeDrop(ctx context.Context, w *wish, edited *Edited) error {
+	for j, err := range c.jobsOf(ctx, w.Host, storage.JobID{}) {
+		switch {
+		case err != nil:
+			return err
+		case !w.matches(j.Found.URL):
+		case j.IsOut:
+			edited.InFlight++
+		default:
+			edited.Addresses++
+			edited.name(j.Found.URL)
+		}
+	}
+	return nil
 }
 
 // walk calls read for the events that are on disk, in short transactions, and flush

@@ -18,19 +18,6 @@ type parkLists struct {
 func (p *parkLists) Parks() []frontier.Park     { return p.parks }
 func (p *parkLists) Unparks() []frontier.Unpark { return p.unparks }
 
-// parkedNow gives what is parked by patterns. any is false when nothing ever was, nor
-// dropped, nor is about to be.
-func (c *Crawl) parkedNow(ctx context.Context) (lists *parkLists, any bool, err error) {
-	lists = new(parkLists)
-	err = c.do(ctx, func(l *loop) error {
-		// They only grow.
-		lists.parks, lists.unparks = l.frontier.Parks(), l.frontier.Unparks()
-		any = len(lists.parks) > 0 || l.frontier.Counts().Parked > 0 || l.sweep.isOpen()
-		return nil
-	})
-	return lists, any, err
-}
-
 // inForce is how many patterns a wish takes back, as a whole or in part.
 func (p *parkLists) inForce(w *wish) (n int) {
 	for i := range p.parks {
@@ -47,8 +34,15 @@ func (p *parkLists) inForce(w *wish) (n int) {
 
 // foreseeRestore tells what is parked and would come back.
 func (c *Crawl) foreseeRestore(ctx context.Context, w *wish, edited *Edited) error {
-	lists, _, err := c.parkedNow(ctx)
-	if err != nil {
+	lists := new(parkLists)
+	any := false // was ever parked
+	err := c.do(ctx, func(l *loop) error {
+		// They only grow.
+		lists.parks, lists.unparks = l.frontier.Parks(), l.frontier.Unparks()
+		any = len(lists.parks) > 0 || l.frontier.Counts().Parked > 0
+		return nil
+	})
+	if err != nil || !any {
 		return err
 	}
 	edited.Patterns = lists.inForce(w)

@@ -66,7 +66,6 @@ func compareJobs(a, b storage.JobID) int {
 // handed out from now on.
 func (f *Frontier) Committed() {
 	f.spare.Written()
-	f.onDisk = f.batch.First - 1
 	for _, p := range f.sealed {
 		h := f.hosts.at(p.host)
 		_, queued := h.queue.peek()

@@ -146,9 +146,9 @@ type Frontier struct {
 	loading                    bool
 	sifted                     sifted
 	sieved                     []uint64 // fingerprints that the next events will admit, and that are put already
-	onDisk                     uint64   // the last event that is known to be committed
 	text                       []byte   // that addresses are read into
-	origin                     []byte   // empty; memory for one
+	found                      storage.FoundReader
+	origin                     []byte // empty; memory for one
 	journal                    journal
 	check                      checkpointer
 	run                        storage.Run
@@ -279,7 +279,7 @@ func (f *Frontier) foldLog(file *storage.File, keep bool) error {
 			}
 		}
 	}
-	f.loading, f.onDisk = false, f.seq
+	f.loading = false
 	f.run = state.Run
 	for _, m := range state.Out {
 		if state.Run.Running && f.IsPending(m.Job) {

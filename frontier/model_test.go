@@ -310,7 +310,7 @@ func (m *model) differs(f *Frontier) string {
 	pending, retrying := m.pending()
 	want := storage.Counts{
 		Known: uint64(known), Admitted: uint64(m.admitted), Pending: uint64(pending), Retrying: uint64(retrying),
-		Withdrawn: uint64(m.withdrawn), Parked: f.counts.Parked /* see isPure */, Hosts: uint64(jobHosts), Requests: uint64(m.requests), Transferred: uint64(m.transferred), Unlisted: uint64(m.unlisted),
+		Withdrawn: uint64(m.withdrawn), Parked: f.counts.Parked, Dropped: f.counts.Dropped /* see isPure */, Hosts: uint64(jobHosts), Requests: uint64(m.requests), Transferred: uint64(m.transferred), Unlisted: uint64(m.unlisted),
 		Reopened: uint64(m.reopened),
 	}
 	for _, p := range m.pages {

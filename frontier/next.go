@@ -183,7 +183,7 @@ func (f *Frontier) handErrand(h *host, i int, at int64, j *Job) {
 
 // hand fills the job from the log.
 func (f *Frontier) hand(h *host, id storage.JobID, p place, at int64, r *storage.Reader, j *Job) error {
-	found, err := storage.DecodeFound(r.Event(p.seq), int(p.index))
+	found, err := f.found.Decode(r.Event(p.seq), int(p.index))
 	if err != nil {
 		return fmt.Errorf("job %d of host %s: %w", id.Ord, h.name, err)
 	}

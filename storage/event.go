@@ -1096,6 +1096,9 @@ type FoundReader struct {
 	buf   [512]byte
 }
 
+// Decode is DecodeFound, in memory that is used again.
+func (d *FoundReader) Decode(event []byte, index int) (Found, error) { return d.read(event, 0, index) }
+
 // Read reads the index-th link of the event seq, see DecodeFound.
 func (d *FoundReader) Read(r *Reader, seq uint64, index int) (Found, error) {
 	if seq == d.seq && seq != 0 && index >= d.next {
