@@ -99,12 +99,16 @@ func runCrawl(ctx context.Context, c *call) error {
 
 // wake ends the pause of a crawl that another process runs.
 func (g *crawling) wake(ctx context.Context, path string) (woke bool, err error) {
-	client, err := control.Dial(ctx, path, g.runtimeDir())
+	client, err := g.speak(ctx, path)
 	if err != nil {
 		return false, nil // opening the file tells what is wrong
 	}
+	defer client.Close()
 	s, err := client.Status(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, crawl.ErrOver), errors.Is(err, control.ErrLost):
+		return false, nil // it has just ended
+	case err != nil:
 		return false, err
 	}
 	pid := client.Hello().PID

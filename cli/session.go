@@ -44,7 +44,7 @@ func (c *call) dial(ctx context.Context, path string) (*session, error) {
 	}
 	deadline := time.Now().Add(findAgain)
 	for {
-		client, err := control.Dial(ctx, path, c.runtimeDir())
+		client, err := c.speak(ctx, path)
 		if err == nil {
 			return &session{Crawl: client, isLive: true, pid: client.Hello().PID, path: path}, nil
 		}
@@ -76,6 +76,16 @@ func (c *call) dial(ctx context.Context, path string) (*session, error) {
 	}
 }
 
+// speak finds the process that runs the crawl in a file. The folder for sockets may be
+// another one for a service than for who logs in.
+func (c *call) speak(ctx context.Context, path string) (*control.Client, error) {
+	client, err := control.Dial(ctx, path, c.runtimeDir())
+	if other := os.TempDir(); errors.Is(err, control.ErrNoSocket) && other != c.runtimeDir() {
+		return control.Dial(ctx, path, other)
+	}
+	return client, err
+}
+
 // runtimeDir is where the sockets of a user stand whose crawl files have too long a
 // name for that.
 func (c *call) runtimeDir() string {
@@ -90,8 +100,11 @@ func (c *call) inUse(ctx context.Context, path string, err error) error {
 	if !errors.Is(err, storage.ErrInUse) {
 		return err
 	}
-	client, derr := control.Dial(ctx, path, c.runtimeDir())
-	if derr != nil {
+	client, derr := c.speak(ctx, path)
+	switch {
+	case errors.Is(derr, control.ErrNoAnswer):
+		return derr
+	case derr != nil:
 		return err
 	}
 	defer client.Close()
