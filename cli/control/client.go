@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
@@ -40,8 +41,9 @@ const (
 )
 
 // Dial finds the process that runs the crawl of a file: at the socket beside it,
-// or the one in the user's folder in runtimeDir. The errors are ErrNoSocket,
-// ErrOther, ErrNoAnswer, ErrVersion and ErrBusy, and those of permissions.
+// or the one in the user's folder in runtimeDir, or where that may be for processes
+// with another environment. The errors are ErrNoSocket, ErrOtherUser, ErrOther,
+// ErrNoAnswer, ErrVersion and ErrBusy.
 func Dial(ctx context.Context, crawlFile, runtimeDir string) (*Client, error) {
 	return dial(ctx, crawlFile, runtimeDir, helloTime)
 }
@@ -52,7 +54,7 @@ func dial(ctx context.Context, crawlFile, runtimeDir string, patience time.Durat
 		return nil, err
 	}
 	failed := ErrNoSocket
-	for _, p := range places(file, runtimeDir) {
+	for _, p := range placesToLook(file, runtimeDir) {
 		c, err := dialAt(ctx, p, file, patience)
 		if err == nil {
 			return c, nil
@@ -60,8 +62,8 @@ func dial(ctx context.Context, crawlFile, runtimeDir string, patience time.Durat
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if !errors.Is(err, ErrNoSocket) {
-			failed = err
+		if errors.Is(failed, ErrNoSocket) && (failed == ErrNoSocket || !errors.Is(err, ErrNoSocket)) {
+			failed = err // more is known
 		}
 	}
 	return nil, failed
@@ -69,17 +71,15 @@ func dial(ctx context.Context, crawlFile, runtimeDir string, patience time.Durat
 
 func dialAt(ctx context.Context, p place, file string, patience time.Duration) (*Client, error) {
 	if p.folder != "" {
-		err := checkFolder(p.folder)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, ErrNoSocket
-		} else if err != nil {
-			return nil, err
+		if checkFolder(p.folder) != nil {
+			return nil, ErrNoSocket // nor has a crawl of the user's made one there
 		}
 	}
+	owner := ownerOf(file)
 	var pid atomic.Int64 // of who listens; 0: not known
 	c := &Client{http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			conn, p, err := connect(ctx, p.path)
+			conn, p, err := connect(ctx, p.path, owner)
 			pid.Store(int64(p))
 			return conn, err
 		},
@@ -132,19 +132,21 @@ func (c *Client) check(file string) error {
 	return nil
 }
 
-// strangerError is a socket at which somebody else listens.
+// strangerError is a socket at which another user listens, or did.
 type strangerError struct{ uid int }
 
 func (e strangerError) Error() string {
-	return fmt.Sprintf("the control socket belongs to another user (%d)", e.uid)
+	return fmt.Sprintf("%v: the control socket belongs to user %d", ErrOtherUser, e.uid)
 }
 
-// Is has it taken for a lack of permission.
-func (strangerError) Is(target error) bool { return target == fs.ErrPermission }
+// Is tells which errors it is.
+func (strangerError) Is(target error) bool {
+	return target == ErrOtherUser || target == ErrNoSocket || target == fs.ErrPermission
+}
 
 // connect opens a connection to the crawl, and tells the process that listens; 0:
-// not known.
-func connect(ctx context.Context, path string) (conn net.Conn, pid int, err error) {
+// not known. The crawl file is the owner's.
+func connect(ctx context.Context, path string, owner int) (conn net.Conn, pid int, err error) {
 	c, err := new(net.Dialer).DialContext(ctx, "unix", path)
 	if err != nil {
 		switch {
@@ -153,6 +155,10 @@ func connect(ctx context.Context, path string) (conn net.Conn, pid int, err erro
 			err = ErrNoSocket
 		case errors.Is(err, syscall.EAGAIN): // as many wait to be let in as the system allows
 			err = ErrBusy
+		case errors.Is(err, fs.ErrPermission):
+			if uid := ownerOf(path); uid >= 0 && uid != os.Geteuid() {
+				err = strangerError{uid}
+			}
 		}
 		return nil, 0, err
 	}
@@ -160,7 +166,7 @@ func connect(ctx context.Context, path string) (conn net.Conn, pid int, err erro
 	if u, ok := c.(*net.UnixConn); ok {
 		uid, pid, err = peer(u)
 	}
-	if err == nil && !mayAnswer(uid) {
+	if err == nil && !mayAnswer(uid, owner) {
 		err = strangerError{uid}
 	}
 	if err != nil {
@@ -249,12 +255,12 @@ func lost(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.As(err, &stranger):
+		return stranger
 	case errors.Is(err, ErrNoSocket):
 		return ErrNoSocket
 	case errors.Is(err, ErrBusy):
 		return ErrBusy
-	case errors.As(err, &stranger):
-		return stranger
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return dial
 	}

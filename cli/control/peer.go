@@ -21,6 +21,9 @@ func peer(c *net.UnixConn) (uid, pid int, err error) {
 // mayAsk tells whether a user may speak to this process's crawl.
 func mayAsk(uid int) bool { return uid == os.Geteuid() || uid == 0 }
 
-// mayAnswer tells whether this process takes a user's word for what a crawl says.
-// To root all users' crawls may answer: they run what it came to look at.
-func mayAnswer(uid int) bool { return uid == os.Geteuid() || uid == 0 || os.Geteuid() == 0 }
+// mayAnswer tells whether this process takes a user's word for what the crawl says
+// whose file belongs to owner. To root the crawl of the owner may answer, but not
+// whoever can put a socket beside the file.
+func mayAnswer(uid, owner int) bool {
+	return uid == os.Geteuid() || uid == 0 || os.Geteuid() == 0 && uid == owner
+}

@@ -1,10 +1,15 @@
 package control
 
 import (
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -22,26 +27,93 @@ func TestOtherUsersAreTurnedAway(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	answered := make(chan string)
-	go func() {
-		defer close(answered)
-		runtime.LockOSThread() // and it dies with the goroutine
-		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, 12345, 12345, 12345); errno != 0 {
-			answered <- errno.Error()
-			return
-		}
+	asOther(t, func() error {
 		c, err := net.Dial("unix", r.l.Path())
 		if err != nil {
-			answered <- err.Error()
-			return
+			return err
 		}
 		defer c.Close()
 		_, _ = io.WriteString(c, request("GET", pathHello, "", "Host: pawl", "Connection: close")) // it may be closed already
-		text, _ := io.ReadAll(c)
-		answered <- string(text)
-	}()
-	if text := <-answered; text != "" {
-		t.Errorf("he got %q", text)
-	}
+		if text, _ := io.ReadAll(c); len(text) > 0 {
+			return fmt.Errorf("he got %q", text)
+		}
+		return nil
+	})
 	answersStill(t, r)
+}
+
+// Another user is told that the crawl is not his.
+func TestOtherUsersCrawl(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be somebody else")
+	}
+	r := served(t, talking())
+	if err := os.Chmod(r.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	asOther(t, func() error {
+		_, _, err := connect(t.Context(), r.l.Path(), 0)
+		if !errors.Is(err, ErrOtherUser) || !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "user 0") {
+			return fmt.Errorf("connect: %w", err)
+		}
+		return nil
+	})
+}
+
+// A socket that somebody else has put beside a crawl file speaks for nobody, not
+// even to root, unless the file is his.
+func TestSocketOfAStranger(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can be somebody else")
+	}
+	dir := folder(t)
+	file := crawlFile(t, filepath.Join(dir, "crawl.pawl"))
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	var l net.Listener
+	asOther(t, func() (err error) {
+		l, err = net.Listen("unix", file+".sock")
+		return err
+	})
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Close()
+		}
+	}()
+	defer func() { l.Close(); <-closed }()
+	if _, err := Dial(t.Context(), file, dir); !errors.Is(err, ErrOtherUser) || !errors.Is(err, ErrNoSocket) {
+		t.Errorf("Dial: %v", err)
+	}
+	if err := os.Chown(file, other, other); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Dial(t.Context(), file, dir); !errors.Is(err, ErrBusy) { // it was let in, and got no answer
+		t.Errorf("Dial: %v", err)
+	}
+}
+
+const other = 12345
+
+// asOther does something as another user.
+func asOther(t *testing.T, do func() error) {
+	t.Helper()
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and it dies with the goroutine
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, other, other, other); errno != 0 {
+			done <- errno
+			return
+		}
+		done <- do()
+	}()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // place is where the socket of a crawl file may stand: beside it, or in a folder
@@ -46,6 +47,20 @@ func places(path, runtimeDir string) []place {
 		sum := sha256.Sum256([]byte(path))
 		folder := filepath.Join(runtimeDir, folderName())
 		list = append(list, place{path: filepath.Join(folder, hex.EncodeToString(sum[:12])+".sock"), folder: folder})
+	}
+	return list
+}
+
+// placesToLook are those where another process of the user may have put it, too.
+func placesToLook(path, runtimeDir string) []place {
+	list := places(path, runtimeDir)
+	if runtimeDir == "" {
+		return list
+	}
+	for _, dir := range besides() {
+		if last := places(path, dir); !slices.Contains(list, last[len(last)-1]) {
+			list = append(list, last[len(last)-1])
+		}
 	}
 	return list
 }

@@ -28,6 +28,23 @@ func checkOwn(folder string, info fs.FileInfo) error {
 	return nil
 }
 
+// besides are folders for the sockets of users that processes with another
+// environment may use: those of a login, and of a service.
+func besides() []string { return []string{"/run/user/" + strconv.Itoa(os.Geteuid()), "/tmp"} }
+
+// ownerOf tells whose a file is; -1: not known.
+func ownerOf(path string) int {
+	info, err := os.Stat(path)
+	if err != nil {
+		return -1
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return -1
+	}
+	return int(stat.Uid)
+}
+
 // fileID is how the system knows a file; empty: not known.
 func fileID(path string) string {
 	info, err := os.Stat(path)

@@ -558,6 +558,8 @@ func (e *Export) check() error {
 	switch {
 	case e.Skip < 0:
 		return &UsageError{Text: "fewer than no bytes cannot be passed over"}
+	case !e.Follow && (e.Skip > 0 || e.Withdrawn != nil || e.CRC32 != nil):
+		return &UsageError{Text: "skip, withdrawn and crc32 are for follow"}
 	case e.Path != "" && !filepath.IsAbs(e.Path):
 		return &UsageError{Text: "the path of an export must be absolute"}
 	}
