@@ -114,7 +114,7 @@ func (g *crawling) wake(ctx context.Context, path string) (woke bool, err error)
 	pid := client.Hello().PID
 	if s.State != "paused" {
 		return false, hintedError{
-			fmt.Errorf("%s: %w: process %d crawls it already, and it is not paused", path, storage.ErrInUse, pid),
+			textError{storage.ErrInUse, fmt.Sprintf("%s: process %d crawls it already, and it is not paused", path, pid)},
 			"see: pawl status" + g.again,
 		}
 	}
@@ -573,6 +573,9 @@ func (g *crawling) tally(s *crawl.Summary) string {
 	}
 	fmt.Fprintf(&b, ", %s: ", roughSize(float64(bytes)))
 	b.WriteString(outcomes(&s.Counts, &s.Before))
+	if n := s.Counts.Reopened - s.Before.Reopened; n > 0 {
+		fmt.Fprintf(&b, "; %s withdrawn", counted(n, "outcome was", "outcomes were"))
+	}
 	if n := s.Counts.Unlisted - s.Before.Unlisted; n > 0 {
 		fmt.Fprintf(&b, "; %s of them no rows, by a rule", grouped(n))
 	}

@@ -190,7 +190,7 @@ func (f *following) look(ctx context.Context) error {
 		}
 		return err
 	}
-	client, err := control.Dial(ctx, f.path, f.runtimeDir())
+	client, err := f.speak(ctx, f.path)
 	if err == nil {
 		f.pause, f.inVain = rowsEvery, 0 // for the process to end
 		err = f.live(ctx, client)

@@ -63,7 +63,11 @@ func (cmd *command) help() string {
 		writeColumns(&b, left, o.usage)
 	}
 	if len(cmd.options) > 0 {
-		b.WriteString("\nEach flag can also be set by the environment, --max-depth by PAWL_MAX_DEPTH.\n")
+		except := ""
+		if cmd.name == "queue" {
+			except = ",\nbut not those of the group Queue" // see gather
+		}
+		b.WriteString("\nEach flag can also be set by the environment, --max-depth by PAWL_MAX_DEPTH" + except + ".\n")
 	}
 	return b.String()
 }

@@ -36,7 +36,7 @@ func queueCommand() *command {
 			{name: "limit", arg: "N", group: groupQueue, usage: "list: at most N addresses (100; 0: all)"},
 			{name: "after", arg: "CURSOR", group: groupQueue, usage: "list: go on where a list before ended"},
 			{name: "json", group: groupQueue, usage: "list: as JSON Lines; otherwise as JSON"},
-			{name: "errors", group: groupQueue, usage: "retry: what failed with an error, or with one of these: --errors dns,timeout"},
+			{name: "errors", group: groupQueue, usage: "retry: whatever failed, or with words what failed so: --errors dns,timeout"},
 			{name: "status", arg: "5xx", group: groupQueue, usage: "retry: what was answered with one of these statuses: 5xx, 403,429, 500-503"},
 			{name: "since", arg: "D", group: groupQueue, usage: "retry: what was finished in the last D (24h), or since a time by RFC 3339"},
 			{name: "until", arg: "D", group: groupQueue, usage: "retry: what was finished longer than D ago, or before a time"},

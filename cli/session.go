@@ -109,7 +109,7 @@ func (c *call) inUse(ctx context.Context, path string, err error) error {
 	}
 	defer client.Close()
 	return hintedError{
-		fmt.Errorf("%s: %w: process %d crawls it", path, storage.ErrInUse, client.Hello().PID),
+		textError{storage.ErrInUse, fmt.Sprintf("%s: the crawl file is in use: process %d crawls it", path, client.Hello().PID)},
 		"it can be told what you want: pawl queue add, pawl set, pawl stop",
 	}
 }

@@ -181,7 +181,13 @@ func (c *Crawl) Status(ctx context.Context) (*Status, error) {
 	if err := c.fillEdits(ctx, s); err != nil {
 		return nil, err
 	}
-	if at := c.live.Load(); at != nil {
+	isOver := false
+	select {
+	case <-c.desk.over:
+		isOver = true
+	default:
+	}
+	if at := c.live.Load(); at != nil && !isOver {
 		if err := c.fillLive(ctx, s, at); err != nil {
 			return nil, err
 		}

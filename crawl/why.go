@@ -112,7 +112,7 @@ func FindStory(ctx context.Context, file *storage.File, o StoryOptions) (*Story,
 // Why tells the story of an address as FindStory does, while Run or Rest runs. It
 // may be called concurrently.
 func (c *Crawl) Why(ctx context.Context, url string) (*Story, error) {
-	var worked atomic.Int64
+	var worked, owed atomic.Int64
 	o := StoryOptions{URL: url, Readers: 2}
 	if c.Patience() > 0 {
 		o.Readers = 1
@@ -122,7 +122,14 @@ func (c *Crawl) Why(ctx context.Context, url string) (*Story, error) {
 		if time.Duration(worked.Add(int64(took))) > briefly {
 			k = min(k, storyPatience)
 		}
-		rest := time.NewTimer(time.Duration(k * float64(min(took, longestPause))))
+		// Each rest ends later than it should when the machine is busy: few long ones
+		// are shorter than many.
+		owes := time.Duration(owed.Add(int64(k * float64(min(took, longestPause)))))
+		if owes < shortestRest {
+			return
+		}
+		owed.Add(-int64(owes))
+		rest := time.NewTimer(owes)
 		defer rest.Stop()
 		select {
 		case <-rest.C:
@@ -148,6 +155,7 @@ func (c *Crawl) Why(ctx context.Context, url string) (*Story, error) {
 const (
 	briefly       = 100 * time.Millisecond
 	storyPatience = 0.5
+	shortestRest  = 5 * time.Millisecond
 )
 
 func lastEvent(file *storage.File) (last uint64, err error) {
