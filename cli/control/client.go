@@ -62,8 +62,8 @@ func dial(ctx context.Context, crawlFile, runtimeDir string, patience time.Durat
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if errors.Is(failed, ErrNoSocket) && (failed == ErrNoSocket || !errors.Is(err, ErrNoSocket)) {
-			failed = err // more is known
+		if !errors.Is(err, ErrNoSocket) && (failed == ErrNoSocket || errors.Is(failed, ErrOtherUser)) {
+			failed = err // of a crawl, rather than of what a stranger has put there
 		}
 	}
 	return nil, failed
@@ -141,7 +141,7 @@ func (e strangerError) Error() string {
 
 // Is tells which errors it is.
 func (strangerError) Is(target error) bool {
-	return target == ErrOtherUser || target == ErrNoSocket || target == fs.ErrPermission
+	return target == ErrOtherUser || target == fs.ErrPermission
 }
 
 // connect opens a connection to the crawl, and tells the process that listens; 0:

@@ -15,8 +15,8 @@ var (
 	// offers to speak for: it is at rest, or its process offers no socket.
 	ErrNoSocket = errors.New("no running crawl can be spoken to")
 	// ErrOtherUser is the error of a socket that is another user's, who runs the
-	// crawl or only has put it there. It is an ErrNoSocket as well: whether the
-	// crawl rests shows when its file is opened.
+	// crawl or only has put it there: whether the crawl rests shows when its file is
+	// opened.
 	ErrOtherUser = errors.New("another user runs the crawl")
 	// ErrOther is the error of a socket behind which another file's crawl runs,
 	// as when the file was replaced while its crawl was running.

@@ -60,6 +60,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		{"relative path of a copy", request("POST", "/v1/snapshot", `{"path":"copy"}`), 400, "usage"},
 		{"bytes to skip of what is not followed", request("POST", "/v1/export", `{"what":"pages","skip":9}`), 400, "usage"},
 		{"withdrawn of what is not followed", request("POST", "/v1/export", `{"what":"pages","withdrawn":0}`), 400, "usage"},
+		{"copy into no folder", request("POST", "/v1/snapshot", `{"path":"/dev/null/copy"}`), 400, "usage"},
 		{"body too large", "POST /v1/why HTTP/1.1\r\nHost: pawl\r\nContent-Length: 1048577\r\n\r\n", 413, "usage"},
 		{"body far too large", "POST /v1/add HTTP/1.1\r\nHost: pawl\r\nContent-Length: 16777217\r\n\r\n", 413, "usage"},
 		{"body of an unknown path does not come", "POST /v1/x HTTP/1.1\r\nHost: pawl\r\nContent-Length: 9\r\n\r\n", 404, "version"},

@@ -310,6 +310,9 @@ func (s *server) endpointsOf(c Crawl) map[string]*endpoint {
 			if !filepath.IsAbs(q.Path) {
 				return nil, &UsageError{Text: "the path of a copy must be absolute"}
 			}
+			if info, err := os.Stat(filepath.Dir(q.Path)); err != nil || !info.IsDir() {
+				return nil, &UsageError{Text: q.Path + ": its folder does not exist"}
+			}
 			return nothing{}, c.Snapshot(ctx, q.Path)
 		}),
 		pathExport: {method: http.MethodPost},
