@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
+	"pawl/crawl"
 	"pawl/export"
 )
 
@@ -51,14 +53,45 @@ type offer struct {
 	words   []string
 	files   bool
 	folders bool
-	pairs   bool // the words are keys, and a value follows each without a space
+	list    bool             // the words may follow each other, with commas between them
+	values  map[string]offer // the words are keys, each with = behind it, and then comes this
+}
+
+// pairs are keys with their values.
+func (o offer) pairs() (words []string) {
+	for _, key := range slices.Sorted(maps.Keys(o.values)) {
+		for _, value := range o.values[key].words {
+			words = append(words, key+"="+value)
+		}
+	}
+	return words
+}
+
+func (o offer) isNothing() bool { return len(o.words) == 0 && !o.files && !o.folders }
+
+// firsts are first arguments that decide which flags there are, or what these may
+// be.
+func (cmd *command) firsts() (words []string) {
+	switch cmd.name {
+	case "export", "queue":
+		return cmd.offerFirst().words
+	}
+	return nil
+}
+
+// takes tells whether a command takes an option when its first argument is this;
+// empty: it is not known yet.
+func (cmd *command) takes(o *option, first string) bool {
+	return cmd.name != "queue" || first == "" || o.group != groupQueue || slices.Contains(queueFlags[first], o.name)
 }
 
 // offerOf is what the value of an option may be.
-func (cmd *command) offerOf(o *option) offer {
+func (cmd *command) offerOf(o *option, first string) offer {
 	switch {
 	case o.arg == "":
 		return offer{}
+	case cmd.name == "export" && o.name == "columns":
+		return offer{words: columnsOf(first), list: true}
 	case o.arg == "FILE":
 		return offer{files: true}
 	case o.arg == "DIR":
@@ -91,13 +124,21 @@ func (cmd *command) offerFirst() offer {
 	case cmd.name == "check":
 		return offer{files: true}
 	case cmd.name == "set":
-		var words []string
+		keys := offer{words: []string{logLevel + "="}, values: map[string]offer{logLevel: {words: logLevels}}}
 		for _, s := range crawlSettings() {
-			if !s.inFile {
-				words = append(words, s.name+"=")
+			if s.inFile || slices.Contains(fixed, s.name) {
+				continue
+			}
+			keys.words = append(keys.words, s.name+"=")
+			value := cmd.offerOf(&s.option, "")
+			if s.arg == "" {
+				value.words = []string{"on", "off"}
+			}
+			if !value.isNothing() {
+				keys.values[s.name] = value
 			}
 		}
-		return offer{words: append(words, logLevel+"="), pairs: true}
+		return keys
 	case strings.Contains(cmd.args, "|"):
 		list, _, _ := strings.Cut(cmd.args, " ")
 		return offer{words: strings.Split(strings.Trim(list, "[]"), "|")}
@@ -105,11 +146,45 @@ func (cmd *command) offerFirst() offer {
 	return offer{}
 }
 
+// offerRest is what further arguments may be, if a flag was given.
+func (cmd *command) offerRest(first string) (o offer, flag string) {
+	if cmd.name == "queue" && first == string(crawl.Retry) {
+		return offer{words: errorClasses(), list: true}, "--errors"
+	}
+	return offer{}, ""
+}
+
+// columnsOf are the columns of a table that every crawl has.
+func columnsOf(table string) []string {
+	switch table {
+	case "", "pages", "errors":
+		return export.PageColumns()
+	case "redirects":
+		return export.RedirectColumns()
+	case "duplicates":
+		return export.DuplicateColumns()
+	case "fields":
+		return export.FieldColumns(nil)
+	case "links":
+		return export.LinkColumns()
+	case "hosts":
+		return export.HostColumns()
+	case "queue":
+		return export.QueueColumns()
+	case "skipped":
+		return export.SkippedColumns()
+	}
+	return nil
+}
+
 // flags are the ways to write the flags of a command.
-func (cmd *command) flags() []string {
+func (cmd *command) flags(first string) []string {
 	var list []string
 	for i := range cmd.options {
 		o := &cmd.options[i]
+		if !cmd.takes(o, first) {
+			continue
+		}
 		list = append(list, "--"+o.name)
 		if o.short != "" {
 			list = append(list, "-"+o.short)
@@ -121,6 +196,9 @@ func (cmd *command) flags() []string {
 // about is what an option does, in short.
 func (o *option) about() string {
 	text, _, _ := strings.Cut(o.usage, ";")
+	if at := strings.LastIndex(text, " ("); at > 0 && !strings.Contains(text[at:], ")") {
+		text = text[:at]
+	}
 	return text
 }
 
@@ -143,9 +221,27 @@ _pawl_words() {
 	shift
 	for word; do
 		if [[ $word == "$cur"* ]]; then
-			COMPREPLY+=("$word")
+			COMPREPLY+=("$prefix$word")
 		fi
 	done
+}
+
+# offers them behind each comma
+_pawl_list() {
+	local cur=$1
+	shift
+	if [[ $cur == *,* ]]; then
+		prefix+=${cur%,*},
+		cur=${cur##*,}
+	fi
+	_pawl_nospace
+	_pawl_words "$cur" "$@"
+}
+
+_pawl_nospace() {
+	if type compopt >/dev/null 2>&1; then
+		compopt -o nospace
+	fi
 }
 
 # offers files that begin with the first word, or folders
@@ -155,17 +251,23 @@ _pawl_files() {
 		compopt -o filenames
 	fi
 	while IFS= read -r name; do
-		COMPREPLY+=("$name")
+		COMPREPLY+=("$prefix$name")
 	done < <(compgen "$1" -- "$2")
 }
 
 _pawl() {
-	local cur=${COMP_WORDS[COMP_CWORD]} cmd= flag= word i count=0
+	local cur=${COMP_WORDS[COMP_CWORD]} cmd= first= flag= key= prefix= word i count=0
 	COMPREPLY=()
+	# bash takes key=value for three words
+	if [[ $cur == = ]]; then
+		key=${COMP_WORDS[COMP_CWORD-1]}
+		cur=
+	elif ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[COMP_CWORD-1]} == = ]]; then
+		key=${COMP_WORDS[COMP_CWORD-2]}
+	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		if [[ -n $flag ]]; then
-			# bash takes --flag=value for three words
 			if [[ $word != = ]]; then
 				flag=
 			fi
@@ -201,26 +303,35 @@ _pawl() {
 			if [[ -z $cmd ]]; then
 				cmd=$word
 			else
+				if ((count == 0)); then
+					first=$word
+				fi
 				((count++))
 			fi
 			;;
 		esac
 	done
 	if [[ -n $flag ]]; then
-		if [[ $cur == = ]]; then
-			cur=
-		fi
-		case $cmd:$flag in
+		case $cmd:$first:$flag in
 `)
 	for _, cmd := range all {
 		for i := range cmd.options {
 			o := &cmd.options[i]
-			pattern := cmd.name + ":--" + o.name
-			if o.short != "" {
-				pattern += " | " + cmd.name + ":-" + o.short
+			pattern := func(first string) string {
+				first = cmd.name + ":" + first
+				if o.short != "" {
+					return first + ":--" + o.name + " | " + first + ":-" + o.short
+				}
+				return first + ":--" + o.name
 			}
-			if what := bashOffer(cmd.offerOf(o)); what != "" {
-				fmt.Fprintf(&b, "\t\t%s) %s ;;\n", pattern, what)
+			usual := bashOffer(cmd.offerOf(o, ""))
+			for _, first := range cmd.firsts() {
+				if what := bashOffer(cmd.offerOf(o, first)); what != usual {
+					fmt.Fprintf(&b, "\t\t%s) %s ;;\n", pattern(first), what)
+				}
+			}
+			if usual != "" {
+				fmt.Fprintf(&b, "\t\t%s) %s ;;\n", pattern("*"), usual)
 			}
 		}
 	}
@@ -233,20 +344,53 @@ _pawl() {
 	fmt.Fprintf(&b, "\t\t_pawl_words \"$cur\" %s help --help --version\n\t\t;;\n", shellWords(names(all)))
 	fmt.Fprintf(&b, "\thelp) _pawl_words \"$cur\" %s ;;\n", shellWords(names(all)))
 	for _, cmd := range all {
-		fmt.Fprintf(&b, "\t%s)\n\t\tif [[ $cur == -* ]]; then\n\t\t\t_pawl_words \"$cur\" %s\n", cmd.name, shellWords(cmd.flags()))
+		fmt.Fprintf(&b, "\t%s)\n", cmd.name)
 		first := cmd.offerFirst()
+		if first.values != nil {
+			bashPairs(&b, first)
+		}
+		usual := shellWords(cmd.flags(""))
+		fmt.Fprintf(&b, "\t\tif [[ $cur == -* ]]; then\n\t\t\tset -- %s\n", usual)
+		for _, word := range cmd.firsts() {
+			if flags := shellWords(cmd.flags(word)); flags != usual {
+				fmt.Fprintf(&b, "\t\t\t[[ $first == %s ]] && set -- %s\n", word, flags)
+			}
+		}
+		b.WriteString("\t\t\t_pawl_words \"$cur\" \"$@\"\n")
 		if what := bashOffer(first); what != "" {
 			test := "elif ((count == 0)); then"
-			if first.pairs {
+			if first.values != nil {
 				test = "else"
-				what = "type compopt >/dev/null 2>&1 && compopt -o nospace\n\t\t\t" + what
+				what = "_pawl_nospace\n\t\t\t" + what
 			}
 			fmt.Fprintf(&b, "\t\t%s\n\t\t\t%s\n", test, what)
+		}
+		for _, word := range cmd.firsts() {
+			if rest, flag := cmd.offerRest(word); flag != "" {
+				fmt.Fprintf(&b, "\t\telif [[ $first == %s && \" ${COMP_WORDS[*]} \" == *\" %s \"* ]]; then\n\t\t\t%s\n", word, flag, bashOffer(rest))
+			}
 		}
 		b.WriteString("\t\tfi\n\t\t;;\n")
 	}
 	b.WriteString("\tesac\n}\n\ncomplete -F _pawl pawl\n")
 	return b.String()
+}
+
+// bashPairs offers the values of keys.
+func bashPairs(b *strings.Builder, keys offer) {
+	b.WriteString(`		if [[ -z $key && $cur == *=* ]]; then
+			# unless = is none of COMP_WORDBREAKS
+			key=${cur%%=*}
+			prefix=$key=
+			cur=${cur#*=}
+		fi
+		if [[ -n $key ]]; then
+			case ${key%+} in
+`)
+	for _, name := range slices.Sorted(maps.Keys(keys.values)) {
+		fmt.Fprintf(b, "\t\t\t%s) %s ;;\n", name, bashOffer(keys.values[name]))
+	}
+	b.WriteString("\t\t\tesac\n\t\t\treturn\n\t\tfi\n")
 }
 
 func bashOffer(o offer) string {
@@ -255,6 +399,8 @@ func bashOffer(o offer) string {
 		return `_pawl_files -f "$cur"`
 	case o.folders:
 		return `_pawl_files -d "$cur"`
+	case len(o.words) > 0 && o.list:
+		return `_pawl_list "$cur" ` + shellWords(o.words)
 	case len(o.words) > 0:
 		return `_pawl_words "$cur" ` + shellWords(o.words)
 	}
@@ -267,14 +413,33 @@ func zshCompletion(all []*command) string {
 	text := func(s string) string {
 		return strings.NewReplacer(`\`, `\\`, ":", `\:`, "[", `\[`, "]", `\]`, "'", `'\''`).Replace(s)
 	}
+	// Offers that one action cannot tell have a function of their own, beside it.
+	var functions strings.Builder
+	simple := func(o offer) string {
+		switch {
+		case o.files:
+			return "_files"
+		case o.folders:
+			return "_files -/"
+		case o.list:
+			return "compset -P '*,'; compadd \"$@\" -S '' -- " + strings.Join(o.words, " ")
+		}
+		return "compadd \"$@\" -- " + strings.Join(o.words, " ")
+	}
 	action := func(o offer) string {
 		switch {
 		case o.files:
 			return "_files"
 		case o.folders:
 			return "_files -/"
-		case o.pairs:
-			return "compadd -S \"\" -- " + strings.Join(o.words, " ")
+		case o.values != nil:
+			functions.WriteString("_pawl_setting() {\n\tif ! compset -P 1 '*='; then\n\t\tcompadd \"$@\" -S '' -- " + strings.Join(o.words, " ") +
+				"\n\t\treturn\n\tfi\n\tcase ${${IPREFIX%=}%+} in\n")
+			for _, name := range slices.Sorted(maps.Keys(o.values)) {
+				fmt.Fprintf(&functions, "\t%s) %s ;;\n", name, simple(o.values[name]))
+			}
+			functions.WriteString("\tesac\n}\n\n")
+			return "_pawl_setting"
 		case len(o.words) > 0:
 			return "(" + strings.Join(o.words, " ") + ")"
 		}
@@ -288,13 +453,33 @@ func zshCompletion(all []*command) string {
 	}
 	b.WriteString("\t\t\t'help:tell how a command is used'\n\t\t)\n\t\t_describe -t commands command list && ret=0\n\t\t;;\n\targument)\n\t\tcase $words[1] in\n")
 	fmt.Fprintf(&b, "\t\thelp) _arguments '1:command:(%s)' && ret=0 ;;\n", strings.Join(names(all), " "))
-	for _, cmd := range all {
-		fmt.Fprintf(&b, "\t\t%s)\n\t\t\t_arguments -s \\\n", cmd.name)
+	lists := func(cmd *command, o *option) string {
+		name := "_pawl_" + cmd.name + "_" + o.name
+		fmt.Fprintf(&functions, "%s() {\n\tcase $words[2] in\n", name)
+		usual := simple(cmd.offerOf(o, ""))
+		for _, first := range cmd.firsts() {
+			switch of := cmd.offerOf(o, first); {
+			case of.isNothing():
+				fmt.Fprintf(&functions, "\t%s) ;;\n", first)
+			case simple(of) != usual:
+				fmt.Fprintf(&functions, "\t%s) %s ;;\n", first, simple(of))
+			}
+		}
+		fmt.Fprintf(&functions, "\t*) %s ;;\n\tesac\n}\n\n", usual)
+		return name
+	}
+	arguments := func(cmd *command, word string) {
+		b.WriteString("\t\t\t_arguments -s \\\n")
 		for i := range cmd.options {
 			o := &cmd.options[i]
+			if !cmd.takes(o, word) {
+				continue
+			}
 			value := ""
-			if o.arg != "" {
-				value = ":" + text(o.arg) + ":" + action(cmd.offerOf(o))
+			if of := cmd.offerOf(o, ""); of.list {
+				value = ":" + text(o.arg) + ":" + lists(cmd, o)
+			} else if o.arg != "" {
+				value = ":" + text(o.arg) + ":" + action(of)
 			}
 			var front string
 			switch {
@@ -310,18 +495,44 @@ func zshCompletion(all []*command) string {
 			fmt.Fprintf(&b, "\t\t\t\t%s'[%s]%s' \\\n", front, text(o.about()), value)
 		}
 		b.WriteString("\t\t\t\t'(- *)--help[tell how it is used]'")
+		rest := " "
+		if of, flag := cmd.offerRest(word); flag != "" {
+			rest = "_pawl_" + cmd.name + "_" + word
+			fmt.Fprintf(&functions, "%s() {\n\tif [[ -n ${words[(r)%s]} ]]; then\n\t\t%s\n\tfi\n}\n\n", rest, flag, simple(of))
+		}
 		switch first := cmd.offerFirst(); {
-		case first.pairs:
+		case first.values != nil:
 			fmt.Fprintf(&b, " \\\n\t\t\t\t'*:setting:%s'", action(first))
 		case cmd.args == "":
 		case action(first) == " " || strings.Contains(cmd.args, "..."):
 			fmt.Fprintf(&b, " \\\n\t\t\t\t'*:%s:%s'", text(strings.Trim(cmd.args, "[].")), action(first))
 		default:
-			fmt.Fprintf(&b, " \\\n\t\t\t\t'1:%s:%s' '*: : '", "what", action(first))
+			fmt.Fprintf(&b, " \\\n\t\t\t\t'1:%s:%s' '*: :%s'", "what", action(first), rest)
 		}
-		b.WriteString(" && ret=0\n\t\t\t;;\n")
+		b.WriteString(" && ret=0\n")
 	}
-	b.WriteString("\t\tesac\n\t\t;;\n\tesac\n\treturn ret\n}\n\n" +
+	for _, cmd := range all {
+		fmt.Fprintf(&b, "\t\t%s)\n", cmd.name)
+		begin := "\t\t\tcase $words[2] in\n"
+		for _, word := range cmd.firsts() {
+			_, rest := cmd.offerRest(word)
+			if rest != "" || !slices.Equal(cmd.flags(word), cmd.flags("")) {
+				fmt.Fprintf(&b, "%s\t\t\t%s)\n", begin, word)
+				arguments(cmd, word)
+				b.WriteString("\t\t\t\t;;\n")
+				begin = ""
+			}
+		}
+		if begin == "" {
+			b.WriteString("\t\t\t*)\n")
+		}
+		arguments(cmd, "")
+		if begin == "" {
+			b.WriteString("\t\t\t\t;;\n\t\t\tesac\n")
+		}
+		b.WriteString("\t\t\t;;\n")
+	}
+	b.WriteString("\t\tesac\n\t\t;;\n\tesac\n\treturn ret\n}\n\n" + functions.String() +
 		"if [[ ${funcstack[1]} == _pawl ]]; then\n\t_pawl \"$@\"\nelse\n\tcompdef _pawl pawl\nfi\n")
 	return b.String()
 }
@@ -331,7 +542,16 @@ func fishCompletion(all []*command) string {
 		return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'"
 	}
 	var b strings.Builder
-	b.WriteString("# Completion of pawl for fish.\n\ncomplete -c pawl -f\n")
+	b.WriteString(`# Completion of pawl for fish.
+
+# offers words behind each comma
+function __pawl_list
+	set -l before (commandline -ct | string replace -r '^-[^=]*=' '' | string replace -r '[^,]*$' '')
+	printf '%s\n' "$before"$argv
+end
+
+complete -c pawl -f
+`)
 	for _, cmd := range all {
 		fmt.Fprintf(&b, "complete -c pawl -n __fish_use_subcommand -a %s -d %s\n", cmd.name, text(cmd.summary))
 	}
@@ -342,12 +562,35 @@ func fishCompletion(all []*command) string {
 		seen := "__fish_seen_subcommand_from " + cmd.name
 		for i := range cmd.options {
 			o := &cmd.options[i]
-			fmt.Fprintf(&b, "complete -c pawl -n '%s' -l %s", seen, o.name)
+			var not []string
+			for _, first := range cmd.firsts() {
+				if !cmd.takes(o, first) {
+					not = append(not, first)
+				}
+			}
+			value := cmd.offerOf(o, "")
+			usual := value.words
+			for _, first := range cmd.firsts() {
+				if of := cmd.offerOf(o, first); value.list && !slices.Equal(of.words, usual) {
+					fmt.Fprintf(&b, "complete -c pawl -n '%s; and __fish_seen_subcommand_from %s' -l %s -x", seen, first, o.name)
+					if not = append(not, first); !of.isNothing() {
+						b.WriteString(" -a " + text("(__pawl_list "+strings.Join(of.words, " ")+")"))
+					}
+					fmt.Fprintf(&b, " -d %s\n", text(o.about()))
+				}
+			}
+			when := seen
+			if len(not) > 0 {
+				when += "; and not __fish_seen_subcommand_from " + strings.Join(not, " ")
+			}
+			fmt.Fprintf(&b, "complete -c pawl -n '%s' -l %s", when, o.name)
 			if o.short != "" {
 				b.WriteString(" -s " + o.short)
 			}
-			switch value := cmd.offerOf(o); {
+			switch {
 			case o.arg == "":
+			case value.list:
+				b.WriteString(" -x -a " + text("(__pawl_list "+strings.Join(value.words, " ")+")"))
 			case value.files:
 				b.WriteString(" -r -F")
 			case value.folders:
@@ -360,11 +603,19 @@ func fishCompletion(all []*command) string {
 			fmt.Fprintf(&b, " -d %s\n", text(o.about()))
 		}
 		fmt.Fprintf(&b, "complete -c pawl -n '%s' -l help -d 'tell how it is used'\n", seen)
+		for _, first := range cmd.firsts() {
+			if rest, flag := cmd.offerRest(first); flag != "" {
+				fmt.Fprintf(&b, "complete -c pawl -n '%s; and __fish_seen_subcommand_from %s; and string match -q -- %s (commandline -opc)' -a %s\n",
+					seen, first, flag, text("(__pawl_list "+strings.Join(rest.words, " ")+")"))
+			}
+		}
 		switch first := cmd.offerFirst(); {
 		case first.files:
 			fmt.Fprintf(&b, "complete -c pawl -n '%s' -F\n", seen)
-		case first.pairs:
-			fmt.Fprintf(&b, "complete -c pawl -n '%s' -a %s\n", seen, text(strings.Join(first.words, " ")))
+		case first.values != nil:
+			fmt.Fprintf(&b, "function __pawl_setting\n\tswitch (commandline -ct)\n\t\tcase '*=*'\n\t\t\tprintf '%%s\\n' %s\n\t\tcase '*'\n\t\t\tprintf '%%s\\n' %s\n\tend\nend\n",
+				strings.Join(first.pairs(), " "), strings.Join(first.words, " "))
+			fmt.Fprintf(&b, "complete -c pawl -n '%s' -a '(__pawl_setting)'\n", seen)
 		case len(first.words) > 0:
 			fmt.Fprintf(&b, "complete -c pawl -n '%s; and not __fish_seen_subcommand_from %s' -a %s\n", seen, strings.Join(first.words, " "), text(strings.Join(first.words, " ")))
 		}
@@ -397,6 +648,15 @@ func powershellCompletion(all []*command) string {
 		}
 		b.WriteString("\t\t\t'--help' = 'tell how it is used'\n\t\t}\n")
 	}
+	b.WriteString("\t}\n\t# those that go with a first argument\n\t$flagsOf = @{\n")
+	for _, cmd := range all {
+		for _, first := range cmd.firsts() {
+			if flags := cmd.flags(first); !slices.Equal(flags, cmd.flags("")) {
+				flags = slices.DeleteFunc(flags, func(f string) bool { return !strings.HasPrefix(f, "--") })
+				fmt.Fprintf(&b, "\t\t%s = %s\n", text(cmd.name+" "+first), list(flags))
+			}
+		}
+	}
 	b.WriteString("\t}\n\t# flags that take a value, and those that it may be; files are offered by the shell\n\t$values = New-Object 'System.Collections.Hashtable' ([StringComparer]::Ordinal)\n")
 	for _, cmd := range all {
 		for i := range cmd.options {
@@ -404,7 +664,12 @@ func powershellCompletion(all []*command) string {
 			if o.arg == "" {
 				continue
 			}
-			words := list(cmd.offerOf(o).words)
+			words := list(cmd.offerOf(o, "").words)
+			for _, first := range cmd.firsts() {
+				if of := list(cmd.offerOf(o, first).words); of != words {
+					fmt.Fprintf(&b, "\t$values[%s] = %s\n", text(cmd.name+" "+first+" --"+o.name), of)
+				}
+			}
 			fmt.Fprintf(&b, "\t$values[%s] = %s\n", text(cmd.name+" --"+o.name), words)
 			if o.short != "" {
 				fmt.Fprintf(&b, "\t$values[%s] = %s\n", text(cmd.name+" -"+o.short), words)
@@ -414,13 +679,23 @@ func powershellCompletion(all []*command) string {
 	b.WriteString("\t$first = @{\n")
 	fmt.Fprintf(&b, "\t\t'help' = %s\n", list(names(all)))
 	for _, cmd := range all {
-		if words := cmd.offerFirst().words; len(words) > 0 {
-			fmt.Fprintf(&b, "\t\t%s = %s\n", text(cmd.name), list(words))
+		if first := cmd.offerFirst(); len(first.words) > 0 {
+			fmt.Fprintf(&b, "\t\t%s = %s\n", text(cmd.name), list(append(first.words, first.pairs()...)))
+		}
+	}
+	b.WriteString("\t}\n\t# what may come behind the first argument, and the flag that this needs\n\t$rest = @{\n")
+	for _, cmd := range all {
+		for _, first := range cmd.firsts() {
+			if of, flag := cmd.offerRest(first); flag != "" {
+				fmt.Fprintf(&b, "\t\t%s = %s\n", text(cmd.name+" "+first+" "+flag), list(of.words))
+			}
 		}
 	}
 	b.WriteString(`	}
 
 	$command = ''
+	$argument = ''
+	$last = ''
 	$flag = ''
 	$count = 0
 	foreach ($element in ($commandAst.CommandElements | Select-Object -Skip 1)) {
@@ -428,9 +703,12 @@ func powershellCompletion(all []*command) string {
 		$word = $element.Extent.Text
 		if ($flag -ne '') { $flag = ''; continue }
 		if ($word.StartsWith('-')) {
-			if ($values.ContainsKey("$command $word")) { $flag = $word }
+			if ($values.ContainsKey("$command $word")) { $flag = $word } else { $last = $word }
 		} elseif ($command -eq '') { $command = $word }
-		else { $count++ }
+		else {
+			if ($count -eq 0) { $argument = $word }
+			$count++
+		}
 	}
 
 	function offer($words, $about) {
@@ -443,10 +721,15 @@ func powershellCompletion(all []*command) string {
 		}
 	}
 
-	if ($flag -ne '') { offer $values["$command $flag"] $null }
+	if ($flag -ne '') {
+		if ($values.ContainsKey("$command $argument $flag")) { offer $values["$command $argument $flag"] $null }
+		else { offer $values["$command $flag"] $null }
+	}
 	elseif ($command -eq '') { offer $about.Keys $about }
+	elseif ($wordToComplete.StartsWith('-') -and $flagsOf.ContainsKey("$command $argument")) { offer $flagsOf["$command $argument"] $flags[$command] }
 	elseif ($wordToComplete.StartsWith('-')) { if ($flags.ContainsKey($command)) { offer $flags[$command].Keys $flags[$command] } }
 	elseif (($count -eq 0 -or $command -eq 'set') -and $first.ContainsKey($command)) { offer $first[$command] $null }
+	elseif ($rest.ContainsKey("$command $argument $last")) { offer $rest["$command $argument $last"] $null }
 }
 `)
 	return b.String()

@@ -37,6 +37,14 @@ var completions = []struct {
 	{"a format", []string{"export", "pages", "--format", "j"}, []string{"jsonl"}, []string{"csv"}},
 	{"a word of queue", []string{"queue", "re"}, []string{"restore"}, []string{"drop", "redirects"}},
 	{"a key of set", []string{"set", "max-pages-"}, []string{"max-pages-per-host="}, []string{"max-pages="}},
+	{"a flag that an edit takes", []string{"queue", "drop", "--"}, []string{"--host", "--match", "--dry-run", "--db", "--help"}, []string{"--depth", "--state", "--limit", "--errors", "--since"}},
+	{"a flag that only a list takes", []string{"queue", "list", "--st"}, []string{"--state"}, []string{"--status"}},
+	{"a state of the queue", []string{"queue", "list", "--state", "re"}, []string{"retrying"}, []string{"out"}},
+	{"an error class", []string{"queue", "retry", "--errors", "time"}, []string{"timeout"}, []string{"dns"}},
+	{"a column of pages", []string{"export", "--columns", "title"}, []string{"title"}, []string{"url"}},
+	{"a column of links", []string{"export", "links", "--columns", "a"}, []string{"anchor"}, []string{"title"}},
+	{"a column behind another", []string{"export", "links", "--columns", "source,anch"}, nil, []string{"title", "source,title"}},
+	{"a key of what can change", []string{"set", "ke"}, nil, []string{"keep-query="}},
 	{"a shell", []string{"completion", "f"}, []string{"fish"}, []string{"bash"}},
 	{"a command to be helped with", []string{"help", "ver"}, []string{"verify", "version"}, []string{"crawl"}},
 }
@@ -72,6 +80,29 @@ func TestBashCompletes(t *testing.T) {
 		checkOffer(t, complete("crawl", "--scope", "=", "d"), []string{"domain"}, []string{"host"})
 		checkOffer(t, complete("crawl", "--scope", "="), []string{"domain", "host"}, nil)
 	})
+	t.Run("a value of a setting, of which bash makes three words", func(t *testing.T) {
+		checkOffer(t, complete("set", "scope", "=", "d"), []string{"domain"}, []string{"host", "delay=", "scope=domain"})
+		checkOffer(t, complete("set", "scope", "="), []string{"domain", "host"}, []string{"delay="})
+		checkOffer(t, complete("set", "delay", "=", "1s", "traps", "=", "f"), []string{"follow"}, []string{"park"})
+		checkOffer(t, complete("set", "delay", "=", "1s", "max-pages-"), []string{"max-pages-per-host="}, nil)
+		checkOffer(t, complete("set", "log-level", "="), []string{"debug", "warn"}, nil)
+		checkOffer(t, complete("set", "assets", "=", "o"), []string{"on", "off"}, nil)
+		checkOffer(t, complete("set", "exclude+", "=", "d"), []string{""}, []string{"delay="})
+		checkOffer(t, complete("set", "delay", "="), []string{""}, []string{"delay=", "adaptive="})
+	})
+	t.Run("a value of a setting, where = breaks no words", func(t *testing.T) {
+		checkOffer(t, complete("set", "scope=d"), []string{"scope=domain"}, []string{"domain", "delay="})
+		checkOffer(t, complete("set", "output=pawl.b"), []string{"output=pawl.bash"}, nil)
+	})
+	t.Run("more of a list", func(t *testing.T) {
+		checkOffer(t, complete("export", "links", "--columns", "source,anch"), []string{"source,anchor"}, []string{"anchor"})
+		checkOffer(t, complete("queue", "retry", "--errors", "dns,time"), []string{"dns,timeout"}, []string{"timeout"})
+		checkOffer(t, complete("queue", "retry", "--errors", "=", "time"), []string{"timeout"}, []string{"dns"})
+		checkOffer(t, complete("queue", "retry", "--errors", "dns", "time"), []string{"timeout"}, []string{"dns"})
+	})
+	t.Run("classes only behind --errors", func(t *testing.T) {
+		checkOffer(t, complete("queue", "retry", "time"), nil, []string{"timeout"})
+	})
 	t.Run("a flag behind an address, which bash takes for several words", func(t *testing.T) {
 		checkOffer(t, complete("crawl", "--proxy", "http", ":", "//localhost", ":", "80", "--no"), nil, []string{"--db"})
 		checkOffer(t, complete("export", "--base", "http", ":", "//x", "li"), []string{"links"}, nil)
@@ -90,6 +121,11 @@ func TestBashCompletes(t *testing.T) {
 			complete("crawl", "--db", hostile)
 			complete("crawl", hostile, "--max")
 			complete("set", hostile)
+			complete("set", hostile, "=", hostile)
+			complete("set", "scope="+hostile)
+			complete("queue", hostile, "--")
+			complete("queue", "retry", "--errors", "dns,"+hostile)
+			complete("export", hostile, "--columns", hostile+","+hostile)
 			complete(hostile, hostile)
 		}
 		if _, err := os.Stat(filepath.Join(dir, "owned")); err == nil {
@@ -224,7 +260,7 @@ func TestCompletionsKnowAll(t *testing.T) {
 				if !strings.Contains(text, o.name) {
 					t.Errorf("%s: no flag --%s", shell, o.name)
 				}
-				for _, w := range cmd.offerOf(o).words {
+				for _, w := range cmd.offerOf(o, "").words {
 					if !strings.Contains(text, w) {
 						t.Errorf("%s: no value %s of --%s", shell, w, o.name)
 					}
