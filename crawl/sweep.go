@@ -278,6 +278,11 @@ func newWish(p storage.Predicate) (wish, error) {
 			w.classes[class] = true
 		}
 	}
+	for _, s := range p.Statuses {
+		if s.From > s.To || s.To < 400 || s.To > 999 {
+			return w, queryErrorf("%d to %d are no statuses of what failed", s.From, s.To)
+		}
+	}
 	return w, nil
 }
 
@@ -357,6 +362,8 @@ func (c *Crawl) Edit(ctx context.Context, e Edit) (*Edited, error) {
 	switch {
 	case e.Kind != Drop && e.Kind != Restore && e.Kind != Retry:
 		return nil, queryErrorf("the queue cannot be told to %q, but to drop, restore or retry", string(e.Kind))
+	case e.Kind == Drop && e.Host == "" && e.Match == "":
+		return nil, queryErrorf("name what to drop: a host or a regular expression; . drops everything that is queued")
 	case e.Kind != Retry && !(w.any && w.Since == 0 && w.Until == 0):
 		return nil, queryErrorf("only retry is about error classes, statuses and times")
 	}
