@@ -133,6 +133,8 @@ func TestAnEditThatIsNoneIsRefused(t *testing.T) {
 		for _, e := range []Edit{
 			{Kind: "dorp"},
 			{},
+			{Kind: Drop},
+			{Kind: Retry, Predicate: storage.Predicate{Statuses: []storage.StatusRange{{From: 200, To: 299}}}},
 			{Kind: Drop, Predicate: storage.Predicate{Match: "("}},
 			{Kind: Drop, Predicate: storage.Predicate{Classes: []string{"dns"}}},
 			{Kind: Restore, Predicate: storage.Predicate{Since: 1}},
