@@ -110,43 +110,28 @@ func runExport(ctx context.Context, c *call) error {
 	return c.usage(err)
 }
 
+// exportTries is how often an export is begun, when the run ends meanwhile.
+const exportTries = 3
+
 // exportNow writes what there is now.
 func (c *call) exportNow(ctx context.Context, e *control.Export, name, path string) error {
 	// A run that ends while it is asked leaves a crawl at rest, or another run.
-	for range 3 {
+	for try := 1; ; try++ {
 		s, err := c.dial(ctx, path)
 		if err != nil {
 			return err
 		}
-		if !s.isLive {
-			return c.exportAtRest(ctx, e, name, path)
-		}
 		err = exportTo(ctx, e, name, c.Stdout, func(w io.Writer) error { return s.Export(ctx, *e, w) })
+		if !s.isLive {
+			return c.inUse(ctx, path, err)
+		}
 		if !errors.Is(err, control.ErrLost) && !errors.Is(err, crawl.ErrOver) {
 			return err
 		}
-		if name == "-" || name == "" {
+		if try == exportTries || name == "-" || name == "" {
 			return hintedError{errors.New("the run came to its end before the export was whole"), "what was written is a part of it: export again"}
 		}
 	}
-	return storage.ErrInUse
-}
-
-func (c *call) exportAtRest(ctx context.Context, e *control.Export, name, path string) error {
-	file, err := storage.Open(path, true)
-	if err != nil {
-		return c.inUse(ctx, path, err)
-	}
-	defer file.Close()
-	settings, _, err := crawl.Remembered(file)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	source := sourceAtRest(file, &settings)
-	if name != "-" && name != "" {
-		source.tempDir = filepath.Dir(name)
-	}
-	return exportTo(ctx, e, name, c.Stdout, func(w io.Writer) error { return writeExport(ctx, *e, w, source) })
 }
 
 // exportTo has an export written to a file of the name, or to stdout.
@@ -154,6 +139,7 @@ func exportTo(ctx context.Context, e *control.Export, name string, stdout io.Wri
 	if name == "-" || name == "" {
 		return quiet(write(stdout))
 	}
+	e.Options.TempDir = filepath.Dir(name) // for this process alone
 	var err error
 	if e.What == "sitemap" && isRegular(name) {
 		// It may take several files, which are made where the crawl file is read.
@@ -185,7 +171,6 @@ type exportSource struct {
 	still    func() (func(urls []string) ([]bool, error), error)
 	inScope  func() (func(url string) bool, error)
 	pace     func(took time.Duration) // see export.Options; nil: none
-	tempDir  string                   // for SQLite; empty: that of the system
 }
 
 // sourceAtRest is that of a crawl at rest, and of the settings that it remembers.
@@ -233,7 +218,7 @@ func writeExport(ctx context.Context, e control.Export, w io.Writer, s *exportSo
 		return err
 	}
 	o := e.Options
-	o.TempDir, o.Pace, o.Stop = s.tempDir, s.pace, ctx.Err
+	o.Pace, o.Stop = s.pace, ctx.Err
 	if o.Fields, err = exportFields(s.settings); err != nil {
 		return fmt.Errorf("%s: %w", s.file.Path(), err)
 	}

@@ -193,6 +193,7 @@ func (f *following) look(ctx context.Context) error {
 	client, err := f.speak(ctx, f.path)
 	if err == nil {
 		f.pause, f.inVain = rowsEvery, 0 // for the process to end
+		defer client.Close()
 		err = f.live(ctx, client)
 	}
 	switch {
