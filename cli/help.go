@@ -24,7 +24,12 @@ func overview(all []*command) string {
 	b.WriteString("pawl crawls websites. A crawl is one file, from which it goes on after any stop.\n\n")
 	b.WriteString("Usage: pawl COMMAND [flags] [arguments]\n\nCommands:\n")
 	for _, cmd := range all {
-		fmt.Fprintf(&b, "  %-22s %s\n", strings.TrimSpace(cmd.name+" "+cmd.args), cmd.summary)
+		left := strings.TrimSpace(cmd.name + " " + cmd.args)
+		if len(left) > overviewColumn {
+			fmt.Fprintf(&b, "  %s\n", left)
+			left = ""
+		}
+		fmt.Fprintf(&b, "  %-*s %s\n", overviewColumn, left, cmd.summary)
 	}
 	b.WriteString("\nExit codes:\n" +
 		"  0 finished: nothing left, or a limit was reached    3 trouble with the crawl file\n" +
@@ -34,7 +39,12 @@ func overview(all []*command) string {
 	return b.String()
 }
 
-const helpWidth = 80
+const (
+	helpWidth = 80
+	// overviewColumn is how wide a command and its arguments may be beside what it
+	// does.
+	overviewColumn = 22
+)
 
 func (cmd *command) help() string {
 	var b strings.Builder
