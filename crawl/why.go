@@ -617,8 +617,11 @@ func (t *teller) look() error {
 		found.treat = k.scope.treat.of(t.url)
 		c.reason = k.scope.judge(found)
 	})
+	if err != nil {
+		return err // and c may still be written to
+	}
 	t.seen = c
-	return err
+	return nil
 }
 
 // finding is the address where it was found last. One that was never met could be
