@@ -229,7 +229,7 @@ func (t *statusLines) counts() {
 		t.line("", "%s of the fetched are no rows, by a rule", grouped(s.Unlisted))
 	}
 	if s.Reopened > 0 {
-		t.line("", "%s withdrawn so far, to be asked for again", counted(s.Reopened, "outcome was", "outcomes were"))
+		t.line("", "%s withdrawn so far", counted(s.Reopened, "outcome was", "outcomes were"))
 	}
 	retrying := ""
 	if s.Retrying > 0 {
