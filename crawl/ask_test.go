@@ -93,6 +93,30 @@ func TestAPauseHoldsWhatIsNotInFlight(t *testing.T) {
 	})
 }
 
+// Somebody who pauses a crawl to drop and add finds it still there.
+func TestAPausedCrawlDoesNotEndByItself(t *testing.T) {
+	s, p := wide(t, 20)
+	p.on("http://b.test/", text("x"))
+	s.beside = func(ctx context.Context, c *Crawl) {
+		time.Sleep(3500 * time.Millisecond)
+		must(s.t, c.Pause(ctx))
+		_, err := c.Edit(ctx, Edit{Kind: Drop, Predicate: storage.Predicate{Match: "."}})
+		must(s.t, err)
+		time.Sleep(time.Minute)
+		a, err := c.Add(ctx, []string{"b.test"})
+		if err != nil || a.Added != 1 {
+			s.t.Errorf("%+v %v", a, err)
+		}
+		must(s.t, c.Resume(ctx))
+	}
+	s.inBubble(func() {
+		s.finish()
+		if rows := s.brief(); rows["http://b.test/"] != "fetched" {
+			s.t.Errorf("rows are %v", rows)
+		}
+	})
+}
+
 func TestStopEndsTheRunInOrder(t *testing.T) {
 	s, _ := wide(t, 20)
 	s.beside = func(ctx context.Context, c *Crawl) {

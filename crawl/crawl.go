@@ -1393,7 +1393,7 @@ func (l *loop) over() (bool, error) {
 	if l.stopping {
 		return true, nil
 	}
-	if l.sweep.isOpen() {
+	if l.sweep.isOpen() || l.paused {
 		return false, nil // also when a limit is reached
 	}
 	c := l.frontier.Counts()
@@ -1414,7 +1414,7 @@ func (l *loop) over() (bool, error) {
 	case l.feeding, reviewing, c.Pending == 0:
 		return false, nil
 	}
-	if _, ok := l.frontier.Wake(); ok || l.paused {
+	if _, ok := l.frontier.Wake(); ok {
 		return false, nil
 	}
 	if l.settings.MaxPagesPerHost > 0 {
