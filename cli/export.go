@@ -137,7 +137,11 @@ func (c *call) exportNow(ctx context.Context, e *control.Export, name, path stri
 // exportTo has an export written to a file of the name, or to stdout.
 func exportTo(ctx context.Context, e *control.Export, name string, stdout io.Writer, write func(io.Writer) error) error {
 	if name == "-" || name == "" {
-		return quiet(write(stdout))
+		err := quiet(write(stdout))
+		if errors.Is(err, context.Canceled) {
+			return fmt.Errorf("%w before the export was whole; what was written is a part of it", errStopped)
+		}
+		return err
 	}
 	e.Options.TempDir = filepath.Dir(name) // for this process alone
 	var err error

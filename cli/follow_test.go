@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -84,5 +86,16 @@ func TestFollowToStdoutNoticesOtherFields(t *testing.T) {
 	}
 	if err := chosen.atRest(t.Context()); err != nil || strings.Count(some.String(), "\n") < 10 {
 		t.Errorf("%v, %q", err, some.String())
+	}
+}
+
+// Whoever stops an export is told that it is not whole.
+func TestStoppedExportIsAPart(t *testing.T) {
+	dir := t.TempDir()
+	for name, want := range map[string]string{"-": "what was written is a part of it", filepath.Join(dir, "x.csv"): "x.csv was not written"} {
+		err := exportTo(t.Context(), new(control.Export), name, io.Discard, func(w io.Writer) error { return fmt.Errorf("read: %w", context.Canceled) })
+		if code, _ := judge(err); code != ExitStopped || errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: exit code %d, %v", name, code, err)
+		}
 	}
 }
