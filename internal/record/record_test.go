@@ -95,7 +95,8 @@ func TestScreen(t *testing.T) {
 		{"codes in pieces", []string{"one\x1b", "[", "3", "1mtwo"}, "onetwo\n"},
 		{"characters in pieces", []string{"\xe2", "\x96", "\x88x"}, "█x\n"},
 		{"it scrolls", []string{"1\r\n2\r\n3\r\n4\r\n5"}, "2\n3\n4\n5\n"},
-		{"what is too wide is cut off", []string{strings.Repeat("w", 30)}, strings.Repeat("w", 20) + "\n"},
+		{"what is too wide goes on below", []string{strings.Repeat("w", 30) + "\r\nx"}, strings.Repeat("w", 20) + "\n" + strings.Repeat("w", 10) + "\nx\n"},
+		{"what just fits", []string{strings.Repeat("w", 20) + "\r\nx"}, strings.Repeat("w", 20) + "\nx\n"},
 		{"up beyond the top", []string{"a\x1b[9Ab"}, "ab\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

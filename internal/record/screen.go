@@ -45,10 +45,7 @@ func (s *screen) one(text string) int {
 		s.column = 0
 		return 1
 	case '\n':
-		if s.row++; s.row == len(s.rows) {
-			s.rows = append(s.rows[1:], nil)
-			s.row--
-		}
+		s.down()
 		return 1
 	case '\x1b':
 		return s.escape(text)
@@ -57,14 +54,23 @@ func (s *screen) one(text string) int {
 		return 0
 	}
 	r, n := utf8.DecodeRuneInString(text)
-	if s.column < s.width {
-		for len(s.rows[s.row]) <= s.column {
-			s.rows[s.row] = append(s.rows[s.row], ' ')
-		}
-		s.rows[s.row][s.column] = r
-		s.column++
+	if s.column == s.width {
+		s.column = 0
+		s.down()
 	}
+	for len(s.rows[s.row]) <= s.column {
+		s.rows[s.row] = append(s.rows[s.row], ' ')
+	}
+	s.rows[s.row][s.column] = r
+	s.column++
 	return n
+}
+
+func (s *screen) down() {
+	if s.row++; s.row == len(s.rows) {
+		s.rows = append(s.rows[1:], nil)
+		s.row--
+	}
 }
 
 func (s *screen) escape(text string) int {
