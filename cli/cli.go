@@ -145,6 +145,8 @@ func judge(err error) (code int, hint string) {
 		code, hint = ExitFile, "go on from a copy that is whole"
 	case errors.Is(err, control.ErrNoAnswer):
 		code, hint = ExitFile, "it may be suspended: fg or kill -CONT wakes it"
+	case errors.Is(err, control.ErrOtherUser):
+		code, hint = ExitFile, "ask as that user"
 	case errors.Is(err, control.ErrVersion):
 		code, hint = ExitFile, "use the pawl that runs the crawl"
 	case errors.Is(err, control.ErrOther):

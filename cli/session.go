@@ -76,14 +76,9 @@ func (c *call) dial(ctx context.Context, path string) (*session, error) {
 	}
 }
 
-// speak finds the process that runs the crawl in a file. The folder for sockets may be
-// another one for a service than for who logs in.
+// speak finds the process that runs the crawl in a file.
 func (c *call) speak(ctx context.Context, path string) (*control.Client, error) {
-	client, err := control.Dial(ctx, path, c.runtimeDir())
-	if other := os.TempDir(); errors.Is(err, control.ErrNoSocket) && other != c.runtimeDir() {
-		return control.Dial(ctx, path, other)
-	}
-	return client, err
+	return control.Dial(ctx, path, c.runtimeDir())
 }
 
 // runtimeDir is where the sockets of a user stand whose crawl files have too long a
@@ -102,7 +97,7 @@ func (c *call) inUse(ctx context.Context, path string, err error) error {
 	}
 	client, derr := c.speak(ctx, path)
 	switch {
-	case errors.Is(derr, control.ErrNoAnswer):
+	case errors.Is(derr, control.ErrNoAnswer), errors.Is(derr, control.ErrOtherUser):
 		return derr
 	case derr != nil:
 		return err
