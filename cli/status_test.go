@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -267,26 +269,44 @@ func TestPanelNeedsATerminal(t *testing.T) {
 
 func TestPlainProgressWaitsForTheFirstLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out sharedBuffer
 		c := &call{System: &System{Stderr: &out, Env: func(string) string { return "" }}, given: given{}}
 		talk, err := newTalk(c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var s *crawl.Status
-		stop := talk.watchStatus(func() *crawl.Status { return s })
+		var s atomic.Pointer[crawl.Status]
+		stop := talk.watchStatus(s.Load)
 		time.Sleep(plainEvery + time.Second)
 		synctest.Wait()
-		if out.Len() > 0 {
-			t.Errorf("before: wrote %q", &out)
+		if got := out.String(); got != "" {
+			t.Errorf("before: wrote %q", got)
 		}
-		s = &crawl.Status{Done: 1}
+		s.Store(&crawl.Status{Done: 1})
 		time.Sleep(plainEvery)
 		synctest.Wait()
 		stop()
 		stop()
-		if got := out.String(); got != "pawl: "+progressLine(s)+"\n" {
+		if got := out.String(); got != "pawl: "+progressLine(s.Load())+"\n" {
 			t.Errorf("wrote %q", got)
 		}
 	})
+}
+
+// sharedBuffer is a buffer that one goroutine writes to and another looks at.
+type sharedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *sharedBuffer) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(b)
+}
+
+func (s *sharedBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }
