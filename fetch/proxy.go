@@ -67,7 +67,7 @@ func newProxy(o *Options, names *net.Resolver) (*proxy, error) {
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	switch {
-	case u.Hostname() == "" || !validDomain(u.Hostname()):
+	case u.Hostname() == "" || !validDomain(u.Hostname()) || strings.ContainsAny(u.Hostname(), "[]"):
 		return nil, errors.New("proxy has no valid host name")
 	case err != nil || number == 0:
 		return nil, errors.New("proxy has a port that is not from 1 to 65535")

@@ -736,7 +736,7 @@ func TestAbortedBehindProxies(t *testing.T) {
 // never in an error.
 func FuzzProxy(f *testing.F) {
 	for _, proxy := range []string{
-		"http://proxy.example:3128", "https://u:secret@[::1]", "socks5://u:secret@proxy.example", "http:secret", "://", "socks5h://@:1", "http://a b", "",
+		"http://proxy.example:3128", "https://u:secret@[::1]", "socks5://u:secret@proxy.example", "http:secret", "://", "socks5h://@:1", "http://a b", "http://proxy.e]ample:3128", "",
 	} {
 		f.Add(proxy)
 	}
