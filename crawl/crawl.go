@@ -416,6 +416,7 @@ func (c *Crawl) newLoop() (*loop, error) {
 		rules:        ruleCache{token: fetch.ProductToken(c.settings.UserAgent), kept: map[uint64]*rules{}},
 		parsers:      new(sync.Pool), large: make(chan struct{}, maxLarge),
 		commits: make(chan commitment, 1), done: make(chan committed, 1),
+		sweep: sweep{unwanted: map[storage.JobID]bool{}},
 	}
 	// More workers than there are places may be hired later: who is idle then takes
 	// what waits.
@@ -920,7 +921,7 @@ func (l *loop) settle(r *result) error {
 	}
 	if v.Outcome == storage.Failed && !j.Condemned && j.GaveUp == storage.NoClass {
 		wait, again := retryAfter(v.Class, int(v.Status), int(j.Attempt), l.settings.Retries, r.retryAfter)
-		if again {
+		if again && !l.sweep.unwanted[j.ID] {
 			return l.frontier.Retry(j, &storage.Retry{
 				Attempt: j.Attempt, Hops: j.Hops, Ask: v.Ask, Class: v.Class, Status: v.Status, Raw: j.Raw,
 				Due: v.Time + int64(v.Took) + wait.Milliseconds(), Error: v.Record.Error,
@@ -951,6 +952,7 @@ func (l *loop) settle(r *result) error {
 	if err := l.frontier.Finish(j, v, r.links, r.retryAfter); err != nil {
 		return err
 	}
+	delete(l.sweep.unwanted, j.ID)
 	l.gauge.visited(j.Host, v)
 	return nil
 }

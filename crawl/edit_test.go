@@ -252,3 +252,24 @@ func TestWhatOnlyAStartCanChangeIsRefusedLive(t *testing.T) {
 		}
 	})
 }
+
+// What is in flight when it is to be dropped is not asked for again.
+func TestADropEndsWhatIsInFlight(t *testing.T) {
+	s, p := wide(t, 5)
+	p.on("http://a.test/p3", slow(status(503), 10*time.Second), text("well"))
+	s.beside = func(ctx context.Context, c *Crawl) {
+		for p.of("http://a.test/p3") == 0 {
+			time.Sleep(time.Second)
+		}
+		d, err := c.Edit(ctx, dropping("/p[34]"))
+		if err != nil || d.InFlight != 1 || d.Addresses != 1 {
+			s.t.Errorf("%+v %v", d, err)
+		}
+	}
+	s.inBubble(func() {
+		s.finish()
+		if rows := s.brief(); p.of("http://a.test/p3") != 1 || rows["http://a.test/p3"] == "" || rows["http://a.test/p4"] != "" {
+			s.t.Errorf("asked %d times, rows %v", p.of("http://a.test/p3"), rows)
+		}
+	})
+}

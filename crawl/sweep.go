@@ -20,6 +20,9 @@ type sweep struct {
 	edits []*editing // the first is being carried out
 	until time.Time  // no slice before
 	jobs  []frontier.QueuedJob
+	// unwanted are jobs that were in flight when they were to be dropped: what comes
+	// of this attempt is their outcome.
+	unwanted map[storage.JobID]bool
 }
 
 // editing is an edit that is being carried out.
@@ -180,6 +183,7 @@ func (l *loop) dropSlice(e *editing, open *frontier.OpenEdit) error {
 			case !e.wish.matches(found.URL):
 			case j.IsOut:
 				e.edited.InFlight++
+				l.sweep.unwanted[j.ID] = true
 			default:
 				dropped = append(dropped, frontier.Dropped{ID: j.ID, Found: found})
 				e.edited.name(found.URL)
