@@ -114,9 +114,6 @@ func FindStory(ctx context.Context, file *storage.File, o StoryOptions) (*Story,
 func (c *Crawl) Why(ctx context.Context, url string) (*Story, error) {
 	var worked, owed atomic.Int64
 	o := StoryOptions{URL: url, Readers: 2}
-	if c.Patience() > 0 {
-		o.Readers = 1
-	}
 	o.Pace = func(took time.Duration) {
 		k := c.Patience()
 		if time.Duration(worked.Add(int64(took))) > briefly {
@@ -154,7 +151,7 @@ func (c *Crawl) Why(ctx context.Context, url string) (*Story, error) {
 // read with this patience.
 const (
 	briefly       = 100 * time.Millisecond
-	storyPatience = 0.5
+	storyPatience = 0.2
 	shortestRest  = 5 * time.Millisecond
 )
 
