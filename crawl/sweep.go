@@ -424,7 +424,7 @@ func (c *Crawl) foresee(ctx context.Context, e *Edit, w *wish) (edited *Edited, 
 			return err
 		}, nil)
 	default:
-		err = c.foreseeRestore(ctx, w, edited)
+		err = c.foreseeRestore(ctx, e, w, edited)
 	}
 	if err != nil {
 		return nil, false, err

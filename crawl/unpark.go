@@ -2,6 +2,7 @@ package crawl
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"pawl/frontier"
@@ -32,8 +33,9 @@ func (p *parkLists) inForce(w *wish) (n int) {
 	return n
 }
 
-// foreseeRestore tells what is parked and would come back.
-func (c *Crawl) foreseeRestore(ctx context.Context, w *wish, edited *Edited) error {
+// foreseeRestore tells what is parked and would come back; when it is to come back,
+// whether anything would.
+func (c *Crawl) foreseeRestore(ctx context.Context, e *Edit, w *wish, edited *Edited) error {
 	lists := new(parkLists)
 	any := false // was ever parked
 	err := c.do(ctx, func(l *loop) error {
@@ -46,6 +48,9 @@ func (c *Crawl) foreseeRestore(ctx context.Context, w *wish, edited *Edited) err
 		return err
 	}
 	edited.Patterns = lists.inForce(w)
+	if !e.DryRun && edited.Patterns > 0 {
+		return nil // that it comes to something is enough
+	}
 	p := parking{lists: lists}
 	// An address is skipped again when it is met closer to a seed or dropped again.
 	met := map[uint64]struct{}{}
@@ -70,7 +75,7 @@ func (c *Crawl) foreseeRestore(ctx context.Context, w *wish, edited *Edited) err
 			return nil
 		})
 	}
-	return c.walk(ctx, func(_ *storage.Reader, _, _ uint64, event []byte) error {
+	err = c.walk(ctx, func(_ *storage.Reader, _, _ uint64, event []byte) error {
 		if storage.KindOf(event) != storage.KindSkip {
 			return nil
 		}
@@ -95,7 +100,17 @@ func (c *Crawl) foreseeRestore(ctx context.Context, w *wish, edited *Edited) err
 			if err := judge(part); err != nil {
 				return err
 			}
+			if !e.DryRun && edited.Addresses > 0 {
+				return errEnough
+			}
 		}
 		return nil
 	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
 }
+
+// errEnough ends a walk.
+var errEnough = errors.New("enough is known")
