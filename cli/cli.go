@@ -114,7 +114,7 @@ func judge(err error) (code int, hint string) {
 	switch {
 	case errors.As(err, &asked):
 		code, hint = ExitUsage, asked.Hint
-	case errors.As(err, &query), errors.Is(err, crawl.ErrNoAddress):
+	case errors.As(err, &query):
 		code = ExitUsage
 	case errors.As(err, &usage):
 		code, hint = ExitUsage, "see: pawl --help"

@@ -192,7 +192,7 @@ func (r *resting) open(ctx context.Context, readOnly bool, do func(ctx context.C
 func (r *resting) inFile(err error) error {
 	var usage *control.UsageError
 	var query *crawl.QueryError
-	if err == nil || errors.As(err, &usage) || errors.As(err, &query) || errors.Is(err, crawl.ErrNoAddress) || errors.As(err, new(usageError)) || errors.Is(err, context.Canceled) {
+	if err == nil || errors.As(err, &usage) || errors.As(err, &query) || errors.As(err, new(usageError)) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return fmt.Errorf("%s: %w", r.path, err)
@@ -392,8 +392,7 @@ func (r *running) looks() func() *crawl.Status { return r.last.Load }
 // usageOf is what a mistake of the user's is called on its way through a socket.
 func usageOf(err error) *control.UsageError {
 	var usage usageError
-	var query *crawl.QueryError
-	if !errors.As(err, &usage) && !errors.As(err, &query) {
+	if !errors.As(err, &usage) {
 		return nil
 	}
 	_, hint := judge(err)

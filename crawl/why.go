@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -37,22 +36,18 @@ type Chapter struct {
 	Text string `json:"text"` // a sentence
 }
 
-// ErrNoAddress is the error of asking for the story of what is no web address.
-var ErrNoAddress = errors.New("this is no web address")
-
-// StoryOptions say what a story is about, and how the reading of it shares the
+// storyOptions say what a story is about, and how the reading of it shares the
 // machine with others.
-type StoryOptions struct {
-	URL string    // as a user spells it; what ParseSeed reads
-	Now time.Time // of the crawl's clock; used at rest
-	// Readers is how many goroutines read the log; less than 2: one.
-	Readers int
-	// Pace is called between short transactions, with how long the last one took,
-	// by several goroutines when there are several readers. nil: there is no pause.
-	Pace func(took time.Duration)
-
+type storyOptions struct {
+	url     string // as a user spells it; what ParseSeed reads
+	speller *weburl.Speller
+	// readers is how many goroutines read the log; less than 2: one.
+	readers int
+	// pace is called between short transactions, with how long the last one took,
+	// by several goroutines when there are several readers.
+	pace func(took time.Duration)
 	// ask has the goroutine that owns the frontier do something, in well under a
-	// millisecond. nil: nobody owns one, so one is loaded.
+	// millisecond.
 	ask func(do func(*keeper)) error
 	// most is for how many failed attempts on the host there is memory; 0: maxTries.
 	most int
@@ -67,11 +62,10 @@ type keeper struct {
 	running, paused, stopping bool
 }
 
-// FindStory tells the story of an address, from one reading of the log: it takes
+// findStory tells the story of an address, from one reading of the log: it takes
 // as long as that, some seconds with ten million addresses, and no memory to
-// speak of. At rest it loads a frontier too. An error is ErrNoAddress when the
-// address is none.
-func FindStory(ctx context.Context, file *storage.File, o StoryOptions) (*Story, error) {
+// speak of.
+func findStory(ctx context.Context, file *storage.File, o storyOptions) (*Story, error) {
 	t, err := newTeller(file, &o)
 	if err != nil {
 		return nil, err
@@ -85,11 +79,11 @@ func FindStory(ctx context.Context, file *storage.File, o StoryOptions) (*Story,
 		if err != nil {
 			return nil, err
 		}
-		readers := o.Readers
+		readers := o.readers
 		if done > 0 {
 			readers = 1
 		}
-		if err := t.seek(ctx, file, done+1, last, readers, o.Pace); err != nil {
+		if err := t.seek(ctx, file, done+1, last, readers, o.pace); err != nil {
 			return nil, err
 		}
 		done = last
@@ -109,12 +103,16 @@ func FindStory(ctx context.Context, file *storage.File, o StoryOptions) (*Story,
 	return &t.story, nil
 }
 
-// Why tells the story of an address as FindStory does, while Run or Rest runs. It
-// may be called concurrently.
+// Why tells the story of an address, while Run or Rest runs: as a user spells it. What
+// is no address is a *QueryError. It may be called concurrently.
 func (c *Crawl) Why(ctx context.Context, url string) (*Story, error) {
+	return findStory(ctx, c.file, c.storyOptions(ctx, url))
+}
+
+func (c *Crawl) storyOptions(ctx context.Context, url string) storyOptions {
 	var worked, owed atomic.Int64
-	o := StoryOptions{URL: url, Readers: 2}
-	o.Pace = func(took time.Duration) {
+	o := storyOptions{url: url, speller: c.speller, readers: 2}
+	o.pace = func(took time.Duration) {
 		k := c.Patience()
 		if time.Duration(worked.Add(int64(took))) > briefly {
 			k = min(k, storyPatience)
@@ -142,7 +140,7 @@ func (c *Crawl) Why(ctx context.Context, url string) (*Story, error) {
 			return nil
 		})
 	}
-	return FindStory(ctx, c.file, o)
+	return o
 }
 
 // Beside a running crawl a story is read as patiently as all else, so that many of
@@ -217,59 +215,21 @@ type circumstances struct {
 	reviews                   bool           // the skipped links that are judged again are not through with it
 }
 
-func newTeller(file *storage.File, o *StoryOptions) (*teller, error) {
-	var rules weburl.Rules
-	if err := json.Unmarshal(file.Header().Rules, &rules); err != nil {
-		return nil, fmt.Errorf("%w: rules of spelling: %w", storage.ErrDamaged, err)
-	}
-	speller, err := weburl.New(rules)
+func newTeller(file *storage.File, o *storyOptions) (*teller, error) {
+	u, err := ParseSeed(o.speller, o.url)
 	if err != nil {
-		return nil, fmt.Errorf("%w: rules of spelling: %w", storage.ErrTooNew, err)
-	}
-	u, err := ParseSeed(speller, o.URL)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoAddress, err)
+		return nil, &QueryError{err}
 	}
 	t := &teller{
 		seeker: newSeeker(u), file: file, u: u, ask: o.ask, settings: map[uint64]*Settings{}, usual: new(Settings),
 		jobs:  map[storage.JobID]bool{},
-		story: Story{URL: clean(WithoutUserinfo(o.URL), 4096), Canonical: string(u), Chapters: []Chapter{}},
+		story: Story{URL: clean(WithoutUserinfo(o.url), 4096), Canonical: string(u), Chapters: []Chapter{}},
 	}
 	*t.usual = Defaults("")
 	if o.most > 0 {
 		t.most = o.most
 	}
-	if t.ask == nil {
-		t.ask, err = ownKeeper(file, o.Now)
-	}
-	return t, err
-}
-
-// ownKeeper loads a frontier for a story of a crawl at rest.
-func ownKeeper(file *storage.File, now time.Time) (ask func(do func(*keeper)) error, err error) {
-	settings, known, err := Remembered(file)
-	if err != nil {
-		return nil, err
-	}
-	if !known {
-		settings = Defaults("")
-	}
-	f, err := frontier.Load(file, settings.frontierOptions())
-	if err != nil {
-		return nil, err
-	}
-	treat, err := newTreatments(&settings)
-	if err != nil {
-		return nil, err
-	}
-	s, err := newScope(&settings, f, treat)
-	if err != nil {
-		return nil, err
-	}
-	return func(do func(*keeper)) error {
-		do(&keeper{frontier: f, scope: s, now: now})
-		return nil
-	}, nil
+	return t, nil
 }
 
 // meetHost asks for the number of the address's host.
@@ -634,13 +594,13 @@ func (t *teller) finding() finding {
 }
 
 // attempts tells of those that failed.
-func (t *teller) attempts(ctx context.Context, last uint64, o *StoryOptions) error {
+func (t *teller) attempts(ctx context.Context, last uint64, o *storyOptions) error {
 	if t.seen.isJob {
 		t.jobs[t.seen.job.ID] = true
 	}
 	if t.found.crowded && len(t.jobs) > 0 && len(t.found.of) > 0 {
 		again := &seeker{url: t.url, host: t.host, jobs: t.jobs, most: maxTries}
-		if err := again.seek(ctx, t.file, t.found.of[0].seq, last, o.Readers, o.Pace); err != nil {
+		if err := again.seek(ctx, t.file, t.found.of[0].seq, last, o.readers, o.pace); err != nil {
 			return err
 		}
 		again.found.sort()

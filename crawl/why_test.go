@@ -21,19 +21,17 @@ import (
 // storyOf tells the story of an address of a site at rest.
 func (s *site) storyOf(url string, readers int) *Story {
 	s.t.Helper()
-	file, err := storage.Open(s.path, true)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer file.Close()
-	o := StoryOptions{URL: url, Now: time.Now(), Readers: readers}
-	if readers > 1 {
-		o.most = 1
-	}
-	story, err := FindStory(s.t.Context(), file, o)
-	if err != nil {
-		s.t.Fatalf("the story of %s: %v", url, err)
-	}
+	var story *Story
+	s.atRest(func(ctx context.Context, c *Crawl) {
+		o := c.storyOptions(ctx, url)
+		if o.readers = readers; readers > 1 {
+			o.most = 1
+		}
+		var err error
+		if story, err = findStory(ctx, c.file, o); err != nil {
+			s.t.Fatalf("the story of %s: %v", url, err)
+		}
+	})
 	return story
 }
 
@@ -138,16 +136,14 @@ func TestStoryOfWhatIsNoAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := onPaper(t, "http://a.test/")
 		s.finish()
-		file, err := storage.Open(s.path, true)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer file.Close()
-		for _, url := range []string{"", "mailto:a@a.test", "/path", "no address at all", "http://"} {
-			if story, err := FindStory(t.Context(), file, StoryOptions{URL: url}); !errors.Is(err, ErrNoAddress) {
-				t.Errorf("%q: %v %v, want that it is no address", url, story, err)
+		s.atRest(func(ctx context.Context, c *Crawl) {
+			for _, url := range []string{"", "mailto:a@a.test", "/path", "no address at all", "http://"} {
+				var query *QueryError
+				if story, err := c.Why(ctx, url); !errors.As(err, &query) {
+					t.Errorf("%q: %v %v, want that it is no address", url, story, err)
+				}
 			}
-		}
+		})
 		story := s.storyOf("http://me:secret@a.test/", 1)
 		if strings.Contains(story.URL+story.Canonical+told(story), "secret") || story.Standing != "done" {
 			t.Errorf("the story is %+v", story)
@@ -235,7 +231,7 @@ func TestStoriesOfEdits(t *testing.T) {
 						t.Errorf("the story of %s lacks %q:\n%s", url, want, got)
 					}
 				}
-				if story, err := c.Why(ctx, "nowhere"); !errors.Is(err, ErrNoAddress) {
+				if story, err := c.Why(ctx, "nowhere"); !errors.As(err, new(*QueryError)) {
 					t.Errorf("what is no address is %v, %v", story, err)
 				}
 			})

@@ -131,7 +131,7 @@ func TestErrorsKeepTheirMeaning(t *testing.T) {
 			u, ok := errors.AsType[*UsageError](err)
 			return ok && u.Flag == "own"
 		}, own.Error(), ""},
-		{"no address", crawl.ErrNoAddress, func(err error) bool {
+		{"a mistake in the question", &crawl.QueryError{Err: errors.New("this is no web address")}, func(err error) bool {
 			_, ok := errors.AsType[*UsageError](err)
 			return ok
 		}, "this is no web address", ""},

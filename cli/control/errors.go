@@ -120,7 +120,7 @@ func answerTo(err error, o *Options) *answer {
 		usage = o.Usage(err)
 		isUsage = usage != nil
 	}
-	if !isUsage && errors.Is(err, crawl.ErrNoAddress) {
+	if query := (*crawl.QueryError)(nil); !isUsage && errors.As(err, &query) {
 		usage, isUsage = &UsageError{}, true
 	}
 	if o.Hint != nil {
