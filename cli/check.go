@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -125,10 +124,7 @@ func runCheck(ctx context.Context, c *call) error {
 		}
 	}
 	if asJSON {
-		e := json.NewEncoder(c.Stdout)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return quiet(e.Encode(&rep))
+		return c.writeJSON(&rep)
 	}
 	_, err = io.WriteString(c.Stdout, rep.text(all))
 	return quiet(err)

@@ -9,6 +9,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -271,6 +272,14 @@ func clean(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// writeJSON writes a value for people and programs.
+func (c *call) writeJSON(v any) error {
+	e := json.NewEncoder(c.Stdout)
+	e.SetEscapeHTML(false) // addresses have many a &
+	e.SetIndent("", "  ")
+	return quiet(e.Encode(v))
 }
 
 // quiet takes the error of writing to stdout. That its reader has left, as head

@@ -533,18 +533,12 @@ func writeFile(ctx context.Context, name string, write func(io.Writer) error) er
 }
 
 func queueRows(pending iter.Seq2[frontier.Pending, error]) iter.Seq2[export.QueueRow, error] {
-	return func(yield func(export.QueueRow, error) bool) {
+	return jobRows(func(yield func(crawl.Job, error) bool) {
 		for p, err := range pending {
-			row := export.QueueRow{
-				Found: p.Found, State: export.Queued, Host: p.Host,
-			}
-			if t := p.Retry; t != nil {
-				row.State, row.Attempts, row.Due = export.Retrying, t.Attempt, t.Due
-				row.Class, row.Status, row.Error = t.Class, t.Status, t.Error
-			}
-			if !yield(row, err) {
+			job := crawl.Job{QueuedJob: frontier.QueuedJob{Host: p.Host}, Found: p.Found, Retry: p.Retry}
+			if !yield(job, err) {
 				return
 			}
 		}
-	}
+	})
 }

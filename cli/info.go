@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -41,10 +40,7 @@ func runInfo(ctx context.Context, c *call) error {
 		return stoppedOr(ctx, c.outOfReach(err))
 	}
 	if asJSON {
-		e := json.NewEncoder(c.Stdout)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return quiet(e.Encode(info))
+		return c.writeJSON(info)
 	}
 	_, err = io.WriteString(c.Stdout, infoText(info, path, again))
 	return quiet(err)

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -45,10 +44,7 @@ func runStatus(ctx context.Context, c *call) error {
 		return err
 	}
 	if asJSON {
-		e := json.NewEncoder(c.Stdout)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return quiet(e.Encode(s))
+		return c.writeJSON(s)
 	}
 	_, err = io.WriteString(c.Stdout, statusText(s, path, again, time.Now()))
 	return quiet(err)

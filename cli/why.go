@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -65,10 +64,7 @@ func runWhy(ctx context.Context, c *call) error {
 		answer, text = left, left.text(time.Now())
 	}
 	if asJSON {
-		e := json.NewEncoder(c.Stdout)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return quiet(e.Encode(answer))
+		return c.writeJSON(answer)
 	}
 	_, err = io.WriteString(c.Stdout, text)
 	return quiet(err)
