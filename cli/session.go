@@ -27,7 +27,6 @@ type session struct {
 	control.Crawl
 	isLive bool
 	pid    int // of the process that runs it, 0: it rests
-	path   string
 }
 
 // findAgain is for how long it is looked for a process that has the file open but
@@ -46,7 +45,7 @@ func (c *call) dial(ctx context.Context, path string) (*session, error) {
 	for {
 		client, err := c.speak(ctx, path)
 		if err == nil {
-			return &session{Crawl: client, isLive: true, pid: client.Hello().PID, path: path}, nil
+			return &session{Crawl: client, isLive: true, pid: client.Hello().PID}, nil
 		}
 		if errors.Is(err, control.ErrNoAnswer) || errors.Is(err, control.ErrVersion) || ctx.Err() != nil {
 			return nil, err
@@ -57,7 +56,7 @@ func (c *call) dial(ctx context.Context, path string) (*session, error) {
 		file, err := storage.Open(path, true)
 		if err == nil {
 			file.Close()
-			return &session{Crawl: &resting{call: c, path: path}, path: path}, nil
+			return &session{Crawl: &resting{call: c, path: path}}, nil
 		}
 		if !errors.Is(err, storage.ErrInUse) {
 			return nil, err
@@ -479,9 +478,6 @@ func setAll(ctx context.Context, c *crawl.Crawl, values map[string][]string, isL
 		if err := overlayMore(s, said); err != nil {
 			return err
 		}
-		if !s.SpellsLike(&was) {
-			return usagef("how addresses are spelled was fixed when the crawl file was made")
-		}
 		list = changes(&was, s)
 		return nil
 	})
@@ -492,7 +488,7 @@ func setAll(ctx context.Context, c *crawl.Crawl, values map[string][]string, isL
 }
 
 // sayAll takes values as if flags had said them.
-func sayAll(values map[string][]string, isLive bool) (given, error) {
+func sayAll(wanted map[string][]string, isLive bool) (given, error) {
 	all := crawlSettings()
 	var names []string
 	for i := range all {
@@ -500,10 +496,10 @@ func sayAll(values map[string][]string, isLive bool) (given, error) {
 			names = append(names, all[i].name)
 		}
 	}
-	said := given{}
-	for name, texts := range values {
+	values := given{}
+	for name, texts := range wanted {
 		plain := strings.TrimSuffix(name, "+")
-		if _, both := values[plain]; both && plain != name {
+		if _, both := wanted[plain]; both && plain != name {
 			return nil, usagef("%s= and %s+= say two things at once", plain, plain)
 		}
 		i := slices.IndexFunc(all, func(st setting) bool { return st.name == plain })
@@ -533,12 +529,10 @@ func sayAll(values map[string][]string, isLive bool) (given, error) {
 		if len(texts) == 0 {
 			texts = []string{""}
 		}
-		said[name] = saidOf(name, texts)
+		values[name] = said{texts: texts, where: name}
 	}
-	return said, nil
+	return values, nil
 }
-
-func saidOf(name string, texts []string) said { return said{texts: texts, where: name} }
 
 // overlayMore is overlay, and NAME+ adds to a list.
 func overlayMore(s *crawl.Settings, all given) error {
