@@ -76,15 +76,28 @@ func openEdit(t *testing.T, n int) *site {
 	return s
 }
 
+// loaded is the crawl in the file, until the test ends.
+func (s *site) loaded(readOnly bool) *Crawl {
+	s.t.Helper()
+	file, err := storage.Open(s.path, readOnly)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { must(s.t, file.Close()) })
+	settings, _, err := Remembered(file)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	c, err := New(file, Options{Settings: settings})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return c
+}
+
 func TestAnOpenEditIsShownByWhoOnlyReads(t *testing.T) {
 	s := openEdit(t, 30)
-	file, err := storage.Open(s.path, true)
-	must(t, err)
-	defer file.Close()
-	settings, _, err := Remembered(file)
-	must(t, err)
-	c, err := New(file, Options{Settings: settings})
-	must(t, err)
+	c := s.loaded(true)
 	ctx, cancel := context.WithCancel(t.Context())
 	over := make(chan error, 1)
 	go func() { over <- c.Rest(ctx) }()
@@ -100,13 +113,7 @@ func TestAnOpenEditIsShownByWhoOnlyReads(t *testing.T) {
 
 func TestAnOpenEditIsNotCarriedOutByWhoLeaves(t *testing.T) {
 	s := openEdit(t, 12000)
-	file, err := storage.Open(s.path, false)
-	must(t, err)
-	defer file.Close()
-	settings, _, err := Remembered(file)
-	must(t, err)
-	c, err := New(file, Options{Settings: settings})
-	must(t, err)
+	c := s.loaded(false)
 	before := c.Counts()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

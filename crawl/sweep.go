@@ -357,7 +357,8 @@ var ErrTooManyEdits = errors.New("too many edits wait for their turn")
 
 // Edit changes the queue as the user wants it, and returns when that is on disk.
 // It is carried out in slices, beside the crawl, one edit after the other, and goes
-// on when ctx is cancelled, or with the next run.
+// on when ctx is cancelled. What has begun when the run ends goes on with the next
+// one; what has not is forgotten. Both are ErrOver to who waits.
 func (c *Crawl) Edit(ctx context.Context, e Edit) (*Edited, error) {
 	w, err := newWish(e.Predicate)
 	if err != nil {
