@@ -65,7 +65,7 @@ func TestLive(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
 			l := &liveCrawl{
-				t: t, bin: bin, dir: dir, db: filepath.Join(dir, "crawl.pawl"), root: roots[0],
+				t: t, bin: bin, dir: dir, typed: map[string]int{}, db: filepath.Join(dir, "crawl.pawl"), root: roots[0],
 				chance: rand.New(rand.NewPCG(seed, uint64(test.clients+test.kills))),
 			}
 			args := append([]string{
@@ -104,6 +104,11 @@ func TestLive(t *testing.T) {
 			if l.answered.Load() == 0 {
 				t.Error("nobody was answered")
 			}
+			for word, n := range l.typed {
+				if n > neverAnswered {
+					t.Errorf("pawl %s was typed %d times and never answered", word, n)
+				}
+			}
 			pages := command(t, bin, "export", "--db", l.db)
 			if followed, err := os.ReadFile(l.followed()); err != nil || !bytes.Equal(followed, pages) {
 				t.Errorf("what was followed is not what there is: %d bytes of %d, %v", len(followed), len(pages), err)
@@ -111,6 +116,10 @@ func TestLive(t *testing.T) {
 		})
 	}
 }
+
+// neverAnswered is how often a command may come too early or too late, and be
+// answered not once, before that is taken for a fault.
+const neverAnswered = 8
 
 // liveCrawl is a crawl that is spoken to.
 type liveCrawl struct {
@@ -122,6 +131,7 @@ type liveCrawl struct {
 	refused      atomic.Int64
 	mu           sync.Mutex
 	clients      []*exec.Cmd
+	typed        map[string]int // commands, by how often they were not answered; -1: once answered
 }
 
 func (l *liveCrawl) followed() string { return filepath.Join(l.dir, "followed.csv") }
@@ -266,6 +276,12 @@ func (l *liveCrawl) types(ctx context.Context, who int) {
 			err = cmd.Wait()
 		}
 		l.mu.Lock()
+		switch word := strings.Join(all[n%len(all)][:min(2, len(all[n%len(all)]))], " "); {
+		case err == nil:
+			l.typed[word] = -1
+		case l.typed[word] >= 0:
+			l.typed[word]++
+		}
 		for i, c := range l.clients {
 			if c == cmd {
 				l.clients = append(l.clients[:i], l.clients[i+1:]...)
