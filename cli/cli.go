@@ -96,6 +96,7 @@ func (e hintedError) Unwrap() error { return e.error }
 
 var (
 	errStopped  = errors.New("stopped")
+	errNoRoom   = errors.New("out of disk or memory")
 	errNoCrawl  = errors.New("there is no crawl in this file yet")
 	errFindings = errors.New("the crawl file is not sound")
 	// errHarmless: what is wrong is made anew by itself.
@@ -152,6 +153,8 @@ func judge(err error) (code int, hint string) {
 		code, hint = ExitFile, "use the pawl that runs the crawl"
 	case errors.Is(err, control.ErrOther):
 		code, hint = ExitFile, "the crawl file was replaced while its crawl ran: stop that process"
+	case errors.Is(err, errNoRoom):
+		code = ExitFull
 	case errors.Is(err, errStopped), errors.Is(err, context.Canceled):
 		code = ExitStopped
 	default:

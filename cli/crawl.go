@@ -489,6 +489,9 @@ func (g *crawling) conclude(s *crawl.Summary) error {
 		g.talk.complainf("stopped with %s pending: the proxy did not serve for 2 minutes: %s", grouped(s.Counts.Pending), clean(s.Why))
 		g.talk.sayf("nothing is lost; to go on: pawl resume%s, or pawl crawl%s --proxy URL with another one", g.again, g.again)
 		return silentError{errStopped}
+	case s.End == crawl.NoSpace, s.End == crawl.NoMemory:
+		g.talk.complainf("stopped with %s pending: %s", grouped(s.Counts.Pending), clean(s.Why))
+		return silentError{errNoRoom}
 	case s.End == crawl.Stopped:
 		g.talk.sayf("stopped with %s pending; go on with: pawl resume%s", grouped(s.Counts.Pending), g.again)
 		return silentError{errStopped}

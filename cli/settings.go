@@ -31,6 +31,7 @@ const (
 	groupSeeds      = "Seeds"
 	groupScope      = "Scope"
 	groupLimits     = "Limits"
+	groupMachine    = "Machine"
 	groupPoliteness = "Politeness"
 	groupFetch      = "Fetch"
 	groupResults    = "Results"
@@ -90,6 +91,29 @@ func crawlSettings() []setting {
 			func(s *crawl.Settings) *time.Duration { return &s.MaxDuration }),
 		size("max-bytes", groupLimits, "stop when SIZE bytes have come over the network (none)",
 			func(s *crawl.Settings) *int64 { return &s.MaxBytes }),
+		{
+			option: option{name: "hours", arg: "HH:MM-HH:MM", group: groupMachine, usage: "ask only at these times of the day, by the machine's clock, such as 22:00-06:00; several with commas (always)"},
+			read:   func(s *crawl.Settings, v []string) error { s.Hours = v[0]; return nil },
+			reset:  func(s, usual *crawl.Settings) { s.Hours = usual.Hours },
+			show:   func(s *crawl.Settings) string { return orNone(s.Hours) },
+			key:    func(s *crawl.Settings) string { return s.Hours },
+		},
+		{
+			option: option{name: "max-rate", arg: "SIZE/s", group: groupMachine, usage: "take at most so much per second from the network, such as 2MB/s (none)"},
+			read:   readRate,
+			reset:  func(s, usual *crawl.Settings) { s.MaxRate = usual.MaxRate },
+			show:   showRate,
+			key:    showRate,
+		},
+		size("max-memory", groupMachine, "soft limit of the memory of the process (that of the system it runs in)",
+			func(s *crawl.Settings) *int64 { return &s.MaxMemory }),
+		{
+			option: option{name: "min-free", arg: "SIZE", group: groupMachine, usage: "stop cleanly before less than SIZE is free on a disk that is written; auto suits the disk (auto)"},
+			read:   readMinFree,
+			reset:  func(s, usual *crawl.Settings) { s.MinFree = usual.MinFree },
+			show:   showMinFree,
+			key:    showMinFree,
+		},
 		count("workers", groupPoliteness, "requests in flight at most (16)", false,
 			func(s *crawl.Settings) *int { return &s.Workers }),
 		count("per-host", groupPoliteness, "connections to one host at most (1)", false,
@@ -547,4 +571,41 @@ func (c *call) file() (path, again string) {
 		again = " --db " + quoted(path)
 	}
 	return path, again
+}
+
+// readRate reads 2MB/s, or 2MB.
+func readRate(s *crawl.Settings, values []string) error {
+	text := strings.TrimSpace(values[0])
+	n, err := parseSize(strings.TrimSuffix(strings.TrimSuffix(text, "/s"), "ps"))
+	if err != nil {
+		return fmt.Errorf("%q is not a rate such as 500KB/s or 2MB/s", values[0])
+	}
+	s.MaxRate = n
+	return nil
+}
+
+func showRate(s *crawl.Settings) string {
+	if s.MaxRate == 0 {
+		return "none"
+	}
+	return exactSize(s.MaxRate) + "/s"
+}
+
+func readMinFree(s *crawl.Settings, values []string) (err error) {
+	if values[0] == "auto" {
+		s.MinFree = crawl.Automatic
+		return nil
+	}
+	s.MinFree, err = parseSize(values[0])
+	return err
+}
+
+func showMinFree(s *crawl.Settings) string {
+	switch s.MinFree {
+	case crawl.Automatic:
+		return "auto"
+	case 0:
+		return "none"
+	}
+	return exactSize(s.MinFree)
 }

@@ -247,7 +247,8 @@ func TestEverySettingCanBeSaid(t *testing.T) {
 		"contact": {"me@example.com", "me@example.com"}, "timeout": {"1m", "1m"}, "max-body": {"0", "none"}, "header": {"Cookie: secret", "Cookie"},
 		"sitemaps": {"off", "off"}, "forms": {"on", "on"}, "traps": {"follow", "follow"}, "keep-query": {"on", "on"}, "drop-param": {"ref", "ref"}, "sort-query": {"on", "on"},
 		"user": {"me:secret", "***"}, "proxy": {"http://me:secret@proxy:8080", "http://***@proxy:8080"}, "links-from": {"#list", "#list"}, "field": {"name=h1", "name=h1"}, "output": {"/x/pages.csv", "/x/pages.csv"}, "links": {"on", "on"}, "store-bodies": {"on", "on"}, "warc": {"/x/warc", "/x/warc"},
-		"rules":   {`{"match":"x"}`, "1"},
+		"rules": {`{"match":"x"}`, "1"},
+		"hours": {"22:00-06:00", "22:00-06:00"}, "max-rate": {"2MB/s", "2MB/s"}, "max-memory": {"1GiB", "1GiB"}, "min-free": {"1GB", "1GB"},
 		"retries": {"0", "0"}, "max-redirects": {"0", "0"}, "http1": {"on", "on"}, "insecure": {"1", "on"}, "allow-private": {"t", "on"},
 	}
 	usual := crawl.Defaults("pawl/1")

@@ -294,7 +294,13 @@ func (l *loop) change(next *Settings) error {
 	*l.scope = *scope // the traps know it
 	l.treat = treat
 	l.settings = next
+	if l.hours, err = ParseHours(next.Hours); err != nil {
+		return err
+	}
 	if !l.resting {
+		l.rate.Set(next.MaxRate)
+		l.memory.setLimit(next.MaxMemory)
+		l.space.setMargin(next.MinFree)
 		l.hire(next.Workers)
 		l.setDeadline()
 		l.log.Info("settings changed by the user")

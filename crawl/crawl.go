@@ -28,6 +28,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -66,6 +67,9 @@ type Options struct {
 	// crawl file stands there under ArchiveKey.
 	Archive    Archive
 	ArchiveKey string
+	// Folders are where outputs are written, beside that of the crawl file: the run
+	// ends in time when a disk of theirs is filling up.
+	Folders []string
 }
 
 // Crawl is one crawl of one file. Make it with New and run it once.
@@ -81,6 +85,7 @@ type Crawl struct {
 	links       func(*Answer) []string
 	archive     Archive
 	archiveKey  string
+	folders     []string
 	speller     *weburl.Speller
 	hash        func([]byte) uint64
 	source      storage.Source
@@ -148,7 +153,7 @@ func New(file *storage.File, o Options) (*Crawl, error) {
 	}
 	c := &Crawl{
 		file: file, settings: &o.Settings, input: o.Input, log: o.Log, transport: o.Transport, speller: speller,
-		outputs: o.Outputs, links: o.Links, archive: o.Archive, archiveKey: o.ArchiveKey,
+		outputs: o.Outputs, links: o.Links, archive: o.Archive, archiveKey: o.ArchiveKey, folders: o.Folders,
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -220,12 +225,17 @@ const (
 	MaxBytes        End = "max-bytes"
 	// NoProxy: the proxy did not serve for too long.
 	NoProxy End = "no-proxy"
+	// NoSpace: too little is free on a disk that is written. All is committed.
+	NoSpace End = "no-space"
+	// NoMemory: the crawl cannot go on within the memory it may take. All is
+	// committed.
+	NoMemory End = "no-memory"
 )
 
 // Summary is what a run came to.
 type Summary struct {
 	End      End
-	Why      string // with NoProxy: what it says
+	Why      string // with NoProxy, NoSpace and NoMemory: what is the matter
 	Counts   storage.Counts
 	Before   storage.Counts // when the run began
 	Unclean  bool           // the run before did not end cleanly
@@ -250,6 +260,7 @@ type Progress struct {
 	Stopping  bool   // nothing more is handed out
 	Seeding   bool   // seeds are still being read
 	Paused    bool   // nothing is handed out until the user says so
+	Hold      *Hold  // why nothing is handed out for a while; nil: nothing keeps it from that
 	Committed uint64 // the last event on disk
 }
 
@@ -300,7 +311,13 @@ type loop struct {
 	jar    *fetch.Jar
 	traps  traps
 	proxy  proxyTrouble
-	rules  ruleCache
+	memory memoryWatch
+	space  *space
+	hours  Hours
+	// closedSince is since when it is none of the hours.
+	closedSince time.Time
+	rate        *fetch.Rate
+	rules       ruleCache
 
 	sitemapFiles map[string]int  // asked for in this run, by host
 	began        time.Time       // when the run began, by the clock that only goes forward
@@ -335,6 +352,7 @@ type loop struct {
 	deadline   <-chan time.Time // of this run; nil: there is none
 	stopping   bool
 	paused     bool // nothing is handed out until the user says so
+	held       *Hold
 	toStop     bool // the user wants the run to stop
 	resting    bool // nothing is to be fetched: only what is asked is answered
 	feeding    bool // seeds are still being read
@@ -423,6 +441,10 @@ func (c *Crawl) newLoop() (*loop, error) {
 	n := c.settings.Workers
 	l.tasks, l.results, l.sent = make(chan *task, n), make(chan *result, n), make(chan sending, n)
 	l.start = l.began.Round(0)
+	l.rate = fetch.NewRate(c.settings.MaxRate)
+	if l.hours, err = ParseHours(c.settings.Hours); err != nil {
+		return nil, err
+	}
 	return l, l.resumed()
 }
 
@@ -437,7 +459,7 @@ func (l *loop) newTerms(s *Settings) (*terms, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Transport, o.Jar = l.transport, l.jar
+	o.Transport, o.Jar, o.Rate = l.transport, l.jar, l.rate
 	fetcher, err := fetch.New(o)
 	if err != nil {
 		return nil, err
@@ -579,6 +601,9 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 	defer ticker.Stop()
 	var graceOver <-chan time.Time
 	l.setDeadline()
+	l.memory.setLimit(l.settings.MaxMemory)
+	l.space = watchSpace(append([]string{filepath.Dir(l.file.Path())}, l.folders...), l.settings.MinFree)
+	defer l.space.stop()
 	cancelled := ctx.Done()
 	var sinkErr error
 	stop := func(end End) {
@@ -662,8 +687,16 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 			if err := l.followClock(); err != nil {
 				return err
 			}
+			l.memory.look(l.now())
+			if why, ok := l.memory.isOver(); ok && !l.stopping {
+				l.summary.Why = why
+				stop(NoMemory)
+			}
 			l.publish()
 			l.gauge.tick(l)
+		case why := <-l.space.low:
+			l.summary.Why = why
+			stop(NoSpace)
 		case <-timer.C:
 		case <-l.deadline:
 			stop(MaxDuration)
@@ -692,8 +725,10 @@ func (l *loop) sleep() time.Duration {
 		d = min(d, l.oldest.Add(l.linger()).Sub(now))
 	}
 	switch at, ok := l.frontier.Wake(); {
-	case now.Before(l.proxy.until):
-		d = min(d, l.proxy.until.Sub(now))
+	case l.held != nil:
+		if u := l.held.Until; !u.IsZero() {
+			d = min(d, max(u.Sub(now), 0))
+		}
 	case ok && l.room():
 		d = min(d, at.Sub(now))
 	}
@@ -715,6 +750,7 @@ func (l *loop) linger() time.Duration {
 
 // advance does all that can be done without waiting: commit, review, hand out.
 func (l *loop) advance() error {
+	l.held = l.hold()
 	if err := l.carryOut(); err != nil {
 		return err
 	}
@@ -729,7 +765,7 @@ func (l *loop) advance() error {
 
 // mayHandOut tells whether jobs may be handed out at all.
 func (l *loop) mayHandOut() bool {
-	if l.stopping || l.paused || l.resting || l.alone != nil || l.now().Before(l.proxy.until) {
+	if l.stopping || l.paused || l.resting || l.alone != nil || l.held != nil {
 		return false
 	}
 	c := l.frontier.Counts()
@@ -1438,7 +1474,7 @@ func (l *loop) finish(ctx context.Context) error {
 	}
 	l.outs.tell(l.onDisk)
 	switch l.end {
-	case Stopped, MaxDuration, NoProxy:
+	case Stopped, MaxDuration, NoProxy, NoSpace, NoMemory:
 	default:
 		l.isLast = true
 	}
@@ -1467,6 +1503,6 @@ func (l *loop) publish() {
 	now := l.now()
 	l.progress.Store(&Progress{
 		Time: now, Counts: l.frontier.Counts(), InFlight: l.busy, Hosts: l.frontier.Asleep(now),
-		Stopping: l.stopping, Seeding: l.feeding, Paused: l.paused, Committed: l.onDisk,
+		Stopping: l.stopping, Seeding: l.feeding, Paused: l.paused, Hold: l.held, Committed: l.onDisk,
 	})
 }

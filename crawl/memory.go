@@ -59,3 +59,21 @@ func BoundHeap() (stop func()) {
 func gcPercent(live uint64) int {
 	return int(max(min(headRoom*100/max(live, 1), usualGC), leastGC))
 }
+
+// memoryWatch watches what the process takes, and what a crawl can do about it.
+type memoryWatch struct {
+	since time.Time // it is short; zero: it is not
+}
+
+// setLimit bounds the memory of the process, in bytes; 0: by what the system allows
+// it.
+func (m *memoryWatch) setLimit(limit int64) {}
+
+// look takes in how much is in use. It is called a few times per second.
+func (m *memoryWatch) look(now time.Time) {}
+
+// isTight tells whether nothing more is to be handed out for now.
+func (m *memoryWatch) isTight() bool { return !m.since.IsZero() }
+
+// isOver tells whether the crawl cannot go on within its limit, and why.
+func (m *memoryWatch) isOver() (why string, ok bool) { return "", false }

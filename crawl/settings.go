@@ -34,6 +34,9 @@ const (
 // within 100 ms and 10 s.
 const Adaptive = time.Duration(-1)
 
+// Automatic as MinFree is a margin that suits the size of the disk.
+const Automatic = -1
+
 // NoLimit as MaxDepth means that depth is not limited.
 const NoLimit = -1
 
@@ -69,6 +72,16 @@ type Settings struct {
 	MaxPagesPerHost int           `json:"max_pages_per_host,omitempty"`
 	MaxDuration     time.Duration `json:"max_duration,omitempty"`
 	MaxBytes        int64         `json:"max_bytes,omitempty"`
+
+	// What the machine is to be spared. Hours are the times of the day at which the
+	// crawl may ask, as ParseHours reads them; empty: always. MaxRate is in bytes per
+	// second over the network, MaxMemory the soft limit of the process, MinFree what
+	// is to stay free on the disks that are written; 0: none, for MinFree Automatic
+	// is the default.
+	Hours     string `json:"hours,omitempty"`
+	MaxRate   int64  `json:"max_rate,omitempty"`
+	MaxMemory int64  `json:"max_memory,omitempty"`
+	MinFree   int64  `json:"min_free"`
 
 	Workers      int           `json:"workers"`
 	PerHost      int           `json:"per_host"`
@@ -130,6 +143,7 @@ func Defaults(userAgent string) Settings {
 		Timeout:      30 * time.Second,
 		MaxBody:      10_000_000,
 		Retries:      4,
+		MinFree:      Automatic,
 		MaxRedirects: 10,
 	}
 }
@@ -190,12 +204,21 @@ func (s *Settings) Validate() error {
 		return errors.New("--max-duration must not be negative")
 	case s.MaxBytes < 0:
 		return errors.New("--max-bytes must not be negative")
+	case s.MaxRate < 0:
+		return errors.New("--max-rate must not be negative")
+	case s.MaxMemory < 0:
+		return errors.New("--max-memory must not be negative")
+	case s.MinFree < Automatic:
+		return errors.New("--min-free must not be negative")
 	case s.Timeout < 0:
 		return errors.New("--timeout must not be negative")
 	case s.MaxBody < 0:
 		return errors.New("--max-body must not be negative")
 	case s.User != "" && !strings.Contains(s.User, ":"):
 		return errors.New("--user must be NAME:PASSWORD")
+	}
+	if _, err := ParseHours(s.Hours); err != nil {
+		return fmt.Errorf("--hours %w", err)
 	}
 	for _, name := range s.DropParams {
 		if strings.Contains(name, ",") {

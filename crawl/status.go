@@ -73,8 +73,9 @@ type LiveStatus struct {
 	InFlight    int          `json:"in_flight"`
 	HostsWait   int          `json:"hosts_waiting"` // that have something to hand out, but not yet
 	Seeding     bool         `json:"reading_seeds"`
-	Rates       []Rate       `json:"rates"`  // over the last 1, 5 and 15 minutes
-	Recent      []float64    `json:"recent"` // pages per second in each of the last slices of RecentSlice seconds, the newest last
+	Hold        *HoldStatus  `json:"hold,omitempty"` // why nothing is handed out for a while
+	Rates       []Rate       `json:"rates"`          // over the last 1, 5 and 15 minutes
+	Recent      []float64    `json:"recent"`         // pages per second in each of the last slices of RecentSlice seconds, the newest last
 	RecentSlice float64      `json:"recent_slice_seconds"`
 	Memory      uint64       `json:"memory_bytes"` // of the process, as the Go runtime has it from the system
 	Goroutines  int          `json:"goroutines"`
@@ -225,6 +226,9 @@ func (c *Crawl) fillLive(ctx context.Context, s *Status, at *LiveStatus) error {
 	}
 	s.Limit = ""
 	live.PID, live.InFlight, live.HostsWait, live.Seeding = os.Getpid(), p.InFlight, p.Hosts, p.Seeding
+	if h := p.Hold; h != nil {
+		live.Hold = &HoldStatus{Reason: h.Reason, Text: h.Text, Since: stampOf(h.Since), Until: stampOf(h.Until)}
+	}
 	live.Memory, live.Goroutines = memoryOfProcess(), runtime.NumGoroutine()
 	live.Busiest = slices.Clone(live.Busiest)
 	err := c.do(ctx, func(l *loop) error {
@@ -474,6 +478,14 @@ func parkedPatterns(r *storage.Reader, seqs []uint64) ([]ParkedPattern, error) {
 		})
 	}
 	return list, nil
+}
+
+// stampOf is stamp for a time.
+func stampOf(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return stamp(t.UnixMilli())
 }
 
 // stamp is a time as exports spell it, empty for none.

@@ -121,6 +121,13 @@ type Options struct {
 	// sees at a time; it must be at least 1. An exchange that finds them all
 	// busy waits, on its own time.
 	PerHost int
+	// Rate bounds what is taken from the network, together with others that share
+	// it; nil: there is no bound. A Transport of one's own is not bound by it.
+	Rate *Rate
+	// Budget bounds the memory of bodies, together with others that share it; nil:
+	// there is no bound.
+	Budget *Budget
+
 	// MaxConns is the most connections that are kept open for reuse, over
 	// all hosts; those in use come on top, one for each exchange under way.
 	// 0 means no bound.

@@ -1,0 +1,49 @@
+package crawl
+
+import "time"
+
+// HoldReason names why nothing is handed out for a while.
+type HoldReason string
+
+const (
+	HeldByNetwork HoldReason = "network" // it is gone, or does not lead anywhere
+	HeldByPortal  HoldReason = "portal"  // it answers for all hosts, to have somebody log in
+	HeldByProxy   HoldReason = "proxy"   // it does not serve
+	HeldByHours   HoldReason = "hours"   // it is none of the hours that the user allows
+	HeldByMemory  HoldReason = "memory"  // there is too little of it for now
+)
+
+// Hold says why nothing is handed out for a while. What is in flight is let finish.
+type Hold struct {
+	Reason HoldReason
+	Text   string    // for people, of one line: "no route to any host"
+	Since  time.Time // it began
+	Until  time.Time // it is looked at again, or ends; zero: not known
+}
+
+// HoldStatus is a Hold in a Status.
+type HoldStatus struct {
+	Reason HoldReason `json:"reason"`
+	Text   string     `json:"text"`
+	Since  string     `json:"since"`
+	Until  string     `json:"until,omitempty"`
+}
+
+// hold is why nothing is handed out now; nil: nothing keeps it from that.
+func (l *loop) hold() *Hold {
+	now := l.now()
+	if now.Before(l.proxy.until) {
+		return &Hold{HeldByProxy, l.proxy.why, l.proxy.since, l.proxy.until}
+	}
+	if opens, isClosed := l.hours.Closed(time.Now()); isClosed {
+		if l.closedSince.IsZero() {
+			l.closedSince = now
+		}
+		return &Hold{HeldByHours, "outside of --hours " + l.settings.Hours, l.closedSince, opens}
+	}
+	l.closedSince = time.Time{}
+	if l.memory.isTight() {
+		return &Hold{Reason: HeldByMemory, Text: "memory is short", Since: l.memory.since}
+	}
+	return nil
+}
