@@ -6,19 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
-
-// FreeSpace is how many bytes can still be written in a folder; ok is false when
-// the system does not tell.
-func FreeSpace(dir string) (n int64, ok bool) {
-	var s unix.Statfs_t
-	if err := unix.Statfs(dir, &s); err != nil {
-		return 0, false
-	}
-	return int64(s.Bavail) * int64(s.Bsize), true //nolint:unconvert // other types on other systems
-}
 
 // keepOwner gives a file to the owner of another.
 func keepOwner(path string, of fs.FileInfo) error {
