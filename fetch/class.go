@@ -88,6 +88,18 @@ func classify(err error) (Class, string) {
 	return Protocol, oneLine(protocolReason(err))
 }
 
+// noRoute tells whether an error is that of a machine that knows no way.
+func noRoute(err error) bool {
+	if trouble := (*proxyError)(nil); errors.As(err, &trouble) {
+		err = trouble.cause
+	}
+	var (
+		op    *net.OpError
+		errno syscall.Errno
+	)
+	return errors.As(err, &op) && errors.As(op, &errno) && isNoRoute(errno)
+}
+
 func lookupReason(err *net.DNSError) string {
 	switch {
 	case err.IsNotFound:

@@ -250,6 +250,15 @@ type Response struct {
 	// that it cannot reach it or may not, takes too long to, or hangs up. The 407
 	// of a plain request is the proxy's until it has served one.
 	Proxy bool
+	// Refused says that the connection was refused: a machine has answered, or
+	// one before it has for it, so the network leads somewhere. With Proxy it is
+	// that of the proxy.
+	Refused bool
+	// NoRoute says that this machine knew no way to the address or was not let,
+	// or that a router said so, before the connection or while it stood: there is
+	// no network, none of the address's family, or the host alone is gone. Trouble
+	// with the lookup of a name never says it.
+	NoRoute bool
 	// Class is what went wrong, empty if nothing did.
 	Class Class
 	// Err says in a few words what is behind Class: one line, at most 200
@@ -512,15 +521,16 @@ func (f *Fetcher) header(req *Request, to *url.URL, now time.Time) http.Header {
 // fail fills in the class of an error, which is that of the clock or of the
 // caller if one of them ended the exchange.
 func (r *Response) fail(ctx context.Context, err error) {
-	if ctx.Err() == nil {
+	cause := context.Cause(ctx)
+	broken := (*brokenError)(nil)
+	if errors.As(cause, &broken) {
+		err = broken.err
+	}
+	if ctx.Err() == nil || broken != nil {
 		r.Class, r.Err = classify(err)
+		r.Refused, r.NoRoute = errors.Is(err, errnoRefused), noRoute(err)
 		trouble := (*proxyError)(nil)
 		r.Proxy = errors.As(err, &trouble) && trouble.own
-		return
-	}
-	cause := context.Cause(ctx)
-	if broken := (*brokenError)(nil); errors.As(cause, &broken) {
-		r.Class, r.Err = classify(broken.err)
 		return
 	}
 	switch {

@@ -219,7 +219,7 @@ func (p *proxy) reach(ctx context.Context, network string) (net.Conn, error) {
 	}
 	if err != nil {
 		_, why := classify(err)
-		return nil, p.failed(" "+p.address+": "+why, true)
+		return nil, &net.OpError{Op: "dial", Net: "proxy", Err: &proxyError{"proxy " + p.address + ": " + why, true, err}}
 	}
 	return c, nil
 }
@@ -227,16 +227,20 @@ func (p *proxy) reach(ctx context.Context, network string) (net.Conn, error) {
 // failed is an error of the class Connect. It is the proxy's own if it has
 // nothing to do with the host.
 func (p *proxy) failed(why string, own bool) error {
-	return &net.OpError{Op: "dial", Net: "proxy", Err: &proxyError{"proxy" + why, own}}
+	return &net.OpError{Op: "dial", Net: "proxy", Err: &proxyError{"proxy" + why, own, nil}}
 }
 
 // proxyError is for a connection that a proxy did not make.
 type proxyError struct {
-	why string
-	own bool // the proxy's trouble, not the host's
+	why   string
+	own   bool  // the proxy's trouble, not the host's
+	cause error // of a proxy that could not be reached, or nil
 }
 
 func (e *proxyError) Error() string { return e.why }
+
+// Is looks at the cause, which does not unwrap: its kind is not that of the error.
+func (e *proxyError) Is(target error) bool { return errors.Is(e.cause, target) }
 
 // connect asks an HTTP proxy for a tunnel (RFC 9110 section 9.3.6).
 func (p *proxy) connect(ctx context.Context, c net.Conn, address string) error {
