@@ -57,7 +57,12 @@ type Options struct {
 	Input     Input
 	Log       *slog.Logger      // nil: nothing is logged
 	Transport http.RoundTripper // nil: the network
-	Outputs   []Output          // are told of what is committed
+	// Probe tells whether the network is there, after hosts (names with ports, at
+	// least one) could not be reached; the error says what is missing. It may take a
+	// few seconds. nil: fetch.Probe, but with a Transport of one's own failures are
+	// believed at once.
+	Probe   func(ctx context.Context, hosts []string) error
+	Outputs []Output // are told of what is committed
 	// Links adds links to those of an answer: addresses, absolute or relative to
 	// it, which the scope judges as it judges others. It is called for every
 	// answer that was fetched, by several goroutines at once, and again when the
@@ -86,6 +91,7 @@ type Crawl struct {
 	archive     Archive
 	archiveKey  string
 	folders     []string
+	probe       func(ctx context.Context, hosts []string) error
 	speller     *weburl.Speller
 	hash        func([]byte) uint64
 	source      storage.Source
@@ -153,7 +159,10 @@ func New(file *storage.File, o Options) (*Crawl, error) {
 	}
 	c := &Crawl{
 		file: file, settings: &o.Settings, input: o.Input, log: o.Log, transport: o.Transport, speller: speller,
-		outputs: o.Outputs, links: o.Links, archive: o.Archive, archiveKey: o.ArchiveKey, folders: o.Folders,
+		outputs: o.Outputs, links: o.Links, archive: o.Archive, archiveKey: o.ArchiveKey, folders: o.Folders, probe: o.Probe,
+	}
+	if c.probe == nil && c.transport == nil {
+		c.probe = fetch.Probe
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -311,6 +320,7 @@ type loop struct {
 	jar    *fetch.Jar
 	traps  traps
 	proxy  proxyTrouble
+	outage outage
 	memory memoryWatch
 	space  *space
 	hours  Hours
@@ -390,6 +400,7 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 	}
 	var abort context.CancelFunc
 	l.ctx, abort = context.WithCancel(context.WithoutCancel(ctx))
+	stopProbing := l.outage.start(l.ctx)
 	l.hire(c.settings.Workers)
 	committer := l.startCommitter()
 	if l.outs, err = startOutputs(c.outputs); err == nil {
@@ -400,6 +411,7 @@ func (c *Crawl) Run(ctx context.Context) (Summary, error) {
 	}
 	// After an error results may still come; nobody needs them.
 	abort()
+	stopProbing()
 	close(l.tasks)
 	gone := make(chan struct{})
 	go func() { l.workers.Wait(); close(gone) }()
@@ -442,6 +454,7 @@ func (c *Crawl) newLoop() (*loop, error) {
 	l.tasks, l.results, l.sent = make(chan *task, n), make(chan *result, n), make(chan sending, n)
 	l.start = l.began.Round(0)
 	l.rate = fetch.NewRate(c.settings.MaxRate)
+	l.outage.probe = c.probe
 	if l.hours, err = ParseHours(c.settings.Hours); err != nil {
 		return nil, err
 	}
@@ -551,6 +564,11 @@ func (l *loop) followClock() error {
 		l.oldest = l.oldest.Add(by)
 	}
 	l.touch()
+	if by > 0 && !l.resting {
+		if err := l.stoodStill(); err != nil {
+			return err
+		}
+	}
 	return l.frontier.ClockMoved(by, l.now())
 }
 
@@ -599,6 +617,7 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 	defer timer.Stop()
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
+	ticked := time.Now()
 	var graceOver <-chan time.Time
 	l.setDeadline()
 	l.memory.setLimit(l.settings.MaxMemory)
@@ -658,6 +677,10 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 			if err := l.committed(done); err != nil {
 				return err
 			}
+		case gone := <-l.outage.probed:
+			if err := l.networkProbed(gone); err != nil {
+				return err
+			}
 		case a := <-l.asked():
 			l.answer(a)
 			if l.toStop {
@@ -684,6 +707,14 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 				l.touch()
 			}
 		case <-ticker.C:
+			late := time.Since(ticked) > standstill
+			ticked = time.Now()
+			if late {
+				l.log.Info("the process stood still")
+				if err := l.stoodStill(); err != nil {
+					return err
+				}
+			}
 			if err := l.followClock(); err != nil {
 				return err
 			}
@@ -725,12 +756,15 @@ func (l *loop) sleep() time.Duration {
 		d = min(d, l.oldest.Add(l.linger()).Sub(now))
 	}
 	switch at, ok := l.frontier.Wake(); {
-	case l.held != nil:
+	case l.held != nil && !l.mayTry():
 		if u := l.held.Until; !u.IsZero() {
 			d = min(d, max(u.Sub(now), 0))
 		}
 	case ok && l.room():
 		d = min(d, at.Sub(now))
+	}
+	if in, ok := l.networkWake(); ok {
+		d = min(d, in)
 	}
 	if at, ok := l.sweep.wake(l); ok {
 		d = min(d, at.Sub(now))
@@ -750,6 +784,9 @@ func (l *loop) linger() time.Duration {
 
 // advance does all that can be done without waiting: commit, review, hand out.
 func (l *loop) advance() error {
+	if err := l.watchNetwork(); err != nil {
+		return err
+	}
 	l.held = l.hold()
 	if err := l.carryOut(); err != nil {
 		return err
@@ -765,7 +802,7 @@ func (l *loop) advance() error {
 
 // mayHandOut tells whether jobs may be handed out at all.
 func (l *loop) mayHandOut() bool {
-	if l.stopping || l.paused || l.resting || l.alone != nil || l.held != nil {
+	if l.stopping || l.paused || l.resting || l.alone != nil || l.held != nil && !l.mayTry() {
 		return false
 	}
 	c := l.frontier.Counts()
@@ -790,7 +827,8 @@ func (l *loop) out(t *task, by int) {
 
 // room tells whether another job may be handed out now, if there is one.
 func (l *loop) room() bool {
-	return l.busy+len(l.careful)+len(l.marked) < l.settings.Workers && l.frontier.Waiting() < 2*commitEvents && l.weight() < mostWeight && l.mayHandOut()
+	return l.busy+len(l.careful)+len(l.marked) < l.settings.Workers && l.frontier.Waiting() < 2*commitEvents && l.weight() < mostWeight &&
+		len(l.outage.doubts) < mostDoubts && l.mayHandOut()
 }
 
 // handOut gives jobs to idle workers.
@@ -846,6 +884,10 @@ func (l *loop) dispatch(job frontier.Job, r *storage.Reader) error {
 		if t.treat.delay > 0 {
 			l.frontier.Delay(j, t.treat.delay)
 		}
+	}
+	if l.held != nil {
+		l.outage.tries--
+		l.outage.trying[t] = true
 	}
 	switch {
 	case j.Alone:
@@ -915,11 +957,25 @@ func (l *loop) drain() error {
 	return nil
 }
 
-// settle decides what a result means, and appends it.
+// settle takes in what came of a job.
 func (l *loop) settle(r *result) error {
+	if isKept, err := l.doubts(r); isKept || err != nil {
+		return err
+	}
+	return l.conclude(r)
+}
+
+// release lets the host of a job be asked again.
+func (l *loop) release(r *result) {
 	j := &r.task.job
 	l.frontier.Release(j, l.frontier.Arrival(j, l.at(r.sent), r.answered))
 	l.out(r.task, -1)
+}
+
+// conclude decides what a result means, and appends it.
+func (l *loop) conclude(r *result) error {
+	l.release(r)
+	j := &r.task.job
 	if r.retryAfter >= longWait {
 		l.log.Info("the host asks to be left alone", "host", j.Asked, "for", r.retryAfter)
 	}
@@ -934,7 +990,7 @@ func (l *loop) settle(r *result) error {
 	}
 	l.touch()
 	if l.noteProxy(r); r.proxy != "" {
-		return l.putOff(r)
+		return l.askAgain(r, l.proxy.until, r.proxy)
 	}
 	if j.Robots {
 		return l.settleRobots(r)
@@ -1322,7 +1378,7 @@ func (l *loop) touch() {
 
 // idle tells whether no job is out.
 func (l *loop) idle() bool {
-	return l.busy == 0 && len(l.careful) == 0 && len(l.marked) == 0 && l.alone == nil
+	return l.busy == 0 && len(l.outage.doubts) == 0 && len(l.careful) == 0 && len(l.marked) == 0 && l.alone == nil
 }
 
 // commit gives the committer what has gathered, if it is time.
@@ -1400,6 +1456,7 @@ func (l *loop) committed(c committed) error {
 // forget drops a task that was not started; its job stays pending.
 func (l *loop) forget(t *task) {
 	l.out(t, -1)
+	delete(l.outage.trying, t)
 	if t == l.alone {
 		l.alone, l.aloneOut = nil, false
 	}

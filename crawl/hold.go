@@ -32,9 +32,6 @@ type HoldStatus struct {
 // hold is why nothing is handed out now; nil: nothing keeps it from that.
 func (l *loop) hold() *Hold {
 	now := l.now()
-	if now.Before(l.proxy.until) {
-		return &Hold{HeldByProxy, l.proxy.why, l.proxy.since, l.proxy.until}
-	}
 	if opens, isClosed := l.hours.Closed(time.Now()); isClosed {
 		if l.closedSince.IsZero() {
 			l.closedSince = now
@@ -44,6 +41,12 @@ func (l *loop) hold() *Hold {
 	l.closedSince = time.Time{}
 	if l.memory.isTight() {
 		return &Hold{Reason: HeldByMemory, Text: "memory is short", Since: l.memory.since}
+	}
+	if o := &l.outage; o.isOn() {
+		return &Hold{o.reason, o.why, l.at(o.since), l.at(o.until)}
+	}
+	if now.Before(l.proxy.until) {
+		return &Hold{HeldByProxy, l.proxy.why, l.proxy.since, l.proxy.until}
 	}
 	return nil
 }

@@ -49,14 +49,14 @@ func (p *proxyTrouble) isOver(now time.Time) bool {
 	return !p.since.IsZero() && now.Sub(p.since) >= proxyPatience
 }
 
-// putOff has a job asked for again that the proxy did not serve.
-func (l *loop) putOff(r *result) error {
+// askAgain has a job asked for again from a time on, as if it had not been: its
+// host is not to blame.
+func (l *loop) askAgain(r *result, from time.Time, why string) error {
 	j := &r.task.job
-	at := storage.Ask{Time: l.now().UnixMilli()}
-	due := l.proxy.until.UnixMilli()
+	at, due := storage.Ask{Time: l.now().UnixMilli()}, from.UnixMilli()
 	if j.Robots {
 		e := &storage.Host{
-			Ask: at, State: storage.RobotsRetry, Attempt: j.Attempt - 1, Hops: j.Hops, Due: due, Error: r.proxy,
+			Ask: at, State: storage.RobotsRetry, Attempt: j.Attempt - 1, Hops: j.Hops, Due: due, Error: why,
 		}
 		if j.Hops > 0 {
 			e.Next = j.URL
@@ -64,6 +64,6 @@ func (l *loop) putOff(r *result) error {
 		return l.frontier.Robots(j, e, 0)
 	}
 	return l.frontier.Retry(j, &storage.Retry{
-		Attempt: j.Attempt - 1, Hops: j.Hops, Ask: at, Raw: j.Raw, Due: due, Error: r.proxy,
+		Attempt: j.Attempt - 1, Hops: j.Hops, Ask: at, Raw: j.Raw, Due: due, Error: why,
 	}, 0)
 }

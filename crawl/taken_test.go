@@ -116,14 +116,14 @@ func TestBytesOfFailedAttemptsCount(t *testing.T) {
 	})
 }
 
-// outage is a web that cannot be reached for a while.
-type outage struct {
+// blackout is a web that cannot be reached for a while.
+type blackout struct {
 	http.RoundTripper
 	from, to time.Time
 	tried    int
 }
 
-func (o *outage) RoundTrip(r *http.Request) (*http.Response, error) {
+func (o *blackout) RoundTrip(r *http.Request) (*http.Response, error) {
 	if now := time.Now(); now.After(o.from) && now.Before(o.to) {
 		o.tried++
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
@@ -137,7 +137,7 @@ func TestHostIsGoneForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, p := onPaper(t, "http://a.test/")
 		numbered(p, "http://a.test", 300, linking())
-		o := &outage{RoundTripper: p, from: time.Now().Add(5 * time.Second), to: time.Now().Add(3 * time.Minute)}
+		o := &blackout{RoundTripper: p, from: time.Now().Add(5 * time.Second), to: time.Now().Add(3 * time.Minute)}
 		s.opt.Transport, s.opt.Workers = o, 1
 		sum := s.finish()
 		if n := sum.Counts.Of(storage.Failed); n > 3 {
@@ -155,7 +155,7 @@ func TestHostIsGoneForGood(t *testing.T) {
 		s, p := onPaper(t, "http://a.test/")
 		numbered(p, "http://a.test", 300, linking())
 		began := time.Now()
-		s.opt.Transport, s.opt.Workers = &outage{RoundTripper: p, from: began.Add(5 * time.Second), to: began.Add(1000 * time.Hour)}, 1
+		s.opt.Transport, s.opt.Workers = &blackout{RoundTripper: p, from: began.Add(5 * time.Second), to: began.Add(1000 * time.Hour)}, 1
 		sum := s.finish()
 		if sum.Counts.Classes[storage.Connect] < 200 {
 			t.Errorf("%+v", sum.Counts)

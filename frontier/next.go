@@ -315,6 +315,9 @@ func (f *Frontier) Release(j *Job, sent time.Time) {
 	f.wake(h)
 }
 
+// HasServed tells whether a page was ever fetched from the host that a job asks.
+func (f *Frontier) HasServed(j *Job) bool { return f.hosts.at(j.asked).fetched > 0 }
+
 // Wake is when the next job may be handed out; ok is false when there is none
 // to wait for.
 func (f *Frontier) Wake() (at time.Time, ok bool) {
