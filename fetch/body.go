@@ -1,12 +1,14 @@
 package fetch
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 )
 
 const (
@@ -15,6 +17,10 @@ const (
 	// keepBuffer is the size up to which memory is kept for the next body,
 	// and believed of a Content-Length.
 	keepBuffer = 1 << 20
+	// freeBody is the size from which on a body is counted by the Budget.
+	freeBody = 64 << 10
+	// maxPause is how long an exchange may wait for its share of the Budget.
+	maxPause = 10 * time.Minute
 	// drainLimit is what is read of a body that has ended by its encoding but
 	// not yet on the wire: a last chunk, so that the connection can be kept.
 	drainLimit = 16 << 10
@@ -41,6 +47,7 @@ type Buffer struct {
 	body  []byte
 	kept  *[]byte    // for body when it goes back; nil: it has no memory
 	from  *sync.Pool // where it goes
+	share *Share     // of the Budget; nil: never asked for
 	wire  wire
 	trace *trace // of an exchange that is over, if it can be used again
 	addr  netip.Addr
@@ -48,8 +55,10 @@ type Buffer struct {
 }
 
 // Release gives the memory of the last body back, which is not valid from now
-// on. A worker that waits for something else should have called it.
+// on, and what was taken of the Budget for it. A worker that waits for something
+// else should have called it.
 func (b *Buffer) Release() {
+	b.share.Release()
 	if b.kept == nil {
 		return
 	}
@@ -60,10 +69,103 @@ func (b *Buffer) Release() {
 	b.body, b.kept, b.from = nil, nil, nil
 }
 
-// take gets memory for a body.
+// Drop gives back what was taken of the Budget, but not the memory: for one who
+// does not know any more what is in it.
+func (b *Buffer) Drop() {
+	b.share.Release()
+	*b = Buffer{}
+}
+
+// Reserve takes n bytes more of the Budget of the last Fetch, for what is to be
+// made of its body, and waits for them if need be. Release gives them back, too.
+// The only error is that of ctx.
+func (b *Buffer) Reserve(ctx context.Context, n int64) error {
+	if b.share == nil {
+		return nil
+	}
+	return b.share.Grow(ctx, n, nil)
+}
+
+// Keep sets n bytes of what was taken of the Budget aside, for what lives on
+// when the body is released: until the Share is. They are fewer when not as much
+// was taken.
+func (b *Buffer) Keep(n int64) *Share {
+	if b.share == nil || b.share.held == 0 {
+		return nil
+	}
+	return b.share.split(n)
+}
+
+// take gets memory for a body: what another has left behind, when that fits.
 func (b *Buffer) take(from *sync.Pool) {
 	b.kept, b.from = borrow(from), from
+	if cap(*b.kept) > freeBody && !b.share.tryGrow(int64(cap(*b.kept))) {
+		*b.kept = nil
+	}
 	b.body = *b.kept
+}
+
+// room is what an exchange may take of the Budget.
+type room struct {
+	ctx   context.Context
+	clock *clock
+	share *Share // nil: there is no Budget
+	// waited is for how long the exchange has waited.
+	waited time.Duration
+}
+
+// forBody makes room for a body that had so many bytes and is to have more.
+func (r *room) forBody(had, more int64) error {
+	if had <= freeBody {
+		had = 0 // it is not counted
+	}
+	if r.share == nil || more <= freeBody {
+		return nil
+	}
+	return r.take(more - had)
+}
+
+// take takes n bytes. The time that it waits for them is not the server's.
+func (r *room) take(n int64) error {
+	if r.share == nil {
+		return nil
+	}
+	var since time.Time
+	err := r.share.Grow(r.ctx, n, func() { since = r.clock.pause(maxPause - r.waited) })
+	if !since.IsZero() {
+		waited := time.Since(since)
+		r.waited += waited
+		r.clock.goOn(waited)
+	}
+	return err
+}
+
+// giveBack gives back n bytes of what was taken.
+func (r *room) giveBack(n int64) {
+	if n > 0 {
+		r.share.Shrink(r.share.Held() - n)
+	}
+}
+
+// pause has the clock stand still for as long as the exchange waits for what is
+// not the server's to give, but no longer than for most.
+func (c *clock) pause(most time.Duration) (since time.Time) {
+	if c.timer != nil {
+		c.timer.Reset(most)
+	}
+	return time.Now()
+}
+
+// goOn goes on after a pause.
+func (c *clock) goOn(paused time.Duration) {
+	switch {
+	case c.timer == nil:
+	case c.end.IsZero():
+		c.timer.Reset(c.idle) // there is a timer because of it
+	default:
+		c.end = c.end.Add(paused)
+		c.timer.Reset(time.Until(c.end))
+	}
 }
 
 // borrow takes an empty slice from a pool, that holds pointers so as not to
@@ -79,7 +181,7 @@ func borrow(from *sync.Pool) *[]byte {
 
 // readBody reads the body of an answer into the buffer, decodes it, and
 // closes it. It sets the fields of res that speak of the body.
-func (f *Fetcher) readBody(answer *http.Response, limit int64, buf *Buffer, clock *clock, res *Response) error {
+func (f *Fetcher) readBody(ctx context.Context, answer *http.Response, limit int64, buf *Buffer, clock *clock, res *Response) error {
 	if answer.Body == nil {
 		return nil
 	}
@@ -95,9 +197,13 @@ func (f *Fetcher) readBody(answer *http.Response, limit int64, buf *Buffer, cloc
 		*w = wire{}
 	}()
 
-	err := f.decode(answer.Header, w, func(r io.Reader) (n int, err error) {
+	if f.opts.Budget != nil && (buf.share == nil || buf.share.of != f.opts.Budget) {
+		buf.share = f.opts.Budget.Share()
+	}
+	space := room{ctx: ctx, clock: clock, share: buf.share}
+	err := f.decode(answer.Header, w, &space, func(r io.Reader) (n int, err error) {
 		buf.take(&f.bodies)
-		buf.body, err = readUpTo(buf.body, r, limit+1, answer.ContentLength)
+		buf.body, err = readUpTo(buf.body, r, limit+1, answer.ContentLength, &space)
 		return len(buf.body), err
 	})
 	if int64(len(buf.body)) > limit {
@@ -126,17 +232,24 @@ func (f *Fetcher) limit(req *Request) int64 {
 
 // readUpTo appends what r gives to body until its end or until body is limit
 // bytes long. The hint is a size that has been promised, or -1.
-func readUpTo(body []byte, r io.Reader, limit, hint int64) ([]byte, error) {
-	room := max(firstRead, min(hint+1, keepBuffer))
-	if int64(cap(body)) < room {
-		body = make([]byte, 0, min(room, limit))
+func readUpTo(body []byte, r io.Reader, limit, hint int64, space *room) ([]byte, error) {
+	first := min(max(firstRead, min(hint+1, keepBuffer)), limit)
+	if had := int64(cap(body)); had < first {
+		if err := space.forBody(had, first); err != nil {
+			return body, err
+		}
+		body = make([]byte, 0, first)
 	}
 	for {
 		if int64(len(body)) >= limit {
 			return body, nil
 		}
-		if len(body) == cap(body) {
-			grown := make([]byte, len(body), min(2*int64(cap(body)), limit))
+		if had := int64(cap(body)); len(body) == cap(body) {
+			more := min(2*had, limit)
+			if err := space.forBody(had, more); err != nil {
+				return body, err
+			}
+			grown := make([]byte, len(body), more)
 			copy(grown, body)
 			body = grown
 		}

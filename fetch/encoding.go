@@ -19,8 +19,17 @@ const (
 	// maxCodings is how many encodings may lie on top of each other.
 	maxCodings = 2
 	// maxWindow is the memory that a zstd body may ask for, in bytes: what
-	// RFC 9659 lets a server use. Brotli cannot ask for more than 16 MiB.
-	maxWindow = 8 << 20
+	// RFC 9659 lets a server use. A body whose first frame asks for no more than
+	// usualWindow, as nearly all do, gets no more for later ones: a second frame
+	// shall not take what was not counted.
+	maxWindow   = 8 << 20
+	usualWindow = 2 << 20
+	// zstdBlocks is what a decoder of zstd has beside its window.
+	zstdBlocks = 512 << 10
+	// maxBrotliWindow is the most that brotli can ask for.
+	maxBrotliWindow = 16 << 20
+	// keepWindow is up to which window a decoder is kept for the next body.
+	keepWindow = 4 << 20
 )
 
 // encodingError is for a body that is not what Content-Encoding says. It does
@@ -42,6 +51,8 @@ type decoder interface {
 	io.Reader
 	// start begins a new body; nil lets go of the last one.
 	start(src io.Reader)
+	// window is how much memory it may take while it is used, in bytes; 0: little.
+	window() int64
 }
 
 // codecs keeps decoders for use again.
@@ -49,7 +60,7 @@ type codecs struct{ gzip, brotli, zstd, deflate sync.Pool }
 
 // decode calls read with the decoded body. An error of the wire goes before
 // that of a decoder, which only follows from it.
-func (f *Fetcher) decode(h http.Header, w *wire, read func(io.Reader) (int, error)) error {
+func (f *Fetcher) decode(h http.Header, w *wire, space *room, read func(io.Reader) (int, error)) error {
 	names, err := codings(h["Content-Encoding"])
 	if err != nil {
 		return err
@@ -63,19 +74,26 @@ func (f *Fetcher) decode(h http.Header, w *wire, read func(io.Reader) (int, erro
 	w.readAhead(&f.wires)
 	var src io.Reader = w
 	var used [maxCodings]decoder
+	windows := int64(0)
 	for i := len(names) - 1; i >= 0; i-- { // the last one was applied last
-		used[i] = f.codecs.get(names[i])
+		// What is inside another encoding is not known yet.
+		used[i] = f.codecs.get(names[i], w.ahead, i == len(names)-1)
 		used[i].start(src)
 		src = used[i]
+		windows += used[i].window()
+	}
+	if err := space.take(windows); err != nil {
+		return err
 	}
 	n, err := read(src)
 	for i, name := range names {
 		used[i].start(nil)
 		// After a large body it may hold a window of megabytes.
-		if n <= keepBuffer {
+		if n <= keepBuffer && used[i].window() <= keepWindow {
 			f.codecs.pool(name).Put(used[i])
 		}
 	}
+	space.giveBack(windows)
 	switch {
 	case w.broken() != nil && err != nil:
 		return w.broken()
@@ -129,25 +147,65 @@ func (c *codecs) pool(name string) *sync.Pool {
 	return &c.gzip
 }
 
-func (c *codecs) get(name string) decoder {
-	if d, ok := c.pool(name).Get().(decoder); ok {
+// get gives a decoder for a body that begins with head.
+func (c *codecs) get(name string, head []byte, isKnown bool) decoder {
+	window := int64(maxWindow)
+	switch {
+	case name == "zstd" && isKnown:
+		window = zstdWindow(head)
+	case name == "br" && isKnown:
+		window = brotliWindow(head)
+	case name == "br":
+		window = maxBrotliWindow
+	}
+	if name == "zstd" && window > usualWindow {
+		return newZstdDecoder(maxWindow) // one of its own: the others never take as much
+	}
+	switch d := c.pool(name).Get().(type) {
+	case *brotliDecoder:
+		d.most = max(d.most, window)
+		return d
+	case decoder:
 		return d
 	}
 	switch name {
 	case "br":
-		return &brotliDecoder{z: brotli.NewReader(nil)}
+		return &brotliDecoder{z: brotli.NewReader(nil), most: window}
 	case "zstd":
-		return newZstdDecoder()
+		return newZstdDecoder(usualWindow)
 	case "deflate":
 		return &deflateDecoder{src: bufio.NewReader(nil)}
 	}
 	return &gzipDecoder{src: bufio.NewReader(nil)}
 }
 
-type brotliDecoder struct{ z *brotli.Reader }
+type brotliDecoder struct {
+	z    *brotli.Reader
+	most int64 // the largest window so far: it keeps that
+}
 
 func (d *brotliDecoder) start(src io.Reader)        { d.z.Reset(src) }
 func (d *brotliDecoder) Read(p []byte) (int, error) { return d.z.Read(p) }
+func (d *brotliDecoder) window() int64              { return d.most }
+
+// brotliWindow is how large the window of a body is that begins with head (RFC
+// 7932 section 9.1).
+func brotliWindow(head []byte) int64 {
+	if len(head) == 0 {
+		return 0
+	}
+	bits := 16
+	switch b := head[0]; {
+	case b&1 == 0:
+	case b>>1&7 != 0:
+		bits = 17 + int(b>>1&7)
+	case b>>4&7 != 0:
+		bits = 8 + int(b>>4&7)
+	default:
+		bits = 17
+	}
+	return 1 << bits
+}
 
 // gzipDecoder reads gzip members one after the other, and as browsers do,
 // passes over what comes behind the last, and takes a body that is not gzip
@@ -157,6 +215,8 @@ type gzipDecoder struct {
 	z     gzip.Reader
 	state gzipState
 }
+
+func (d *gzipDecoder) window() int64 { return 0 }
 
 type gzipState int
 
@@ -207,19 +267,39 @@ func (d *gzipDecoder) Read(p []byte) (int, error) {
 type zstdDecoder struct {
 	src   *bufio.Reader
 	z     *zstd.Decoder
+	most  int64 // the largest window that it takes
 	plain bool
 	begun bool
 }
 
-func newZstdDecoder() *zstdDecoder {
+func (d *zstdDecoder) window() int64 { return d.most + zstdBlocks }
+
+// zstdWindow is how large the window of the first frame of a body is that begins
+// with head (RFC 8878 section 3.1.1.1).
+func zstdWindow(head []byte) int64 {
+	if !isZstd(head) {
+		return 0
+	}
+	var h zstd.Header
+	if err := h.Decode(head); err != nil || h.Skippable {
+		return maxWindow
+	}
+	if h.SingleSegment {
+		return int64(min(h.FrameContentSize, maxWindow))
+	}
+	return int64(min(h.WindowSize, maxWindow))
+}
+
+// newZstdDecoder makes a decoder that refuses windows larger than most.
+func newZstdDecoder(most uint64) *zstdDecoder {
 	z, err := zstd.NewReader(nil,
 		zstd.WithDecoderConcurrency(1), // no goroutines
 		zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(maxWindow))
+		zstd.WithDecoderMaxWindow(most))
 	if err != nil {
 		panic("fetch: zstd options: " + err.Error())
 	}
-	return &zstdDecoder{src: bufio.NewReader(nil), z: z}
+	return &zstdDecoder{src: bufio.NewReader(nil), z: z, most: int64(most)}
 }
 
 func (d *zstdDecoder) start(src io.Reader) {
@@ -257,6 +337,8 @@ type deflateDecoder struct {
 	src *bufio.Reader
 	z   io.Reader
 }
+
+func (d *deflateDecoder) window() int64 { return 0 }
 
 func (d *deflateDecoder) start(src io.Reader) {
 	d.src.Reset(src)

@@ -244,7 +244,7 @@ func FuzzDecode(f *testing.F) {
 		defer clock.stop()
 		var buf Buffer
 		var res Response
-		err := fe.readBody(&http.Response{
+		err := fe.readBody(context.Background(), &http.Response{
 			Header:        http.Header{"Content-Encoding": {header}},
 			Body:          io.NopCloser(bytes.NewReader(body)),
 			ContentLength: -1,

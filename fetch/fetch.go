@@ -440,7 +440,7 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 		if f.opts.Jar != nil {
 			f.opts.Jar.store(to, answer.Header["Set-Cookie"], now)
 		}
-		err = f.readBody(answer, f.limit(req), buf, clock, res)
+		err = f.readBody(ctx, answer, f.limit(req), buf, clock, res)
 		if res.Truncated || err != nil {
 			tr.cut()
 		}
