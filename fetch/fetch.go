@@ -259,6 +259,9 @@ type Response struct {
 	// no network, none of the address's family, or the host alone is gone. Trouble
 	// with the lookup of a name never says it.
 	NoRoute bool
+	// Reused says that the request went out on a connection that had served before:
+	// that it was not answered then says nothing of whether the host can be reached.
+	Reused bool
 	// Class is what went wrong, empty if nothing did.
 	Class Class
 	// Err says in a few words what is behind Class: one line, at most 200
@@ -416,7 +419,7 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 	if err != nil {
 		res.fail(ctx, err)
 		seen := tr.read(buf)
-		res.IP, res.Sent = f.asked(seen), seen.sent
+		res.IP, res.Sent, res.Reused = f.asked(seen), seen.sent, seen.reused
 		if res.Sent.IsZero() && f.opts.Transport != nil && !res.Class.beforeRequest() {
 			res.Sent = res.Started
 		}
@@ -448,7 +451,7 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 		answer.Body.Close() // nobody knows what it would be
 	}
 	seen := tr.read(buf)
-	res.IP = f.asked(seen)
+	res.IP, res.Reused = f.asked(seen), seen.reused
 	// A server may answer before the request has left in full.
 	res.Sent = later(seen.sent, res.Started)
 	res.TTFB = now.Sub(res.Started)

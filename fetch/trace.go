@@ -27,6 +27,7 @@ type trace struct {
 	conns       int // connections that the exchange was given
 	writes      int // requests written, well or not
 	addr        netip.Addr
+	reused      bool // the last connection had served before
 	sent, first time.Time
 	whenSent    func(time.Time)
 	conn        *conn    // that the answer is waited for on, if it is watched
@@ -37,6 +38,7 @@ type trace struct {
 // sighting is what a trace has seen.
 type sighting struct {
 	ip          string
+	reused      bool
 	sent, first time.Time
 }
 
@@ -67,6 +69,7 @@ func (t *trace) gotConn(info httptrace.GotConnInfo) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.conns++
+	t.reused = info.Reused
 	if t.writes >= maxSends {
 		t.end(&brokenError{errRefused})
 	}
@@ -165,7 +168,7 @@ func (t *trace) read(buf *Buffer) sighting {
 	if t.addr.IsValid() && t.addr != buf.addr {
 		buf.addr, buf.ip = t.addr, t.addr.String()
 	}
-	s := sighting{sent: t.sent, first: t.first}
+	s := sighting{reused: t.reused, sent: t.sent, first: t.first}
 	if t.addr.IsValid() {
 		s.ip = buf.ip
 	}
@@ -181,7 +184,7 @@ func (t *trace) rewind() bool {
 		return false
 	}
 	t.conns, t.writes = 0, 0
-	t.addr = netip.Addr{}
+	t.addr, t.reused = netip.Addr{}, false
 	t.sent, t.first = time.Time{}, time.Time{}
 	return true
 }
