@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -249,5 +250,36 @@ func TestRunEndsWithTheContext(t *testing.T) {
 	}
 	if !errors.Is(err, context.Canceled) || !rec.Status.Signaled() {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestPlayGivesWhatIsThere(t *testing.T) {
+	for _, part := range []string{"everything", "threads"} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "log"), []byte("old\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		rec, _ := play(t, part, dir, nil)
+		want, err := snapshot(dir, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := rec.Play(); !maps.EqualFunc(got, want, bytes.Equal) {
+			t.Errorf("%s: got %q\nwant %q", part, got, want)
+		}
+		cuts := 0
+		again := filepath.Join(t.TempDir(), "again")
+		for cut := range rec.Cuts(CutOptions{Most: 20, Random: 2}) {
+			cuts++
+			if err := cut.Write(again); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := snapshot(again, true); err != nil || !maps.EqualFunc(got, cut.Files, bytes.Equal) {
+				t.Fatalf("%v: written is %q, not %q (%v)", cut, got, cut.Files, err)
+			}
+		}
+		if cuts < 20 {
+			t.Errorf("%s: %d cuts", part, cuts)
+		}
 	}
 }
