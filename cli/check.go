@@ -20,7 +20,9 @@ import (
 )
 
 func checkCommand() *command {
-	options := insertOption(settingOptions(), option{name: "cookies", arg: "FILE", group: groupFetch, usage: "take cookies from a cookies.txt (Netscape format)"})
+	// What spares the machine means nothing for a page.
+	options := slices.DeleteFunc(settingOptions(), func(o option) bool { return o.group == groupMachine })
+	options = insertOption(options, option{name: "cookies", arg: "FILE", group: groupFetch, usage: "take cookies from a cookies.txt (Netscape format)"})
 	return &command{
 		name: "check", args: "[FILE] [URL...]", summary: "check a recipe, and try it on a page",
 		text: "FILE is what pawl crawl takes by --config. With a URL that one page is fetched\n" +

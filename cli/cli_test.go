@@ -487,7 +487,7 @@ func TestPromisedFlags(t *testing.T) {
 			"field o links store-bodies warc links-from config progress log-level log-format log-file q listen profiles db",
 		"resume": "progress log-level log-format log-file q listen profiles db",
 		"export": "format columns where profile raw base follow o db",
-		"check": "seeds sitemaps scope include exclude assets forms ignore-nofollow traps keep-query drop-param sort-query max-depth max-pages max-pages-per-host max-duration hours max-rate max-memory min-free max-bytes " +
+		"check": "seeds sitemaps scope include exclude assets forms ignore-nofollow traps keep-query drop-param sort-query max-depth max-pages max-pages-per-host max-duration max-bytes " +
 			"workers per-host delay ignore-robots user-agent contact timeout max-body H user cookies proxy insecure retries max-redirects http1 allow-private " +
 			"field o links store-bodies warc links-from config all json",
 		"status":     "json watch db",

@@ -147,6 +147,11 @@ func (p *panel) pieces(short bool) []piece {
 	if s.State == "paused" || s.State == "stopping" {
 		add(yellow, "%s", s.State)
 	}
+	if h := holdOf(s); h != nil {
+		for _, words := range holdWords(h, p.now) {
+			add(yellow, "%s", words)
+		}
+	}
 	add(plainly, "%s done", number(s.Done))
 	add(plainly, "%s pending", number(s.Pending))
 	if short {
@@ -224,7 +229,7 @@ func (p *panel) hosts(list []crawl.HostStatus) {
 		if p.width+1 >= roomy {
 			l.add(plainly, fmt.Sprintf("  %9s pending", grouped(uint64(max(h.Pending, 0)))))
 		}
-		l.add(faint, "  "+waitText(h, p.s.State, p.now))
+		l.add(faint, "  "+waitText(h, p.s.State, holdOf(p.s), p.now))
 		p.end(l)
 	}
 }
@@ -252,8 +257,9 @@ func failureWord(f *crawl.Failure) string {
 	return f.Class
 }
 
-// waitText tells what a host of a crawl in that state waits for.
-func waitText(h *crawl.HostStatus, state string, now time.Time) string {
+// waitText tells what a host of a crawl waits for, that is in that state and held by
+// that, if it is.
+func waitText(h *crawl.HostStatus, state string, hold *crawl.HoldStatus, now time.Time) string {
 	in := ""
 	if at, err := time.Parse(time.RFC3339, h.Until); err == nil && at.After(now) {
 		in = roughDuration(at.Sub(now))
@@ -270,6 +276,9 @@ func waitText(h *crawl.HostStatus, state string, now time.Time) string {
 			return "waits out the pause"
 		case "stopping":
 			return "left for the next run"
+		}
+		if hold != nil {
+			return holdWait(hold)
 		}
 	}
 	switch h.Waits {

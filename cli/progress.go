@@ -99,6 +99,7 @@ func (t *talk) watchPlain(look func() *crawl.Status) (stop func()) {
 	done.Go(func() {
 		line := time.NewTicker(plainEvery)
 		defer line.Stop()
+		var times lineTimes
 		for {
 			select {
 			case <-quit:
@@ -106,11 +107,11 @@ func (t *talk) watchPlain(look func() *crawl.Status) (stop func()) {
 			case <-line.C:
 			}
 			switch s := look(); {
-			case s == nil:
+			case s == nil, !times.isDue(s, time.Now()):
 			case t.json:
 				t.log.Info("progress", progressAttrs(s)...)
 			default:
-				t.sayf("%s", progressLine(s))
+				t.sayf("%s", progressLine(s, time.Now()))
 			}
 		}
 	})
@@ -122,7 +123,7 @@ func (t *talk) watchPlain(look func() *crawl.Status) (stop func()) {
 
 // progressLine tells how a crawl stands in a line, with what matters most first,
 // for its end may be cut off.
-func progressLine(s *crawl.Status) string {
+func progressLine(s *crawl.Status, now time.Time) string {
 	live := s.Live
 	if live == nil {
 		live = new(crawl.LiveStatus)
@@ -136,6 +137,9 @@ func progressLine(s *crawl.Status) string {
 		grouped(s.Pending) + " pending",
 		rate(pagesNow(live)) + "/s",
 		roughSize(bytes) + "/s",
+	}
+	if h := holdOf(s); h != nil {
+		parts = append(holdWords(h, now), parts...)
 	}
 	if s.State == "paused" || s.State == "stopping" {
 		parts = append([]string{s.State}, parts...)
@@ -169,12 +173,16 @@ func progressAttrs(s *crawl.Status) []any {
 	if len(live.Rates) > 0 {
 		bytes = live.Rates[0].Bytes
 	}
-	return []any{
+	attrs := []any{
 		slog.Uint64("done", s.Done), slog.Uint64("pending", s.Pending),
 		slog.Float64("pages_per_second", pagesNow(live)), slog.Float64("bytes_per_second", bytes),
 		slog.Uint64("failed", s.Outcomes[storage.Failed.String()]), slog.Int("in_flight", live.InFlight),
 		slog.Int("hosts_waiting", live.HostsWait), slog.Int64("least_left_ms", s.LeastLeftMS),
 	}
+	if h := holdOf(s); h != nil {
+		attrs = append(attrs, slog.String("hold", string(h.Reason)), slog.String("hold_until", h.Until))
+	}
+	return attrs
 }
 
 func rate(n float64) string {

@@ -92,23 +92,23 @@ func crawlSettings() []setting {
 		size("max-bytes", groupLimits, "stop when SIZE bytes have come over the network (none)",
 			func(s *crawl.Settings) *int64 { return &s.MaxBytes }),
 		{
-			option: option{name: "hours", arg: "HH:MM-HH:MM", group: groupMachine, usage: "ask only at these times of the day, by the machine's clock, such as 22:00-06:00; several with commas (always)"},
-			read:   func(s *crawl.Settings, v []string) error { s.Hours = v[0]; return nil },
+			option: option{name: "hours", arg: "HH:MM-HH:MM", group: groupMachine, usage: "ask only at these times of the day, by the machine's clock: 22:00-06:00; several with commas, and with days: mon-fri 22:00-06:00,sat-sun (always)"},
+			read:   readHours,
 			reset:  func(s, usual *crawl.Settings) { s.Hours = usual.Hours },
 			show:   func(s *crawl.Settings) string { return orNone(s.Hours) },
 			key:    func(s *crawl.Settings) string { return s.Hours },
 		},
 		{
-			option: option{name: "max-rate", arg: "SIZE/s", group: groupMachine, usage: "take at most so much per second from the network, such as 2MB/s (none)"},
+			option: option{name: "max-rate", arg: "SIZE/s", group: groupMachine, usage: "take at most SIZE a second from the network, all hosts together: 2MB/s (none)"},
 			read:   readRate,
 			reset:  func(s, usual *crawl.Settings) { s.MaxRate = usual.MaxRate },
 			show:   showRate,
 			key:    showRate,
 		},
-		size("max-memory", groupMachine, "soft limit of the memory of the process (that of the system it runs in)",
+		size("max-memory", groupMachine, "hold back before the process takes more memory than SIZE; stop cleanly if it cannot do with less (what the system allows it)",
 			func(s *crawl.Settings) *int64 { return &s.MaxMemory }),
 		{
-			option: option{name: "min-free", arg: "SIZE", group: groupMachine, usage: "stop cleanly before less than SIZE is free on a disk that is written; auto suits the disk (auto)"},
+			option: option{name: "min-free", arg: "SIZE", group: groupMachine, usage: "stop cleanly when less than SIZE is free on a disk that is written; auto suits the disk, 0 is no limit (auto)"},
 			read:   readMinFree,
 			reset:  func(s, usual *crawl.Settings) { s.MinFree = usual.MinFree },
 			show:   showMinFree,
@@ -573,14 +573,28 @@ func (c *call) file() (path, again string) {
 	return path, again
 }
 
-// readRate reads 2MB/s, or 2MB.
-func readRate(s *crawl.Settings, values []string) error {
-	text := strings.TrimSpace(values[0])
-	n, err := parseSize(strings.TrimSuffix(strings.TrimSuffix(text, "/s"), "ps"))
+// readHours remembers the hours in their one spelling.
+func readHours(s *crawl.Settings, v []string) error {
+	h, err := crawl.ParseHours(v[0])
 	if err != nil {
-		return fmt.Errorf("%q is not a rate such as 500KB/s or 2MB/s", values[0])
+		return err
 	}
-	s.MaxRate = n
+	s.Hours = h.String()
+	return nil
+}
+
+// bits is a size as networks spell it, by which others mean bits: 2Mb, 16mbit, 16mbps.
+var bits = regexp.MustCompile(`^[0-9.]+ *(?:[KMGT]b|(?i:[kmgt]i?(?:bits?|bps)))$`)
+
+// readRate reads 2MB/s, or 2MB.
+func readRate(s *crawl.Settings, v []string) (err error) {
+	text := strings.TrimSuffix(strings.TrimSpace(v[0]), "/s")
+	if bits.MatchString(text) {
+		return fmt.Errorf("%q looks like bits, and a rate is in bytes: 2MB/s are 16 Mbit/s", v[0])
+	}
+	if s.MaxRate, err = parseSize(text); err != nil {
+		return fmt.Errorf("%q is not a rate such as 500KB/s or 2MB/s", v[0])
+	}
 	return nil
 }
 
@@ -605,7 +619,7 @@ func showMinFree(s *crawl.Settings) string {
 	case crawl.Automatic:
 		return "auto"
 	case 0:
-		return "none"
+		return "0" // none is auto
 	}
 	return exactSize(s.MinFree)
 }

@@ -115,6 +115,9 @@ func statusText(s *crawl.Status, path, again string, now time.Time) string {
 	t.line("file", "%s, %s", clean(path), roughSize(float64(s.Bytes)))
 	t.line("crawl of", "%s", hostList(cleaned(s.Seeds)))
 	t.line("state", "%s", stateText(s))
+	if h := holdOf(s); h != nil {
+		t.line("held", "%s", clean(holdSentence(h, now)))
+	}
 	t.counts()
 	t.activity()
 	t.hosts()
@@ -320,7 +323,7 @@ func (t *statusLines) hosts() {
 		h := &list[i]
 		text := fmt.Sprintf("%9s pending  %s", grouped(uint64(max(h.Pending, 0))), clean(h.Host))
 		if s.Live != nil {
-			text += rates[h.Host] + ", " + clean(waitText(h, s.State, t.now))
+			text += rates[h.Host] + ", " + clean(waitText(h, s.State, holdOf(s), t.now))
 		} else if h.GivenUp != "" {
 			text += ", given up: " + clean(h.GivenUp)
 		}
@@ -341,7 +344,7 @@ func (t *statusLines) hosts() {
 			text += ", answers take " + milliseconds(h.LastMS)
 		}
 		if s.Live != nil {
-			text += ", " + clean(waitText(h, s.State, t.now))
+			text += ", " + clean(waitText(h, s.State, holdOf(s), t.now))
 		}
 		t.line(onlyOnce("slowest hosts", shown), "%s", text)
 		shown++

@@ -100,16 +100,16 @@ func TestProgressLine(t *testing.T) {
 		Live: &crawl.LiveStatus{InFlight: 16, HostsWait: 2, Rates: []crawl.Rate{{Pages: 12.34, Bytes: 1.2e6}}},
 	}
 	want := "1,234 done, 567 pending, 12.3/s, 1.2 MB/s, 3 failed, 16 in flight, 2 hosts wait, at least 2m10s left"
-	if got := progressLine(s); got != want {
+	if got := progressLine(s, noon); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	for _, state := range []string{"stopping", "paused"} {
 		s.State = state
-		if got := progressLine(s); got != state+", "+want {
+		if got := progressLine(s, noon); got != state+", "+want {
 			t.Errorf("%q does not say that it is %s", got, state)
 		}
 	}
-	if got := progressLine(new(crawl.Status)); got != "0 done, 0 pending, 0.0/s, 0 B/s, 0 in flight" {
+	if got := progressLine(new(crawl.Status), noon); got != "0 done, 0 pending, 0.0/s, 0 B/s, 0 in flight" {
 		t.Errorf("of nothing: %q", got)
 	}
 }
@@ -287,7 +287,7 @@ func TestPlainProgressWaitsForTheFirstLook(t *testing.T) {
 		synctest.Wait()
 		stop()
 		stop()
-		if got := out.String(); got != "pawl: "+progressLine(s.Load())+"\n" {
+		if got := out.String(); got != "pawl: "+progressLine(s.Load(), noon)+"\n" {
 			t.Errorf("wrote %q", got)
 		}
 	})

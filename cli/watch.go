@@ -130,23 +130,21 @@ func (w *watcher) showJSON() func(*crawl.Status) error {
 // showLines writes a line now and then, and when something else than usual is to
 // be told.
 func (w *watcher) showLines() func(*crawl.Status) error {
-	var last time.Time
-	state := ""
+	var times lineTimes
 	return func(s *crawl.Status) error {
 		now := time.Now()
-		if s.State == state && now.Sub(last) < plainEvery {
+		if !times.isDue(s, now) {
 			return nil
 		}
-		state, last = s.State, now
-		_, err := fmt.Fprintln(w.Stdout, watchLine(s))
+		_, err := fmt.Fprintln(w.Stdout, watchLine(s, now))
 		return err
 	}
 }
 
 // watchLine tells how a crawl stands, in a line.
-func watchLine(s *crawl.Status) string {
+func watchLine(s *crawl.Status, now time.Time) string {
 	if s.Live != nil {
-		return progressLine(s)
+		return progressLine(s, now)
 	}
 	text := fmt.Sprintf("%s; %s done, %s pending", stateText(s), grouped(s.Done), grouped(s.Pending))
 	if !isOver(s) {
@@ -176,7 +174,7 @@ func (w *watcher) showPanel() (show func(*crawl.Status) error, stop func()) {
 			return nil
 		}
 		state = s.State
-		_, err := fmt.Fprintln(screen, watchLine(s))
+		_, err := fmt.Fprintln(screen, watchLine(s, time.Now()))
 		screen.flushText()
 		return err
 	}, stop

@@ -60,8 +60,9 @@ func runWhy(ctx context.Context, c *call) error {
 		if err != nil {
 			return err
 		}
-		left := whatIsLeft(status, again)
-		answer, text = left, left.text(time.Now())
+		now := time.Now()
+		left := whatIsLeft(status, again, now)
+		answer, text = left, left.text(now)
 	}
 	if asJSON {
 		return c.writeJSON(answer)
@@ -131,7 +132,8 @@ func writeWrapped(b *strings.Builder, begin, indent, text string) {
 // left is what keeps a crawl from ending. Its JSON is a promise: fields are added,
 // never renamed.
 type left struct {
-	State       string             `json:"state"` // as in a status
+	State       string             `json:"state"`          // as in a status
+	Hold        *crawl.HoldStatus  `json:"hold,omitempty"` // likewise
 	Because     []string           `json:"because"`
 	Pending     uint64             `json:"pending"`
 	LeastLeftMS int64              `json:"least_left_ms"`
@@ -143,8 +145,8 @@ type left struct {
 
 // whatIsLeft takes from a status what keeps the crawl from ending, or says why it
 // has ended.
-func whatIsLeft(s *crawl.Status, again string) *left {
-	w := &left{State: s.State, Pending: s.Pending, LeastLeftMS: s.LeastLeftMS, Hosts: s.Fullest, OtherHosts: max(0, s.HostsPending-len(s.Fullest)), isLive: s.Live != nil}
+func whatIsLeft(s *crawl.Status, again string, now time.Time) *left {
+	w := &left{State: s.State, Hold: holdOf(s), Pending: s.Pending, LeastLeftMS: s.LeastLeftMS, Hosts: s.Fullest, OtherHosts: max(0, s.HostsPending-len(s.Fullest)), isLive: s.Live != nil}
 	if w.Hosts == nil {
 		w.Hosts = []crawl.HostStatus{}
 	}
@@ -176,6 +178,9 @@ func whatIsLeft(s *crawl.Status, again string) *left {
 		say(true, "it is paused; go on with: pawl resume%s", again)
 	case "stopping":
 		say(true, "it is stopping, and waits for %s in flight", counted(uint64(live.InFlight), "request", "requests"))
+	}
+	if w.Hold != nil {
+		say(true, "%s", clean(holdSentence(w.Hold, now)))
 	}
 	say(s.Unread, "the seeds that were piped in were not read to their end; pipe them in again")
 	say(live.Seeding, "seeds are still being read")
@@ -212,7 +217,7 @@ func (w *left) text(now time.Time) string {
 		h := &w.Hosts[i]
 		fmt.Fprintf(&b, "  %-30s  %10s pending", clean(h.Host), grouped(uint64(h.Pending)))
 		if w.isLive || h.Waits == "lost" || h.Waits == "limit" || h.Waits == "hold" {
-			fmt.Fprintf(&b, ", %s", clean(waitText(h, w.State, now)))
+			fmt.Fprintf(&b, ", %s", clean(waitText(h, w.State, w.Hold, now)))
 		}
 		if h.InFlight > 0 && h.Waits != "answer" {
 			fmt.Fprintf(&b, ", %d in flight", h.InFlight)

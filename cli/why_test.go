@@ -96,7 +96,7 @@ stopping
 - it is stopping, and waits for 1 request in flight
 `},
 	} {
-		left := whatIsLeft(&c.s, " --db x.pawl")
+		left := whatIsLeft(&c.s, " --db x.pawl", now)
 		if got, want := left.text(now), strings.TrimPrefix(c.want, "\n"); got != want {
 			t.Errorf("%s is told as\n%s\nwant\n%s", c.name, got, want)
 		}

@@ -291,6 +291,18 @@ func TestSettingsThatCannotBe(t *testing.T) {
 		{"header", "nothing"},
 		{"user", "me"},
 		{"contact", "me"},
+		{"hours", "22-6"},
+		{"hours", "at night"},
+		{"hours", "06:00-06:00"},
+		{"max-rate", "fast"},
+		{"max-rate", "-1MB/s"},
+		{"max-rate", "16mbit"},
+		{"max-rate", "16Mb/s"},
+		{"max-rate", "16 Mbps"},
+		{"max-rate", "2MB/h"},
+		{"max-memory", "half"},
+		{"min-free", "-1"},
+		{"min-free", "5%"},
 		{"field", "h1"},
 		{"field", "title=h1"},
 		{"field", "inlinks=h1"},
@@ -307,6 +319,35 @@ func TestSettingsThatCannotBe(t *testing.T) {
 		err := overlay(&s, given{c[0]: {texts: []string{c[1]}, where: "--" + c[0]}})
 		if code, _ := judge(err); err == nil || code != ExitUsage {
 			t.Errorf("--%s %s: %v", c[0], c[1], err)
+		}
+	}
+}
+
+func TestValuesOfTheMachineGroup(t *testing.T) {
+	for _, c := range [][3]string{ // a setting, what is said, how it is shown
+		{"hours", "8:00 - 9:30, SAT-sun", "08:00-09:30,sat-sun"},
+		{"hours", "none", "none"},
+		{"max-rate", "500KB/s", "500KB/s"},
+		{"max-rate", "500kb/s", "500KB/s"},
+		{"max-rate", "2MB", "2MB/s"},
+		{"max-rate", "1.5 MB /s", "1500KB/s"},
+		{"max-rate", "64KiB/s", "64KiB/s"},
+		{"max-rate", "0", "none"},
+		{"max-memory", "0", "none"},
+		{"max-memory", "512MiB", "512MiB"},
+		{"min-free", "auto", "auto"},
+		{"min-free", "none", "auto"},
+		{"min-free", "0", "0"},
+		{"min-free", "2GB", "2GB"},
+	} {
+		s := crawl.Defaults("pawl/1")
+		if err := overlay(&s, given{c[0]: {texts: []string{c[1]}, where: "--" + c[0]}}); err != nil {
+			t.Errorf("--%s %s: %v", c[0], c[1], err)
+		}
+		for _, st := range crawlSettings() {
+			if got := st.show(&s); st.name == c[0] && got != c[2] {
+				t.Errorf("--%s %s is shown as %q, want %q", c[0], c[1], got, c[2])
+			}
 		}
 	}
 }
