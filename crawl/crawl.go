@@ -28,7 +28,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -72,8 +71,8 @@ type Options struct {
 	// crawl file stands there under ArchiveKey.
 	Archive    Archive
 	ArchiveKey string
-	// Folders are where outputs are written, beside that of the crawl file: the run
-	// ends in time when a disk of theirs is filling up.
+	// Folders are the files and folders where outputs are written, beside the crawl
+	// file: the run ends in time when a disk of theirs is filling up.
 	Folders []string
 }
 
@@ -621,15 +620,15 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 	var graceOver <-chan time.Time
 	l.setDeadline()
 	l.memory.setLimit(l.settings.MaxMemory)
-	l.space = watchSpace(append([]string{filepath.Dir(l.file.Path())}, l.folders...), l.settings.MinFree)
+	l.space = watchSpace(append([]string{l.file.Path()}, l.folders...), l.settings.MinFree)
 	defer l.space.stop()
 	cancelled := ctx.Done()
 	var sinkErr error
-	stop := func(end End) {
+	stop := func(end End, why string) {
 		if l.stopping {
 			return
 		}
-		l.stopping, l.end = true, end
+		l.stopping, l.end, l.summary.Why = true, end, why
 		cancelled, l.deadline = nil, nil
 		if end == Stopped && !l.wholeAt.IsZero() && time.Since(l.wholeAt) < brokenPipe {
 			// Ctrl-C may have ended whoever wrote the seeds a moment earlier.
@@ -641,12 +640,16 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 		l.publish()
 	}
 	if ctx.Err() != nil {
-		stop(Stopped) // before anything is handed out
+		stop(Stopped, "") // before anything is handed out
+	}
+	select {
+	case why := <-l.space.low: // from the start
+		stop(NoSpace, why)
+	default:
 	}
 	for {
-		if l.proxy.isOver(l.now()) && !l.stopping {
-			l.summary.Why = l.proxy.why
-			stop(NoProxy)
+		if l.proxy.isOver(l.now()) {
+			stop(NoProxy, l.proxy.why)
 		}
 		if err := l.advance(); err != nil {
 			return err
@@ -684,11 +687,11 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 		case a := <-l.asked():
 			l.answer(a)
 			if l.toStop {
-				stop(Stopped)
+				stop(Stopped, "")
 			}
 		case err := <-l.outs.failed:
 			sinkErr = err
-			stop(Stopped)
+			stop(Stopped, "")
 		case b := <-input:
 			if err := l.seed(b); err != nil {
 				return err
@@ -719,20 +722,18 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 				return err
 			}
 			l.memory.look(l.now())
-			if why, ok := l.memory.isOver(); ok && !l.stopping {
-				l.summary.Why = why
-				stop(NoMemory)
+			if why, ok := l.memory.isOver(); ok {
+				stop(NoMemory, why)
 			}
 			l.publish()
 			l.gauge.tick(l)
 		case why := <-l.space.low:
-			l.summary.Why = why
-			stop(NoSpace)
+			stop(NoSpace, why)
 		case <-timer.C:
 		case <-l.deadline:
-			stop(MaxDuration)
+			stop(MaxDuration, "")
 		case <-cancelled:
-			stop(Stopped)
+			stop(Stopped, "")
 		case <-graceOver:
 			abort()
 		}
@@ -787,7 +788,9 @@ func (l *loop) advance() error {
 	if err := l.watchNetwork(); err != nil {
 		return err
 	}
+	was := l.held
 	l.held = l.hold()
+	l.tellHold(was)
 	if err := l.carryOut(); err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ type HoldStatus struct {
 // hold is why nothing is handed out now; nil: nothing keeps it from that.
 func (l *loop) hold() *Hold {
 	now := l.now()
-	if opens, isClosed := l.hours.Closed(time.Now()); isClosed {
+	if opens, isClosed := l.hours.Closed(now); isClosed {
 		if l.closedSince.IsZero() {
 			l.closedSince = now
 		}
@@ -49,4 +49,30 @@ func (l *loop) hold() *Hold {
 		return &Hold{HeldByProxy, l.proxy.why, l.proxy.since, l.proxy.until}
 	}
 	return nil
+}
+
+// tellHold logs that a hold began, or ended. Of the network and the proxy those tell
+// who notice.
+func (l *loop) tellHold(was *Hold) {
+	reason := func(h *Hold) HoldReason {
+		if h == nil {
+			return ""
+		}
+		return h.Reason
+	}
+	if reason(was) == reason(l.held) {
+		return
+	}
+	switch reason(was) {
+	case HeldByHours:
+		l.log.Info("inside of --hours again")
+	case HeldByMemory:
+		l.log.Info("there is enough memory again")
+	}
+	switch h := l.held; reason(h) {
+	case HeldByHours:
+		l.log.Info("outside of --hours; nothing is asked until they begin", "hours", l.settings.Hours, "begin", h.Until.Format("2006-01-02 15:04"))
+	case HeldByMemory:
+		l.log.Warn("memory is short; nothing is asked until there is more")
+	}
 }

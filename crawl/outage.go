@@ -49,9 +49,9 @@ const (
 	// severalHosts is how many hosts that have given pages before cannot be reached
 	// together when that is an outage.
 	severalHosts = 2
-	// silentHosts is the same of those that were asked and did not answer. It proves
-	// less: in a crawl of bad hosts these may be all that are left. So nobody has
-	// patience for long, and not again soon.
+	// silentHosts is the same of those that do not answer on a connection that had
+	// served before. It proves less: in a crawl of bad hosts these may be all that are
+	// left. So nobody has patience for long, and not again soon.
 	silentHosts    = 3
 	silentPatience = 20 * time.Second
 	silentAgain    = 10 * time.Minute
@@ -135,9 +135,13 @@ func (l *loop) doubts(r *result) (isKept bool, err error) {
 		return false, nil
 	}
 	d, isDoubtful := l.doubt(r)
+	if r.hasAnswer() && d.portal == "" {
+		// Its header has come, whatever became of the body.
+		if err := l.hostAnswered(r.sent.Add(r.answered)); err != nil {
+			return false, err
+		}
+	}
 	switch {
-	case !isDoubtful && r.hasAnswer():
-		return false, l.hostAnswered(r.sent.Add(r.answered))
 	case !isDoubtful:
 		return false, nil
 	case o.isOn(), l.stopping, r.sent.Before(o.spoiled):
@@ -166,8 +170,10 @@ func (l *loop) doubt(r *result) (d doubt, isDoubtful bool) {
 		return d, true
 	case storage.NoClass:
 		d.portal = r.foreign(j.Asked)
-		return d, d.portal != "" && !l.outage.accepted[d.portal] && !l.frontier.IsRootHost(d.portal) &&
-			l.frontier.Counts().Hosts >= portalHosts
+		if d.portal != "" && (l.outage.accepted[d.portal] || l.frontier.IsRootHost(d.portal) || l.frontier.Counts().Hosts < portalHosts) {
+			d.portal = ""
+		}
+		return d, d.portal != ""
 	}
 	return d, false
 }
@@ -379,18 +385,18 @@ func (o *outage) portalSeen() (portal string, isClear bool) {
 // together tells whether several hosts that have given pages before fail together,
 // and whether they are all silent.
 func (o *outage) together() (silent, ok bool) {
-	served, unreachable, all := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	served, unreachable, all := map[string]bool{}, map[string]bool{}, map[string]bool{} // hosts
 	for i := range o.doubts {
 		d := &o.doubts[i]
 		if d.portal != "" {
 			continue
 		}
 		all[d.host] = true
-		if d.served {
+		if d.served && (d.unreachable || d.r.reused) {
 			served[d.host] = true
-			if d.unreachable {
-				unreachable[d.host] = true
-			}
+		}
+		if d.served && d.unreachable {
+			unreachable[d.host] = true
 		}
 	}
 	switch {

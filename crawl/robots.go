@@ -30,7 +30,7 @@ func (w *worker) robots(ctx context.Context, t *task) *result {
 		return &result{task: t, proxy: clean(r.Err, 200)}
 	}
 	e := &storage.Host{Ask: ask(&r), Status: uint16(r.Status), Class: class(r.Class), Error: clean(r.Err, 200)}
-	res := &result{task: t, robots: e, sent: began(&r), answered: answered(&r), ended: r.Started.Add(r.Total), retryAfter: r.RetryAfter}
+	res := &result{task: t, robots: e, sent: began(&r), answered: answered(&r), ended: r.Started.Add(r.Total), reused: r.Reused, retryAfter: r.RetryAfter}
 	expires := time.Now().Add(robotsLife).UnixMilli()
 	switch {
 	case e.Class != storage.NoClass || r.Status >= 500:

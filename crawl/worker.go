@@ -70,6 +70,7 @@ type result struct {
 	sent       time.Time            // zero: no request went out
 	answered   time.Duration        // from sent to the first byte of the answer, or to the end
 	ended      time.Time            // when the exchange was over
+	reused     bool                 // it was on a connection that had served before
 	retryAfter time.Duration
 	again      string        // redirected to this other spelling of the same address
 	proxy      string        // not empty: the proxy itself is in trouble, the host was not asked
@@ -249,7 +250,7 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 	v.Record = storage.Record{
 		Error: clean(r.Err, 200), HTTPVersion: r.Proto, IP: r.IP, Worker: uint16(w.number), TTFB: milliseconds(r.TTFB),
 	}
-	res := &result{task: t, visit: v, sent: began(&r), answered: answered(&r), ended: r.Started.Add(r.Total), retryAfter: r.RetryAfter}
+	res := &result{task: t, visit: v, sent: began(&r), answered: answered(&r), ended: r.Started.Add(r.Total), reused: r.Reused, retryAfter: r.RetryAfter}
 	w.judge(&r, v)
 	if r.Status != 0 {
 		w.describe(&r, v)
