@@ -48,6 +48,15 @@ func busyCrawl() *crawl.Status {
 	}
 }
 
+// heldBy is a hold that began 3 minutes before noon, and ends that long after it.
+func heldBy(reason crawl.HoldReason, why string, ends time.Duration) *crawl.HoldStatus {
+	h := &crawl.HoldStatus{Reason: reason, Text: why, Since: noon.Add(-3 * time.Minute).Format(time.RFC3339Nano)}
+	if ends != 0 {
+		h.Until = noon.Add(ends).Format(time.RFC3339Nano)
+	}
+	return h
+}
+
 func TestPanels(t *testing.T) {
 	quiet := &crawl.Status{State: "running", Live: new(crawl.LiveStatus)}
 	paused := busyCrawl()
@@ -55,6 +64,9 @@ func TestPanels(t *testing.T) {
 	paused.Edits = []crawl.EditStatus{{Kind: "drop", Host: "a.example", Match: "/x/", Changed: 12_000}}
 	stopping := busyCrawl()
 	stopping.State = "stopping"
+	held := busyCrawl()
+	held.Live.Hold, held.Live.InFlight = heldBy(crawl.HeldByNetwork, "no route to any host", 12*time.Second), 0
+	held.Live.Busiest[0].Waits = "worker"
 	for _, c := range []struct {
 		name  string
 		s     *crawl.Status
@@ -66,6 +78,7 @@ func TestPanels(t *testing.T) {
 		{"paused", paused, style{wide: true}},
 		{"stopping", stopping, style{}},
 		{"quiet", quiet, style{wide: true}},
+		{"held", held, style{wide: true, color: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var b strings.Builder

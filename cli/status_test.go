@@ -54,11 +54,16 @@ func TestStatusText(t *testing.T) {
 		Parked:     []crawl.ParkedPattern{{Host: "a.example", Pattern: "/c/#", Found: 4000, Fetched: 300, New: 2}},
 		EverParked: 3_700, EverDropped: 700,
 	}
+	held := &crawl.Status{
+		State: "running", Pending: 12, HostsPending: 2,
+		Fullest: []crawl.HostStatus{{Host: "a.example", Pending: 11, Waits: "worker"}, {Host: "b.example", Pending: 1, Waits: "hold", Until: at(time.Hour)}},
+		Live:    &crawl.LiveStatus{PID: 1, Workers: 16, Hold: heldBy(crawl.HeldByHours, "outside of --hours 22:00-06:00", 10*time.Hour)},
+	}
 	finished := &crawl.Status{State: "finished", Seeds: []string{"a.example"}, Done: 3, Outcomes: map[string]uint64{"fetched": 3}, Known: 3, Hosts: 1, Requests: 3}
 	for _, c := range []struct {
 		name string
 		s    *crawl.Status
-	}{{"running", running}, {"paused", paused}, {"resting", resting}, {"finished", finished}} {
+	}{{"running", running}, {"paused", paused}, {"held", held}, {"resting", resting}, {"finished", finished}} {
 		t.Run(c.name, func(t *testing.T) {
 			text := statusText(c.s, "crawl.pawl", " --db x.pawl", noon)
 			for line := range strings.Lines(text) {

@@ -91,6 +91,25 @@ paused
   c.test                                   9 pending, asked to be left alone for 1h
   d.test                                   1 pending, waits for an answer
 `},
+		{"held", crawl.Status{
+			State: "running", Pending: 60, HostsPending: 4,
+			Live: &crawl.LiveStatus{Hold: &crawl.HoldStatus{Reason: "network", Text: "no route to any host\x1b", Since: at(-time.Hour), Until: at(30 * time.Second)}},
+			Fullest: []crawl.HostStatus{
+				{Host: "a.test", Pending: 30, Waits: "worker"},
+				{Host: "b.test", Pending: 20, Waits: "gap", Until: at(time.Second)},
+				{Host: "c.test", Pending: 9, Waits: "retry"},
+				{Host: "d.test", Pending: 1, Waits: "retry", Until: at(time.Minute)},
+			},
+		}, `
+running
+- the network is gone since 02:04 (no route to any host\u001b); nothing is asked until it
+  is back; it tries again in 30s
+- 60 addresses are without an outcome, on 4 hosts
+  a.test                                  30 pending, waits for the network
+  b.test                                  20 pending, waits for the network
+  c.test                                   9 pending, waits for the network
+  d.test                                   1 pending, tries again in 1m
+`},
 		{"stopping", crawl.Status{State: "stopping", Live: &crawl.LiveStatus{InFlight: 1}}, `
 stopping
 - it is stopping, and waits for 1 request in flight
