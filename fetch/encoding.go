@@ -277,7 +277,7 @@ func (d *zstdDecoder) window() int64 { return d.most + zstdBlocks }
 // zstdWindow is how large the window of the first frame of a body is that begins
 // with head (RFC 8878 section 3.1.1.1).
 func zstdWindow(head []byte) int64 {
-	if !isZstd(head) {
+	if len(head) < 4 || !isZstd(head[:4]) {
 		return 0
 	}
 	var h zstd.Header
@@ -325,7 +325,8 @@ func (d *zstdDecoder) Read(p []byte) (int, error) {
 	return d.z.Read(p)
 }
 
-// isZstd knows the magic numbers of RFC 8878: a frame, or one to be skipped.
+// isZstd knows the magic numbers of RFC 8878, of four bytes: a frame, or one to be
+// skipped.
 func isZstd(head []byte) bool {
 	return string(head) == "\x28\xb5\x2f\xfd" ||
 		len(head) == 4 && head[0]&0xf0 == 0x50 && string(head[1:]) == "\x2a\x4d\x18"
