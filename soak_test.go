@@ -110,12 +110,12 @@ func runInside(t *testing.T, bin string) bool {
 
 // event is how the crawl is disturbed.
 type event struct {
-	kind   eventKind
-	at     int64         // when so many requests were made
-	failing failing        // of a cut
-	lasts  time.Duration // of a cut or a sleep
-	amid   eventKind     // what happens amid a cut
-	small  bool          // of a full disk: no file may grow, rather than no byte is left
+	kind    eventKind
+	at      int64         // when so many requests were made
+	failing failing       // of a cut
+	lasts   time.Duration // of a cut or a sleep
+	amid    eventKind     // what happens amid a cut
+	small   bool          // of a full disk: no file may grow, rather than no byte is left
 }
 
 type eventKind string

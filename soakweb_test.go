@@ -45,7 +45,7 @@ type network struct {
 
 	mu        sync.Mutex
 	passing   *sync.Cond // when silence ends, or a connection does
-	failing    failing
+	failing   failing
 	listeners []net.Listener
 	wires     map[*wire]struct{}
 	taken     chan net.Conn // for the server
