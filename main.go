@@ -8,6 +8,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -20,12 +21,20 @@ func main() {
 	signal.Ignore(syscall.SIGPIPE)
 	// net/http has its own word on what some servers send, and no other outlet.
 	log.SetOutput(io.Discard)
+	// A recursion that does not end shall not take the machine's memory with it.
+	debug.SetMaxStack(maxStack)
 	ctx, cancel := context.WithCancel(context.Background())
 	go stop(cancel)
-	os.Exit(cli.Run(ctx, os.Args, cli.System{
-		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Getenv,
-	}))
+	sys := cli.System{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Getenv}
+	if os.Getenv("GOTRACEBACK") == "" { // otherwise somebody wants to see it
+		sys.Stderr, sys.CrashTo = partStderr()
+	}
+	os.Exit(cli.Run(ctx, os.Args, sys))
 }
+
+// maxStack is how large the stack of a goroutine may become, in bytes. What is
+// deepest, on hostile input, takes a hundredth of it.
+const maxStack = 64 << 20
 
 // sameSignal is how soon after the first a signal is the same one, told twice.
 const sameSignal = 3 * time.Millisecond

@@ -18,7 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"pawl": main})
+	testscript.Main(m, map[string]func(){"pawl": main, "illpawl": illMain})
 }
 
 // TestScripts runs testdata/script/*.txtar, each of which says what it

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"syscall"
 
@@ -38,6 +39,10 @@ type System struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Env            func(name string) string // empty: not set
+	// CrashTo has the file take what is said of the end of a process that dies of
+	// a bug, or because there is no memory, until it is called with nil. nil: that
+	// goes to stderr.
+	CrashTo func(f *os.File) error
 }
 
 // Run carries out what args ask for, of which the first is the name of the
