@@ -11,7 +11,9 @@
 //
 //   - fetch.go        the exchange: options, request, response, time
 //   - target.go       an address, byte for byte, into what net/http sends
-//   - transport.go    connections: dialling, TLS, the pool
+//   - transport.go    connections: dialling, TLS
+//   - pool.go         where they are kept, and given up
+//   - rate.go         how much may come over all of them
 //   - guard.go        addresses that no page may make pawl connect to
 //   - encoding.go     gzip, br, zstd and deflate, decoded within bounds
 //   - body.go         reading the body into a worker's buffer
@@ -23,6 +25,8 @@
 //   - heads.go        request and answer as text
 //   - cookies.go      what servers want to have said to them again
 //   - class.go        errors into the classes that users see
+//   - errno_*.go      errors that say whether there is a network
+//   - probe.go        whether there is one
 //   - robots.go       what robots.txt allows
 package fetch
 
@@ -41,6 +45,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -160,14 +165,14 @@ func Defaults() Options {
 
 // Fetcher makes exchanges. It may be used by many goroutines at once.
 type Fetcher struct {
-	opts      Options
-	transport http.RoundTripper
-	plain     http.Header // what every request says; never written to
-	secret    http.Header // the same with what only some hosts may see
-	proxy     *proxy      // nil: none
-	codecs    codecs
-	bodies    sync.Pool // of *[]byte, decoded
-	wires     sync.Pool // of *[]byte, as they came
+	opts   Options
+	pool   atomic.Pointer[pool]
+	plain  http.Header // what every request says; never written to
+	secret http.Header // the same with what only some hosts may see
+	proxy  *proxy      // nil: none
+	codecs codecs
+	bodies sync.Pool // of *[]byte, decoded
+	wires  sync.Pool // of *[]byte, as they came
 }
 
 // Request is one address to ask for, with GET.
@@ -280,13 +285,14 @@ func newFetcher(o Options, names *net.Resolver) (*Fetcher, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	f := &Fetcher{opts: o, transport: o.Transport}
+	f := &Fetcher{opts: o}
 	f.plain, f.secret = o.headers()
-	if f.transport != nil {
+	if o.Transport != nil {
+		f.pool.Store(&pool{o.Transport})
 		return f, nil
 	}
 	if o.Proxy == "" {
-		f.transport = newTransport(o, names)
+		f.pool.Store(&pool{newTransport(o, names)})
 		return f, nil
 	}
 	var err error
@@ -294,16 +300,8 @@ func newFetcher(o Options, names *net.Resolver) (*Fetcher, error) {
 		return nil, err
 	}
 	f.proxy.agent = f.plain.Get("User-Agent") // perhaps one of Headers
-	f.transport = newTransportOver(o, f.proxy.dial, f.proxy.tunnel)
+	f.pool.Store(&pool{newTransportOver(o, f.proxy.dial, f.proxy.tunnel)})
 	return f, nil
-}
-
-// Close closes the connections that no exchange is using. Exchanges under way
-// are left alone, and the Fetcher can go on being used.
-func (f *Fetcher) Close() {
-	if c, ok := f.transport.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
 }
 
 func (o *Options) validate() error {
@@ -404,17 +402,19 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 	ctx, clock := startClock(parent, res.Started, f.opts.Timeout, f.opts.IdleBodyTimeout)
 	tr := buf.takeTrace(req.WhenSent, clock.cancel)
 	defer clock.stop()
-	defer tr.over()
+	from := f.pool.Load()
+	defer func() { f.leave(from, tr) }()
 	if req.Trusted {
 		ctx = context.WithValue(ctx, trustedKey{}, true)
 	}
 	ctx = httptrace.WithClientTrace(ctx, &tr.hooks)
 
 	asked := f.request(ctx, to, req, res.Started)
-	answer, err := f.transport.RoundTrip(asked)
+	answer, err := from.RoundTrip(asked)
 	if err != nil && tr.wasDying() && ctx.Err() == nil {
 		asked = f.request(ctx, to, req, res.Started)
-		answer, err = f.transport.RoundTrip(asked)
+		from = f.pool.Load()
+		answer, err = from.RoundTrip(asked)
 	}
 	if err != nil {
 		res.fail(ctx, err)

@@ -321,7 +321,8 @@ func TestGuardAndSeveralAddresses(t *testing.T) {
 					return guard(ctx, network, address, raw)
 				},
 			}
-			f := &Fetcher{opts: o, transport: newTransportOver(o, dialer.DialContext, dialer.DialContext)}
+			f := &Fetcher{opts: o}
+			f.pool.Store(&pool{newTransportOver(o, dialer.DialContext, dialer.DialContext)})
 			f.plain, f.secret = o.headers()
 			for i, list := range [][]string{c.first, c.then} {
 				if list != nil {

@@ -379,7 +379,7 @@ func TestFloodEndsWithTheExchange(t *testing.T) {
 				return m, nil
 			}
 			fe := fetcher(t, o)
-			fe.transport = newTransportOver(o, dial, dial)
+			fe.pool.Store(&pool{newTransportOver(o, dial, dial)})
 			empty := held()
 			res := get(fe, s.Root)
 			before := m.read.Load()
