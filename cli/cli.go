@@ -31,7 +31,7 @@ const (
 	ExitUsage   = 2
 	ExitFile    = 3 // the crawl file: missing, in use, not ours, damaged, too new
 	ExitStopped = 4 // stopped before the end, resumable
-	ExitFull    = 5 // out of disk, resumable
+	ExitFull    = 5 // out of disk or memory, resumable
 )
 
 // System is the world around the program.
@@ -183,6 +183,8 @@ func mend(err error) string {
 		return "the disk does not work as it should; see to it"
 	case is(syscall.EFBIG):
 		return "files may not grow that far (ulimit -f, or the file system); change that"
+	case is(syscall.EROFS):
+		return "the disk cannot be written any more; see to it"
 	}
 	return "make room"
 }

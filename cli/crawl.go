@@ -346,7 +346,7 @@ func (g *crawling) run(ctx context.Context) error {
 	c, err := crawl.New(g.file, crawl.Options{
 		Settings: g.settings, Outputs: results.outputs, Archive: results.archive, ArchiveKey: results.archiveKey,
 		Input: crawl.Input{Args: g.seeds, Sitemaps: g.sitemaps, Stdin: g.stdin, Cookies: g.cookies},
-		Log:   g.talk.log,
+		Log:   g.talk.log, Folders: g.written(),
 	})
 	if err != nil {
 		return g.inFile(err)
@@ -379,8 +379,7 @@ func (g *crawling) run(ctx context.Context) error {
 		g.talk.sayf("nobody reads the rows any more")
 		return g.conclude(&summary)
 	case errors.As(err, &trouble):
-		g.talk.sayf("stopped with %s pending: %s cannot be written", grouped(summary.Counts.Pending), trouble.Key)
-		return hintedError{err, "the crawl file is whole: see to it and go on with: pawl resume" + g.again}
+		return g.outputFailed(trouble, summary.Counts.Pending)
 	case err != nil:
 		return g.inFile(err)
 	}
@@ -494,8 +493,7 @@ func (g *crawling) conclude(s *crawl.Summary) error {
 		g.talk.sayf("nothing is lost; to go on: pawl resume%s, or pawl crawl%s --proxy URL with another one", g.again, g.again)
 		return silentError{errStopped}
 	case s.End == crawl.NoSpace, s.End == crawl.NoMemory:
-		g.talk.complainf("stopped with %s pending: %s", grouped(s.Counts.Pending), clean(s.Why))
-		return silentError{errNoRoom}
+		return g.endFull(s)
 	case s.End == crawl.Stopped:
 		g.talk.sayf("stopped with %s pending; go on with: pawl resume%s", grouped(s.Counts.Pending), g.again)
 		return silentError{errStopped}

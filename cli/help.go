@@ -34,7 +34,7 @@ func overview(all []*command) string {
 	b.WriteString("\nExit codes:\n" +
 		"  0 finished: nothing left, or a limit was reached    3 trouble with the crawl file\n" +
 		"  1 an error                                          4 stopped before the end, resumable\n" +
-		"  2 wrong usage                                       5 out of disk, resumable\n")
+		"  2 wrong usage                                       5 out of disk or memory, resumable\n")
 	b.WriteString("\npawl COMMAND --help tells more.\n")
 	return b.String()
 }

@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"errors"
+	"syscall"
+
+	"pawl/crawl"
+)
+
+// written are the files and folders that a run writes beside the crawl file. What they
+// are is found out by who watches their disks.
+func (g *crawling) written() (paths []string) {
+	for _, path := range []string{g.settings.Output, g.settings.WARC, g.given.text("log-file", "")} {
+		if path != "" {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+// endFull tells how to go on after a run that had too little disk or memory.
+func (g *crawling) endFull(s *crawl.Summary) error {
+	g.talk.complainf("stopped with %s pending: %s", grouped(s.Counts.Pending), clean(s.Why))
+	limit := g.settings.MaxMemory
+	switch {
+	case s.End == crawl.NoSpace:
+		g.talk.sayf("nothing is lost; make room and go on with: pawl resume%s; to keep less free: pawl crawl%s --min-free SIZE", g.again, g.again)
+	case limit > 0:
+		g.talk.sayf("nothing is lost; to go on, raise it: pawl crawl%s --max-memory %s", g.again, exactSize(2*limit))
+	default:
+		g.talk.sayf("nothing is lost; where the process may have more memory, go on with: pawl resume%s", g.again)
+	}
+	return silentError{errNoRoom}
+}
+
+// outputFailed is the error of rows or an archive that cannot be written.
+func (g *crawling) outputFailed(trouble *crawl.SinkError, pending uint64) error {
+	g.talk.sayf("stopped with %s pending: %s cannot be written", grouped(pending), trouble.Key)
+	err, what := error(trouble), "see to it"
+	if isNoRoom(trouble) {
+		err, what = textError{errNoRoom, trouble.Error()}, mend(trouble)
+	}
+	return hintedError{err, "the crawl file is whole: " + what + " and go on with: pawl resume" + g.again}
+}
+
+// isNoRoom tells of a write that failed by what the disk is, and not by what was to be
+// written.
+func isNoRoom(err error) bool {
+	for _, e := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EIO, syscall.EROFS} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
