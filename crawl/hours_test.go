@@ -334,6 +334,11 @@ func TestWhoSpeaksToACrawlOutsideItsHoursIsHeard(t *testing.T) {
 			if h := st.Live.Hold; h.Reason != HeldByHours || h.Until != stampOf(opens) {
 				s.t.Errorf("held by %+v, want until %v", h, opens)
 			}
+			story, err := c.Why(ctx, "http://a.test/")
+			want := "it is outside of --hours " + hours + "; nothing is asked until " + stampOf(opens) + ", and its host waits for that; it is the next of its host"
+			if err != nil || story.Standing != "queued" || story.Because != want {
+				s.t.Errorf("the story is %+v, %v; want %s", story, err, want)
+			}
 			a, err := c.Add(ctx, []string{"b.test"})
 			if err != nil || a.Added != 1 {
 				s.t.Errorf("%+v %v", a, err)

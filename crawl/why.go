@@ -60,6 +60,7 @@ type keeper struct {
 	scope                     *scope
 	now                       time.Time
 	running, paused, stopping bool
+	held                      *Hold
 }
 
 // findStory tells the story of an address, from one reading of the log: it takes
@@ -135,7 +136,7 @@ func (c *Crawl) storyOptions(ctx context.Context, url string) storyOptions {
 		return c.do(ctx, func(l *loop) error {
 			do(&keeper{
 				frontier: l.frontier, scope: l.scope, now: l.now(),
-				running: !l.resting, paused: l.paused, stopping: l.stopping,
+				running: !l.resting, paused: l.paused, stopping: l.stopping, held: l.held,
 			})
 			return nil
 		})
@@ -202,6 +203,7 @@ type skipped struct {
 // circumstances are what the owner of the frontier knows.
 type circumstances struct {
 	running, paused, stopping bool
+	held                      *Hold
 	now                       time.Time
 	settings                  *Settings
 	known                     bool // the host is
@@ -556,7 +558,7 @@ func (t *teller) look() error {
 	var c circumstances // not of the teller: it may be written to late
 	err := t.ask(func(k *keeper) {
 		f, s := k.frontier, k.scope.settings
-		c.running, c.paused, c.stopping, c.now, c.settings = k.running, k.paused, k.stopping, k.now, s
+		c.running, c.paused, c.stopping, c.held, c.now, c.settings = k.running, k.paused, k.stopping, k.held, k.now, s
 		c.host, c.known = f.HostNamed(t.u.Host(), k.now)
 		if t.isJob {
 			c.job, c.before, c.isJob = f.JobAt(t.u.Host(), t.seq, t.index)
@@ -690,6 +692,12 @@ func (t *teller) waits() string {
 		parts = append(parts, "the crawl is paused, and its host waits for the end of the pause")
 	case c.paused:
 		parts = append(parts, "the crawl is paused")
+	case c.held != nil:
+		text := holdOf(c.held, c.now)
+		if c.isHeldUp() {
+			text += ", and its host waits for that"
+		}
+		parts = append(parts, text)
 	}
 	switch {
 	case c.maxPages:
@@ -700,7 +708,7 @@ func (t *teller) waits() string {
 	if !c.known || !c.isJob {
 		return strings.Join(append(parts, "it is in the queue"), "; ")
 	}
-	isToBeTold := c.running && !((c.paused || c.stopping) && c.isHeldUp())
+	isToBeTold := c.running && !((c.paused || c.stopping || c.held != nil) && c.isHeldUp())
 	if isToBeTold || c.host.Wait == frontier.WaitLost || c.host.Wait == frontier.WaitLimit {
 		wait := waitOf(&c.host, c.now, c.settings)
 		if h := t.lastAsk; h != nil && h.State == storage.RobotsRetry && c.host.Wait == frontier.WaitRobots {
@@ -720,7 +728,7 @@ func (t *teller) waits() string {
 	}
 	if least := t.atLeast(); least > 0 {
 		text := fmt.Sprintf("it comes in at least %s", span(least))
-		if !c.running || c.paused || c.stopping {
+		if !c.running || c.paused || c.stopping || c.held != nil {
 			text += " when the crawl goes on"
 		}
 		parts = append(parts, text)

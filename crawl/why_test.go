@@ -333,6 +333,34 @@ func TestStoriesOfARunningCrawl(t *testing.T) {
 	})
 }
 
+func TestHoldsInAStory(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		hold Hold
+		want string
+	}{
+		{
+			Hold{Reason: HeldByNetwork, Text: "no route to any host", Until: now.Add(12 * time.Second)},
+			"the network is gone (no route to any host); nothing is asked until it is back (it is tried again in 12s)",
+		},
+		{
+			Hold{Reason: HeldByPortal, Text: "all hosts redirect to evil\x1b.test", Until: now},
+			"the network wants a log-in (all hosts redirect to evil .test); nothing is asked until it leads to the hosts",
+		},
+		{Hold{Reason: HeldByProxy, Text: "connection refused"}, "the proxy does not serve (connection refused); nothing is asked until it does"},
+		{
+			Hold{Reason: HeldByHours, Text: "outside of --hours sun", Until: now.Add(time.Hour)},
+			"it is outside of --hours sun; nothing is asked until 2026-05-04T13:00:00.000Z",
+		},
+		{Hold{Reason: HeldByHours, Text: "outside of --hours sun"}, "it is outside of --hours sun"},
+		{Hold{Reason: HeldByMemory, Text: "memory is short"}, "memory is short; nothing is asked until there is more"},
+	} {
+		if got := holdOf(&c.hold, now); got != c.want {
+			t.Errorf("%s: %q, want %q", c.hold.Reason, got, c.want)
+		}
+	}
+}
+
 // longLog is a file with visits and no frontier, and the address of the n-th of
 // them. Each brings two links.
 func longLog(tb testing.TB, events int) (file *storage.File, address func(n int) string) {

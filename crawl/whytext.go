@@ -184,6 +184,34 @@ func waitOf(h *frontier.HostLook, now time.Time, s *Settings) string {
 	return "its host has nothing to do"
 }
 
+// holdOf says why nothing is asked for now.
+func holdOf(h *Hold, now time.Time) string {
+	why := ""
+	if h.Text != "" {
+		why = fmt.Sprintf(" (%s)", clean(h.Text, 200))
+	}
+	again := ""
+	if h.Until.After(now) {
+		again = fmt.Sprintf(" (it is tried again in %s)", span(h.Until.Sub(now)))
+	}
+	switch h.Reason {
+	case HeldByNetwork:
+		return "the network is gone" + why + "; nothing is asked until it is back" + again
+	case HeldByPortal:
+		return "the network wants a log-in" + why + "; nothing is asked until it leads to the hosts" + again
+	case HeldByProxy:
+		return "the proxy does not serve" + why + "; nothing is asked until it does" + again
+	case HeldByHours:
+		if h.Until.IsZero() {
+			return "it is " + h.Text
+		}
+		return fmt.Sprintf("it is %s; nothing is asked until %s", h.Text, stampOf(h.Until))
+	case HeldByMemory:
+		return "memory is short; nothing is asked until there is more"
+	}
+	return "nothing is asked" + why + again
+}
+
 // span spells a duration for people: 6ms, 3.2s, 12m5s, 4h10m, 3d2h.
 func span(d time.Duration) string {
 	switch {

@@ -36,6 +36,7 @@ func TestDocs(t *testing.T) {
 		answer{},
 		crawl.Status{},
 		crawl.LiveStatus{},
+		crawl.HoldStatus{},
 		crawl.Rate{},
 		crawl.HostStatus{},
 		crawl.Failure{},

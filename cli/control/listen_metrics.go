@@ -76,6 +76,7 @@ func families() []family {
 			}
 			return 0
 		})},
+		{name: "pawl_held", help: "1 for what keeps the crawl from asking for now, else 0.", label: "reason", live: true, read: readHolds},
 		{name: "pawl_last_commit_timestamp_seconds", help: "When results were written to the crawl file last, as Unix time.", live: true, read: readTime(func(s *crawl.Status) string { return s.Live.LastCommit })},
 		{name: "pawl_last_commit_duration_seconds", help: "How long that took.", live: true, read: single(func(s *crawl.Status) float64 { return s.Live.CommitMS / 1000 })},
 	}
@@ -105,6 +106,20 @@ func readStates(s *crawl.Status, put putMetric) {
 			value = 1
 		}
 		put(value, state)
+	}
+}
+
+func readHolds(s *crawl.Status, put putMetric) {
+	now := crawl.HoldReason("")
+	if h := s.Live.Hold; h != nil {
+		now = h.Reason
+	}
+	for _, reason := range []crawl.HoldReason{crawl.HeldByNetwork, crawl.HeldByPortal, crawl.HeldByProxy, crawl.HeldByHours, crawl.HeldByMemory} {
+		value := 0.0
+		if reason == now {
+			value = 1
+		}
+		put(value, string(reason))
 	}
 }
 

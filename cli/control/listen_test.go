@@ -39,6 +39,7 @@ func statusOf(hosts int) *crawl.Status {
 		Live: &crawl.LiveStatus{
 			Version: "1.2.3", Workers: 16, InFlight: 4, HostsWait: 3, LastCommit: "2026-01-02T03:05:06Z", CommitMS: 12.5,
 			Failures: []crawl.Failure{{URL: "https://failed.example/"}},
+			Hold:     &crawl.HoldStatus{Reason: crawl.HeldByHours},
 		},
 	}
 	for c := storage.NoClass + 1; ; c++ {
@@ -108,6 +109,7 @@ func TestServeMetricsPages(t *testing.T) {
 			"pawl_up 1\n", `pawl_outcomes{outcome="failed"} 7`, `pawl_failures{error_class="status"} 5`, `pawl_failures{error_class="dns"} 1`,
 			`pawl_pending{depth="1"} 40`, `pawl_pending{depth="2"} 0`, `pawl_pending{depth="31+"} 0`,
 			"pawl_least_left_seconds 1.5\n", "pawl_last_commit_duration_seconds 0.0125\n", "pawl_run_start_timestamp_seconds 1.767323045e+09\n",
+			`pawl_held{reason="hours"} 1`, `pawl_held{reason="network"} 0`,
 			`pawl_state{state="running"} 1`, `pawl_state{state="paused"} 0`, `pawl_build_info{version="1.2.3"} 1`,
 			"go_goroutines ",
 		}},
