@@ -213,7 +213,7 @@ func Open(path string, readOnly bool) (*File, error) {
 	}
 	if !readOnly {
 		if err := writable(path); err != nil {
-			return nil, fmt.Errorf("%s: %w: %w", path, ErrReadOnly, err)
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	// First for reading: bbolt takes the lock under which the pages can be
@@ -259,8 +259,11 @@ func open(path string, readOnly bool) (*File, error) {
 
 func writable(path string) error {
 	h, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
+	switch {
+	case errors.Is(err, syscall.EIO):
+		return err // a disk that does not work, whatever the rights are
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrReadOnly, err)
 	}
 	return h.Close()
 }
@@ -295,7 +298,7 @@ func (f *File) open(readOnly bool) error {
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return ErrInUse
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), isReadOnlyFS(err):
 		return fmt.Errorf("%w: %w", ErrReadOnly, err)
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch), errors.Is(err, bolterrors.ErrChecksum):
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
