@@ -91,6 +91,7 @@ type Crawl struct {
 	archiveKey  string
 	folders     []string
 	probe       func(ctx context.Context, hosts []string) error
+	clock       func() time.Time // the machine's
 	speller     *weburl.Speller
 	hash        func([]byte) uint64
 	source      storage.Source
@@ -158,7 +159,7 @@ func New(file *storage.File, o Options) (*Crawl, error) {
 	}
 	c := &Crawl{
 		file: file, settings: &o.Settings, input: o.Input, log: o.Log, transport: o.Transport, speller: speller,
-		outputs: o.Outputs, links: o.Links, archive: o.Archive, archiveKey: o.ArchiveKey, folders: o.Folders, probe: o.Probe,
+		outputs: o.Outputs, links: o.Links, archive: o.Archive, archiveKey: o.ArchiveKey, folders: o.Folders, probe: o.Probe, clock: time.Now,
 	}
 	if c.probe == nil && c.transport == nil {
 		c.probe = fetch.Probe
@@ -166,7 +167,7 @@ func New(file *storage.File, o Options) (*Crawl, error) {
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	if err := c.load(); err != nil {
+	if err := c.loadWithin(c.settings.MaxMemory); err != nil {
 		return nil, err
 	}
 	text, err := json.Marshal(c.settings)
@@ -343,6 +344,7 @@ type loop struct {
 	commits chan commitment
 	done    chan committed // a commit is through
 
+	memoryHeld []*fetch.Share      // by what the next commit writes
 	exchanges  []Exchange          // to be archived with the next commit
 	exchanged  int                 // bytes in them
 	positions  []storage.SideValue // of the outputs, to be kept
@@ -451,7 +453,7 @@ func (c *Crawl) newLoop() (*loop, error) {
 	// what waits.
 	n := c.settings.Workers
 	l.tasks, l.results, l.sent = make(chan *task, n), make(chan *result, n), make(chan sending, n)
-	l.start = l.began.Round(0)
+	l.start = c.clock().Round(0)
 	l.rate = fetch.NewRate(c.settings.MaxRate)
 	l.outage.probe = c.probe
 	if l.hours, err = ParseHours(c.settings.Hours); err != nil {
@@ -471,7 +473,7 @@ func (l *loop) newTerms(s *Settings) (*terms, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Transport, o.Jar, o.Rate = l.transport, l.jar, l.rate
+	o.Transport, o.Jar, o.Rate, o.Budget = l.transport, l.jar, l.rate, &l.memory.budget
 	fetcher, err := fetch.New(o)
 	if err != nil {
 		return nil, err
@@ -499,6 +501,9 @@ func (l *loop) startCommitter() (gone <-chan struct{}) {
 		for m := range l.commits {
 			began := time.Now()
 			err := l.Crawl.commit(m)
+			for _, h := range m.held {
+				h.Release()
+			}
 			l.done <- committed{err, time.Since(began)}
 		}
 	}()
@@ -514,6 +519,7 @@ type committed struct {
 // commitment is what a commit is made of.
 type commitment struct {
 	batch     *storage.Batch
+	held      []*fetch.Share // of memory, until it is through
 	exchanges []Exchange
 	isLast    bool // nothing is pending any more
 }
@@ -553,7 +559,7 @@ func (l *loop) at(t time.Time) time.Time {
 // followClock sets the crawl's clock by the machine's when the two part: a
 // machine that slept has not counted the time, and a user may set its clock.
 func (l *loop) followClock() error {
-	by := time.Now().Round(0).Sub(l.now())
+	by := l.clock().Round(0).Sub(l.now())
 	if by.Abs() < time.Second {
 		return nil
 	}
@@ -620,6 +626,7 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 	var graceOver <-chan time.Time
 	l.setDeadline()
 	l.memory.setLimit(l.settings.MaxMemory)
+	defer l.memory.stop()
 	l.space = watchSpace(append([]string{l.file.Path()}, l.folders...), l.settings.MinFree)
 	defer l.space.stop()
 	cancelled := ctx.Done()
@@ -663,7 +670,7 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 		wake := l.sleep()
 		timer.Reset(wake)
 		input := seeds
-		if l.stopping || l.frontier.Waiting() >= commitEvents {
+		if l.stopping || l.frontier.Waiting() >= commitEvents || l.memory.isTight() {
 			input = nil
 		}
 		select {
@@ -721,7 +728,7 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 			if err := l.followClock(); err != nil {
 				return err
 			}
-			l.memory.look(l.now())
+			l.lookAtMemory()
 			if why, ok := l.memory.isOver(); ok {
 				stop(NoMemory, why)
 			}
@@ -830,7 +837,7 @@ func (l *loop) out(t *task, by int) {
 
 // room tells whether another job may be handed out now, if there is one.
 func (l *loop) room() bool {
-	return l.busy+len(l.careful)+len(l.marked) < l.settings.Workers && l.frontier.Waiting() < 2*commitEvents && l.weight() < mostWeight &&
+	return l.busy+len(l.careful)+len(l.marked) < l.settings.Workers && l.frontier.Waiting() < 2*commitEvents && l.weight() < l.memory.mostWeight() &&
 		len(l.outage.doubts) < mostDoubts && l.mayHandOut()
 }
 
@@ -939,6 +946,10 @@ func (l *loop) withoutAsking(t *task, r *storage.Reader) *result {
 // receive takes a result from a worker.
 func (l *loop) receive(r *result) error {
 	l.busy--
+	if r.held != nil {
+		l.memoryHeld = append(l.memoryHeld, r.held)
+		l.touch()
+	}
 	if r.task == l.alone {
 		l.alone, l.aloneOut = nil, false
 	}
@@ -1397,7 +1408,7 @@ func (l *loop) commit() error {
 		l.careful = []*task{l.alone}
 	case l.oldest.IsZero():
 		return nil
-	case l.frontier.Waiting() >= commitEvents, l.weight() >= commitWeight, l.idle():
+	case l.frontier.Waiting() >= commitEvents, l.weight() >= l.memory.commitWeight(), l.idle():
 	case l.now().Sub(l.oldest) < l.linger():
 		return nil
 	}
@@ -1428,8 +1439,8 @@ func (l *loop) sealAnd(keepTraps bool) {
 	}
 	b.Side = append(b.Side, l.positions...)
 	l.positions = nil
-	l.commits <- commitment{b, l.exchanges, l.isLast}
-	l.exchanges, l.exchanged = nil, 0
+	l.commits <- commitment{b, l.memoryHeld, l.exchanges, l.isLast}
+	l.memoryHeld, l.exchanges, l.exchanged = nil, nil, 0
 }
 
 // committed ends a commit: what it brought may be handed out, and the jobs

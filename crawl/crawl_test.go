@@ -27,6 +27,7 @@ type site struct {
 	withFile func(*storage.File, *Options) // called before each run
 	atDeath  func()                        // called when the process dies
 	beside   func(context.Context, *Crawl) // goes on beside each run
+	clock    func() time.Time              // the machine's; nil: the real one
 }
 
 // newPath is a place for a crawl file: in memory where there is such a place,
@@ -82,6 +83,9 @@ func (s *site) try(ctx context.Context) (Summary, error) {
 	c, err := New(file, s.opt)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	if s.clock != nil {
+		c.clock = s.clock
 	}
 	if s.during != nil {
 		s.during(file)
