@@ -1,10 +1,19 @@
 package crawl
 
 import (
+	"bytes"
+	"fmt"
+	"math"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"pawl/fetch"
+	"pawl/page"
+	"pawl/storage"
 )
 
 const (
@@ -20,13 +29,15 @@ const (
 )
 
 // BoundHeap keeps the head-room of the garbage collector small from now on,
-// until stop is called. It is a setting of the process: only a program that
-// crawls and does nothing else should call it. When the user has chosen a
-// setting (GOGC), that stays.
+// until stop is called, and has it work harder before the process comes to take
+// what the system allows it. Both are settings of the process: only a program
+// that crawls and does nothing else should call it. What the user has chosen
+// (GOGC, GOMEMLIMIT) stays.
 func BoundHeap() (stop func()) {
+	unlimit := limitBySystem()
 	if before := debug.SetGCPercent(usualGC); before != usualGC {
 		debug.SetGCPercent(before)
-		return func() {}
+		return unlimit
 	}
 	done := make(chan struct{})
 	var watch sync.WaitGroup
@@ -52,7 +63,26 @@ func BoundHeap() (stop func()) {
 	return func() {
 		close(done)
 		watch.Wait()
+		unlimit()
 	}
+}
+
+// limitBySystem sets the soft limit of the process by what the system allows it.
+func limitBySystem() (unlimit func()) {
+	allowed := allowedMemory()
+	if runtimeLimit() > 0 || allowed == 0 {
+		return func() {}
+	}
+	before := debug.SetMemoryLimit(allowed / 10 * 9)
+	return func() { debug.SetMemoryLimit(before) }
+}
+
+// runtimeLimit is the soft limit of the process, in bytes; 0: there is none.
+func runtimeLimit() int64 {
+	if limit := debug.SetMemoryLimit(-1); limit < math.MaxInt64 {
+		return limit
+	}
+	return 0
 }
 
 // gcPercent is how far a heap may grow in percent of what is in it, in bytes.
@@ -61,19 +91,303 @@ func gcPercent(live uint64) int {
 }
 
 // memoryWatch watches what the process takes, and what a crawl can do about it.
+//
+// What it counts is what the collector cannot give back: what it found alive when it
+// last ran, and the stacks and tables of the runtime. From tightAt of the limit on
+// nothing more is handed out, until it is less than easyAt: what is in flight
+// finishes, is committed, and goes. When nothing is in flight any more and it is
+// still too much, then it is the queue itself that does not fit.
+//
+// The mapped crawl file does not count: the system takes its pages back by itself.
 type memoryWatch struct {
-	since time.Time // it is short; zero: it is not
+	since  time.Time    // it is short; zero: it is not
+	budget fetch.Budget // of bodies
+
+	limit   int64 // bytes; 0: none
+	isSet   bool  // it was set by the user
+	before  int64 // with isSet: the limit of the process before
+	samples []metrics.Sample
+	highAt  uint64 // collection after which it was first found to be short; 0: it is not
+	idleAt  uint64 // collection after which nothing was in flight; 0: something is
+	why     string
+
+	collected  time.Time // when the collector was last made to run
+	collecting atomic.Bool
+	collector  sync.WaitGroup
 }
 
-// setLimit bounds the memory of the process, in bytes; 0: by what the system allows
-// it.
-func (m *memoryWatch) setLimit(limit int64) {}
+const (
+	// In percent of the limit, see memoryWatch.
+	tightAt = 85
+	easyAt  = 75
+	// usualBudget is what bodies may take when there is no limit; else it is a part of
+	// that.
+	usualBudget = 256 << 20
+	budgetPart  = 4
+	// leastBudget is enough for ordinary pages.
+	leastBudget = 2 << 20
+	// Of a limit, what waits for its commit may take a part.
+	weightPart = 16
+	// poolsGone is after how many collections nothing is kept for use again.
+	poolsGone = 3
+	// collectPeriod is how often the collector is made to run.
+	collectPeriod = 500 * time.Millisecond
+	// What an address and a host take at the least: see docs/architecture.md.
+	addressBytes = 10
+	hostBytes    = 190
+)
 
-// look takes in how much is in use. It is called a few times per second.
-func (m *memoryWatch) look(now time.Time) {}
+// setLimit bounds the memory of the process, in bytes; 0: by what the process, or the
+// system, is set to already.
+func (m *memoryWatch) setLimit(limit int64) {
+	m.unset()
+	if limit > 0 {
+		m.before, m.isSet = debug.SetMemoryLimit(limit), true
+	}
+	m.limit = runtimeLimit()
+	m.budget.Set(bodyBudget(m.limit))
+	m.highAt, m.idleAt, m.why = 0, 0, ""
+}
+
+// unset takes back what setLimit has set.
+func (m *memoryWatch) unset() {
+	if m.isSet {
+		debug.SetMemoryLimit(m.before)
+		m.isSet = false
+	}
+}
+
+// stop ends the watch. A limit that was set is that of before again.
+func (m *memoryWatch) stop() {
+	m.unset()
+	m.collector.Wait()
+}
+
+// bodyBudget is what the bodies may take together of a limit; 0: there is none.
+func bodyBudget(limit int64) int64 {
+	if limit == 0 {
+		return usualBudget
+	}
+	return max(limit/budgetPart, leastBudget)
+}
+
+// mostWeight is from how many bytes on that wait to be committed nothing more is
+// handed out, and commitWeight from how many on a commit is due at once.
+func (m *memoryWatch) mostWeight() int {
+	if m.limit == 0 {
+		return mostWeight
+	}
+	return int(min(mostWeight, m.limit/weightPart))
+}
+
+func (m *memoryWatch) commitWeight() int { return min(commitWeight, m.mostWeight()/2) }
+
+const (
+	sampleLive = iota
+	sampleTotal
+	sampleReleased
+	sampleObjects
+	sampleFree
+	sampleUnused
+	sampleCycles
+)
+
+// weigh gives what is in use for certain, in bytes, and after which collection.
+func (m *memoryWatch) weigh() (inUse int64, collection uint64) {
+	if m.samples == nil {
+		m.samples = []metrics.Sample{
+			sampleLive:     {Name: "/gc/heap/live:bytes"},
+			sampleTotal:    {Name: "/memory/classes/total:bytes"},
+			sampleReleased: {Name: "/memory/classes/heap/released:bytes"},
+			sampleObjects:  {Name: "/memory/classes/heap/objects:bytes"},
+			sampleFree:     {Name: "/memory/classes/heap/free:bytes"},
+			sampleUnused:   {Name: "/memory/classes/heap/unused:bytes"},
+			sampleCycles:   {Name: "/gc/cycles/total:gc-cycles"},
+		}
+	}
+	metrics.Read(m.samples)
+	n := func(i int) int64 { return int64(m.samples[i].Value.Uint64()) }
+	tables := n(sampleTotal) - n(sampleReleased) - n(sampleObjects) - n(sampleFree) - n(sampleUnused)
+	return n(sampleLive) + max(tables, 0), m.samples[sampleCycles].Value.Uint64() + 1
+}
+
+// look takes in how much is in use. It is called a few times per second. isIdle
+// tells that nothing is in flight, and all is committed.
+func (m *memoryWatch) look(now time.Time, isIdle bool, counts storage.Counts) {
+	if m.limit == 0 {
+		m.since = time.Time{}
+		return
+	}
+	inUse, collection := m.weigh()
+	m.take(now, inUse, collection, isIdle, counts)
+}
+
+// take takes in how much is in use after the n-th collection.
+func (m *memoryWatch) take(now time.Time, inUse int64, n uint64, isIdle bool, counts storage.Counts) {
+	isHigh := inUse/tightAt >= m.limit/100
+	if inUse/easyAt < m.limit/100 || !isHigh && m.since.IsZero() {
+		m.since, m.highAt, m.idleAt = time.Time{}, 0, 0
+		return
+	}
+	if m.since.IsZero() {
+		// What was alive when the collector ran may be gone by now.
+		if m.highAt == 0 {
+			m.highAt = n
+		}
+		if n == m.highAt {
+			m.collect(now)
+			return
+		}
+		m.since = now
+	}
+	if !isIdle {
+		m.idleAt = 0
+		m.collect(now)
+		return
+	}
+	if m.idleAt == 0 {
+		m.idleAt = n
+	}
+	switch {
+	case n < m.idleAt+poolsGone:
+		m.collect(now)
+	case isHigh:
+		e := &MemoryError{Needs: inUse / easyAt * 100, Limit: m.limit, Set: m.isSet, Addresses: counts.Known, Hosts: counts.Hosts}
+		m.why = e.Error()
+	default:
+		// It does not get less, and there is some room.
+		m.since, m.highAt, m.idleAt = time.Time{}, 0, 0
+	}
+}
+
+// collect has the collector run, beside the loop, which needs to know what is alive:
+// as long as nothing is handed out, it may not run by itself.
+func (m *memoryWatch) collect(now time.Time) {
+	if now.Sub(m.collected).Abs() < collectPeriod || m.collecting.Swap(true) {
+		return
+	}
+	m.collected = now
+	m.collector.Go(func() {
+		defer m.collecting.Store(false)
+		runtime.GC()
+	})
+}
 
 // isTight tells whether nothing more is to be handed out for now.
 func (m *memoryWatch) isTight() bool { return !m.since.IsZero() }
 
 // isOver tells whether the crawl cannot go on within its limit, and why.
-func (m *memoryWatch) isOver() (why string, ok bool) { return "", false }
+func (m *memoryWatch) isOver() (why string, ok bool) { return m.why, m.why != "" }
+
+// MemoryError says that a crawl needs more memory than it may take.
+type MemoryError struct {
+	Needs, Limit     int64 // bytes
+	Set              bool  // the limit is that of Settings.MaxMemory
+	Addresses, Hosts uint64
+}
+
+func (e *MemoryError) Error() string {
+	const mb = 1 << 20
+	limit := "the process may take"
+	if e.Set {
+		limit = "--max-memory is"
+	}
+	return fmt.Sprintf("the crawl needs %d MB for %d addresses and %d hosts, and %s %d MB",
+		(e.Needs+mb-1)/mb, e.Addresses, e.Hosts, limit, e.Limit/mb)
+}
+
+// checkMemory tells whether what a crawl file counts can fit into memory: with a
+// MemoryError when it cannot, whatever is done.
+func checkMemory(counts storage.Counts, limit int64) error {
+	set := limit > 0
+	if !set {
+		limit = runtimeLimit()
+	}
+	least := int64(counts.Known*addressBytes + counts.Hosts*hostBytes)
+	if limit == 0 || least <= limit {
+		return nil
+	}
+	return &MemoryError{Needs: least / easyAt * 100, Limit: limit, Set: set, Addresses: counts.Known, Hosts: counts.Hosts}
+}
+
+const (
+	// largeBody is from which size on it counts what is made of a body.
+	largeBody = 64 << 10
+	// largeResult is from which size on the memory of a result is counted.
+	largeResult = 64 << 10
+	// What is made of a body, by its size: its links and what finding them takes, no
+	// more than mostParsed since they are bounded; and the tree that fields are taken
+	// from.
+	parsedPart = 2
+	mostParsed = 32 << 20
+	treePart   = 8
+	// linkBytes is what a link takes beside its text.
+	linkBytes = 128
+	// manyLinks is from how many on the texts of links count.
+	manyLinks = 500
+	// A compressed sitemap has more in it.
+	packedPart = 8
+)
+
+// needs is how much memory is needed to read an answer, beside its body.
+func (w *worker) needs(t *task, r *fetch.Response) (n int64) {
+	size := int64(len(r.Body))
+	switch {
+	case page.Kind(t.job.Kind).SitemapFile() && bytes.HasPrefix(r.Body, []byte("\x1f\x8b")):
+		n = packedPart * size
+	case size > largeBody:
+		n = parsedPart * size
+	}
+	if n = min(n, mostParsed); t.treat.take != nil && size > largeBody {
+		n += treePart * size
+	}
+	return n
+}
+
+// size is how much memory a result takes, when it is much.
+func (r *result) size() int64 {
+	n := len(r.packed.Value) + len(r.keptLinks.Value) + len(r.links)*linkBytes
+	if len(r.links) > manyLinks {
+		for i := range r.links {
+			n += len(r.links[i].URL) + len(r.links[i].Anchor)
+		}
+	}
+	if r.exchange != nil {
+		n += len(r.exchange.Body)
+	}
+	return int64(n)
+}
+
+// loadWithin loads the frontier within a limit, or says that it does not fit.
+func (c *Crawl) loadWithin(limit int64) error {
+	var counts storage.Counts
+	err := c.file.View(func(r *storage.Reader) error {
+		state, err := r.State()
+		counts = state.Counts
+		return err
+	})
+	if err == nil {
+		err = checkMemory(counts, limit)
+	}
+	if err != nil {
+		return err
+	}
+	if limit > 0 {
+		before := debug.SetMemoryLimit(limit)
+		defer debug.SetMemoryLimit(before)
+	}
+	return c.load()
+}
+
+// lookAtMemory has the memory looked at, and does without what can be made again when
+// it is short.
+func (l *loop) lookAtMemory() {
+	m := &l.memory
+	was := m.isTight()
+	isIdle := l.idle() && !l.committing && l.frontier.Waiting() == 0 && !l.paused
+	m.look(l.now(), isIdle, l.frontier.Counts())
+	if m.isTight() && !was {
+		l.terms.fetcher.Close() // connections that nobody uses
+		l.rules.clear()
+	}
+}

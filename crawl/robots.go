@@ -81,6 +81,12 @@ type ruleCache struct {
 	bytes int
 }
 
+// clear forgets all that is kept: it can be read again.
+func (c *ruleCache) clear() {
+	clear(c.kept)
+	c.order, c.bytes = nil, 0
+}
+
 func (c *ruleCache) get(seq uint64, r *storage.Reader) (*rules, error) {
 	if seq == 0 {
 		return nil, nil

@@ -82,6 +82,7 @@ type result struct {
 	body      *storage.Body // nil: it is not to be stored; valid but for its Content
 	packed    storage.Kept  // the same
 	exchange  *Exchange     // nil: it is not to be archived
+	held      *fetch.Share  // of memory, for all this; nil: it is little
 }
 
 // worker turns tasks into results, one at a time. It sees neither queue nor
@@ -115,6 +116,9 @@ type sending struct {
 func (w *worker) run(ctx context.Context, tasks <-chan *task, results chan<- *result) {
 	for t := range tasks {
 		r := w.do(ctx, t)
+		if n := r.size(); n >= largeResult {
+			r.held = w.buffer.Keep(n)
+		}
 		w.buffer.Release()
 		results <- r
 	}
@@ -134,7 +138,7 @@ func (w *worker) do(ctx context.Context, t *task) (res *result) {
 		w.log.Error("this page crashed its worker; the crawl goes on", "url", t.job.URL, "panic", fmt.Sprint(p))
 		w.log.Debug("where it crashed", "url", t.job.URL, "stack", string(debug.Stack()))
 		// What the panic left behind is not to be trusted.
-		w.buffer = fetch.Buffer{}
+		w.buffer.Drop()
 		res = crashed(t, began, time.Now(), fmt.Sprint(p))
 	}()
 	if t.job.Robots {
@@ -254,6 +258,9 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 	w.judge(&r, v)
 	if r.Status != 0 {
 		w.describe(&r, v)
+	}
+	if err := w.buffer.Reserve(ctx, w.needs(t, &r)); err != nil {
+		return &result{task: t, sent: r.Sent, aborted: true}
 	}
 	switch {
 	case r.Truncated && limit < maxSitemap && v.Outcome == storage.Fetched && page.Kind(j.Kind).SitemapFile():
