@@ -1,6 +1,7 @@
 package crawl
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -239,4 +240,28 @@ func TestMegabytes(t *testing.T) {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
 	}
+}
+
+// A crawl whose disk has too little room from the start asks for nothing, and
+// loses nothing: with less to be kept it goes on.
+func TestNoSpace(t *testing.T) {
+	s, p := onPaper(t, "http://a.test/")
+	p.on("http://a.test/", linking("/1", "/2"))
+	p.on("http://a.test/1", text("one"))
+	p.on("http://a.test/2", text("two"))
+	s.opt.MinFree = 1 << 62
+	s.inBubble(func() {
+		ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+		defer cancel()
+		sum := s.run(ctx)
+		if sum.End != NoSpace || !strings.Contains(sum.Why, "--min-free keeps ") || sum.Counts.Pending == 0 {
+			t.Errorf("ended %s with %d pending: %s", sum.End, sum.Counts.Pending, sum.Why)
+		}
+		if len(p.asked) > 0 {
+			t.Errorf("asked for %v", p.asked)
+		}
+		s.opt.MinFree = 0
+		s.finish()
+		s.want(map[string]string{"http://a.test/": "fetched", "http://a.test/1": "fetched", "http://a.test/2": "fetched"})
+	})
 }
