@@ -130,8 +130,6 @@ func judge(err error) (code int, hint string) {
 		}
 	case errors.As(err, &write):
 		code, hint = ExitFull, "nothing is lost: "+mend(err)+" and go on with the same command"
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EFBIG), errors.Is(err, syscall.EDQUOT):
-		code, hint = ExitFull, mend(err)+" and try again"
 	case errors.Is(err, storage.ErrMissing):
 		code, hint = ExitFile, "start a crawl with: pawl crawl URL, or name its file with --db FILE"
 	case errors.Is(err, storage.ErrInUse):
@@ -144,6 +142,8 @@ func judge(err error) (code int, hint string) {
 		code, hint = ExitFile, "pawl verify tells more; go on from a copy that is whole"
 	case errors.Is(err, storage.ErrReadOnly):
 		code, hint = ExitFile, "check the permissions of the file and its folder"
+	case isDisk(err):
+		code, hint = ExitFull, mend(err)+" and try again"
 	case errors.Is(err, errNoCrawl):
 		code, hint = ExitFile, "start one with: pawl crawl URL"
 	case errors.Is(err, errHarmless):
@@ -184,7 +184,7 @@ func mend(err error) string {
 	case is(syscall.EFBIG):
 		return "files may not grow that far (ulimit -f, or the file system); change that"
 	case is(syscall.EROFS):
-		return "the disk cannot be written any more; see to it"
+		return "the disk can only be read; see to it"
 	}
 	return "make room"
 }

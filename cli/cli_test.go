@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -92,6 +93,12 @@ func TestJudge(t *testing.T) {
 		{"unsound", errFindings, ExitFile},
 		{"failed commit", &storage.WriteError{Err: syscall.EIO}, ExitFull},
 		{"full disk of an export", &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, ExitFull},
+		{"quota of an export", &os.PathError{Op: "write", Path: "x", Err: syscall.EDQUOT}, ExitFull},
+		{"rows on a disk at fault", &crawl.SinkError{Key: "x.csv", Err: &os.PathError{Op: "write", Path: "x", Err: syscall.EIO}}, ExitFull},
+		{"a folder that can only be read", &os.PathError{Op: "mkdir", Path: "x", Err: syscall.EROFS}, ExitFull},
+		{"a crawl file that can only be read", fmt.Errorf("%w: %w", storage.ErrReadOnly, syscall.EROFS), ExitFile},
+		{"no right to write", &os.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, ExitError},
+		{"too little memory", silentError{errNoRoom}, ExitFull},
 		{"stopped", silentError{errStopped}, ExitStopped},
 		{"cancelled", context.Canceled, ExitStopped},
 		{"anything else", errors.New("else"), ExitError},

@@ -379,7 +379,7 @@ func (g *crawling) run(ctx context.Context) error {
 		g.talk.sayf("nobody reads the rows any more")
 		return g.conclude(&summary)
 	case errors.As(err, &trouble):
-		return g.outputFailed(trouble, summary.Counts.Pending)
+		return g.outputFailed(err, trouble, summary.Counts.Pending)
 	case err != nil:
 		return g.inFile(err)
 	}

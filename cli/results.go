@@ -162,8 +162,11 @@ func warcInfo(file *storage.File, s *crawl.Settings) warc.Info {
 // archiveError says what to do when a folder of WARC files cannot be written.
 func (g *crawling) archiveError(dir string, err error) error {
 	hint := "to write elsewhere: pawl crawl" + g.again + " --warc OTHER; to write none: --warc none"
-	if errors.Is(err, warc.ErrBusy) {
+	switch {
+	case errors.Is(err, warc.ErrBusy):
 		hint = "wait for it; " + hint
+	case isDisk(err):
+		hint = mend(err) + "; " + hint
 	}
 	if changed := (*warc.ChangedError)(nil); !errors.As(err, &changed) {
 		err = fmt.Errorf("--warc %s: %w", dir, err)

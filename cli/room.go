@@ -33,19 +33,19 @@ func (g *crawling) endFull(s *crawl.Summary) error {
 	return silentError{errNoRoom}
 }
 
-// outputFailed is the error of rows or an archive that cannot be written.
-func (g *crawling) outputFailed(trouble *crawl.SinkError, pending uint64) error {
+// outputFailed is the error of a run that ended because rows or an archive cannot be
+// written.
+func (g *crawling) outputFailed(err error, trouble *crawl.SinkError, pending uint64) error {
 	g.talk.sayf("stopped with %s pending: %s cannot be written", grouped(pending), trouble.Key)
-	err, what := error(trouble), "see to it"
-	if isNoRoom(trouble) {
-		err, what = textError{errNoRoom, trouble.Error()}, mend(trouble)
+	what := "see to it"
+	if isDisk(err) {
+		what = mend(err)
 	}
 	return hintedError{err, "the crawl file is whole: " + what + " and go on with: pawl resume" + g.again}
 }
 
-// isNoRoom tells of a write that failed by what the disk is, and not by what was to be
-// written.
-func isNoRoom(err error) bool {
+// isDisk tells of a disk that does not take what is written, whatever that is.
+func isDisk(err error) bool {
 	for _, e := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EIO, syscall.EROFS} {
 		if errors.Is(err, e) {
 			return true
