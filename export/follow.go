@@ -99,7 +99,9 @@ func CheckFollow(o Options) error {
 // is known. A file that is missing is made. One that exists has to be what the
 // log gives, up to its end; *ChangedError if it is not. With a position only its
 // last part is examined, 128 MB at most, and compared with the log from there on;
-// without, all of it is compared. When the file is sound, but its columns are
+// without, all of it is compared. Where the power went before all was written, it
+// may hold zeros in place of what was not durable; from there on it is written
+// again. When the file is sound, but its columns are
 // others than those that are asked for, the first Write replaces it at once by
 // one with these; so it does with a file that has been taken away or emptied. See
 // Rewritten.
@@ -414,30 +416,74 @@ func (w *Follower) compare(r pageRecipe, from position, last uint64, size int64)
 	if err != nil && !errors.Is(err, errEnough) {
 		return false, err
 	}
-	if w.length < size && w.length > 0 {
-		return w.blank(size)
-	}
-	return w.length == size, nil
-}
-
-// blank tells whether the file holds nothing but zeros from here on, which is
-// what some file systems leave when the power goes amid a write, and which no row
-// holds.
-func (w *Follower) blank(size int64) (bool, error) {
-	for at := w.length; at < size; {
-		b, err := w.read(at, int(min(sliceBytes, size-at)))
-		if err != nil {
-			return false, err
-		}
-		if len(bytes.TrimLeft(b, "\x00")) > 0 {
-			return false, nil
-		}
-		at += int64(len(b))
+	if w.length < size {
+		return w.torn(r, from, last, size)
 	}
 	return true, nil
 }
 
-// cut takes off the zeros that blank found.
+// sector is what a disk writes at once.
+const sector = 512
+
+// torn tells whether the file holds, from here on, nothing but what the lines give
+// and zeros in its place, up to the end of a sector; no row holds any. That is what
+// file systems leave when the power goes before all was written: its parts come to
+// the disk in any order.
+func (w *Follower) torn(r pageRecipe, from position, last uint64, size int64) (bool, error) {
+	if b, err := w.read(w.length, 1); err != nil || b[0] != 0 {
+		return false, err
+	}
+	whole := &Follower{path: w.path, target: w.target, log: w.log, pace: w.pace, file: w.file}
+	if err := whole.start(r, from); err != nil {
+		return false, err
+	}
+	isTorn := true
+	var hole int64 // where it ends
+	take := func() error {
+		want := whole.lines.buf[:min(int64(len(whole.lines.buf)), size-whole.length)]
+		got, err := whole.read(whole.length, len(want))
+		if err != nil {
+			return err
+		}
+		for i, b := range got {
+			at := whole.length + int64(i)
+			if b != want[i] && at >= hole {
+				hole = at - at%sector + sector
+			}
+			if b != 0 && at < hole {
+				isTorn = false
+				return errEnough
+			}
+		}
+		whole.length += int64(len(want))
+		whole.lines.drop(len(want))
+		if whole.length == size {
+			return errEnough
+		}
+		return nil
+	}
+	err := whole.lines.begin()
+	if err == nil {
+		err = take()
+	}
+	if err == nil {
+		_, err = whole.linesTo(last, nil, take)
+	}
+	if err != nil && !errors.Is(err, errEnough) {
+		return false, err
+	}
+	for isTorn && whole.length < size { // the size may be of what was not committed
+		b, err := whole.read(whole.length, int(min(sliceBytes, size-whole.length)))
+		if err != nil {
+			return false, err
+		}
+		isTorn = len(bytes.TrimLeft(b, "\x00")) == 0
+		whole.length += int64(len(b))
+	}
+	return isTorn, nil
+}
+
+// cut takes off what is behind the first zero that torn found.
 func (w *Follower) cut(size int64) error {
 	if w.length == size {
 		return nil

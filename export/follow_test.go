@@ -238,6 +238,37 @@ func TestFollowAfterACrashAtEveryByte(t *testing.T) {
 	}
 }
 
+// What was not durable may be missing in any part of the file, with zeros in its
+// place, when the power went.
+func TestFollowAfterAPowerCut(t *testing.T) {
+	for _, o := range []Options{shortOptions, priceOptions, jsonlOptions} {
+		t.Run(fmt.Sprint(o.Format, o.Columns), func(t *testing.T) {
+			c, path, positions := followSteps(t, o)
+			whole, _ := exported(t, Pages, c.file, o)
+			for i, position := range [][]byte{positions[0], positions[3], nil} {
+				for n := lengthOf(position); n < len(whole); n += 5 + stride() {
+					for _, end := range []int{n - n%512 + 512, n - n%512 + 1024, len(whole)} {
+						end := min(end, len(whole))
+						holes := whole[:n] + strings.Repeat("\x00", end-n) + whole[end:]
+						for _, content := range []string{holes, holes[:end], holes + strings.Repeat("\x00", 30)} {
+							put(t, path, content)
+							w := follow(t, path, c.file, o, position)
+							if w.Rewritten() != "" {
+								t.Fatalf("position %d, zeros at %d: written anew, %s", i, n, w.Rewritten())
+							}
+							w.must(t, c.last())
+							if err := w.Close(); err != nil {
+								t.Fatal(err)
+							}
+							holds(t, path, whole)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
 // refused tells that the file is refused and left as it is.
 func refused(t *testing.T, path string, f *storage.File, o Options, position []byte) {
 	t.Helper()
@@ -303,8 +334,9 @@ func TestFollowRefusesWhatOthersChanged(t *testing.T) {
 					"a line more":     whole + "\r\n",
 					"another file":    "something else\n",
 					"a byte":          "x",
-					"zeros":           strings.Repeat("\x00", len(whole)),
-					"zeros and a row": whole[:len(whole)-20] + strings.Repeat("\x00", 8) + whole[len(whole)-12:],
+					"zeros and a row": strings.Repeat("\x00", len(whole)) + whole[len(whole)/2:],
+					"some zeros":      whole[:len(whole)-20] + strings.Repeat("\x00", 8) + whole[len(whole)-12:],
+					"a row as zeros":  whole[:len(whole)/2] + strings.Repeat("\x00", len(whole)/2) + "x",
 					"a BOM":           "\ufeff" + whole,
 					"sorted":          whole[len(whole)/2:] + whole[:len(whole)/2],
 					"other line ends": strings.ReplaceAll(whole, "\n", "\n\r"),
