@@ -131,7 +131,7 @@ func (r *room) take(n int64) error {
 		return nil
 	}
 	var since time.Time
-	err := r.share.Grow(r.ctx, n, func() { since = r.clock.pause(maxPause - r.waited) })
+	err := r.share.Grow(r.ctx, n, func() { since = r.clock.standStill(maxPause - r.waited) })
 	if !since.IsZero() {
 		waited := time.Since(since)
 		r.waited += waited
@@ -144,27 +144,6 @@ func (r *room) take(n int64) error {
 func (r *room) giveBack(n int64) {
 	if n > 0 {
 		r.share.Shrink(r.share.Held() - n)
-	}
-}
-
-// pause has the clock stand still for as long as the exchange waits for what is
-// not the server's to give, but no longer than for most.
-func (c *clock) pause(most time.Duration) (since time.Time) {
-	if c.timer != nil {
-		c.timer.Reset(most)
-	}
-	return time.Now()
-}
-
-// goOn goes on after a pause.
-func (c *clock) goOn(paused time.Duration) {
-	switch {
-	case c.timer == nil:
-	case c.end.IsZero():
-		c.timer.Reset(c.idle) // there is a timer because of it
-	default:
-		c.end = c.end.Add(paused)
-		c.timer.Reset(time.Until(c.end))
 	}
 }
 

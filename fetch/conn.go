@@ -26,6 +26,7 @@ var errUnasked = errors.New("the server sent more than was asked for")
 // The zero conn with a Conn is ready.
 type conn struct {
 	net.Conn
+	paced   *paced // the same or below it; nil: there is no Rate
 	waiting atomic.Pointer[trace]
 	came    atomic.Bool // something, in the reading that goes on
 
@@ -77,7 +78,7 @@ func (c *conn) Read(b []byte) (int, error) {
 
 func (c *conn) Write(b []byte) (int, error) {
 	c.mu.Lock()
-	if c.quiet && c.came.Load() {
+	if c.quiet && (c.came.Load() || c.paced.holds()) {
 		c.mu.Unlock()
 		return 0, errUnasked
 	}
@@ -114,7 +115,7 @@ func (c *conn) settle() {
 	if c.pending == nil {
 		c.pending = pending(c.Conn)
 	}
-	if c.pending() || c.came.Load() {
+	if c.pending() || c.came.Load() || c.paced.holds() {
 		// It might be read too late. net/http takes another connection, as
 		// nothing was sent on this one.
 		c.closed = true

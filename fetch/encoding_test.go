@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
@@ -240,8 +239,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	const limit = 4096
 	decode := func(header string, body []byte) ([]byte, error) {
-		_, clock := startClock(context.Background(), time.Now(), 0, 0)
-		defer clock.stop()
+		clock := new(clock)
 		var buf Buffer
 		var res Response
 		err := fe.readBody(context.Background(), &http.Response{

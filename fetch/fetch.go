@@ -17,6 +17,7 @@
 //   - guard.go        addresses that no page may make pawl connect to
 //   - encoding.go     gzip, br, zstd and deflate, decoded within bounds
 //   - body.go         reading the body into a worker's buffer
+//   - clock.go        the time that an exchange has
 //   - trace.go        what net/http tells while the exchange runs
 //   - conn.go         connections that tell when they break
 //   - metered.go      connections of HTTP/2 that nobody may flood
@@ -399,8 +400,10 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 		res.Class, res.Err = Protocol, err.Error()
 		return
 	}
-	ctx, clock := startClock(parent, res.Started, f.opts.Timeout, f.opts.IdleBodyTimeout)
-	tr := buf.takeTrace(req.WhenSent, clock.cancel)
+	clock := &clock{header: f.opts.headerTimeout(), idle: f.opts.IdleBodyTimeout, most: f.mostRead(req)}
+	tr := buf.takeTrace(req.WhenSent, clock)
+	clock.trace = tr
+	ctx := clock.start(parent, res.Started, f.opts.Timeout)
 	defer clock.stop()
 	from := f.pool.Load()
 	defer func() { f.leave(from, tr) }()
@@ -426,6 +429,7 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 		return
 	}
 	now := time.Now()
+	clock.answered()
 	if f.proxy.refused(to, answer, res) {
 		return
 	}
@@ -470,6 +474,21 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 		res.fail(ctx, err)
 	}
 	// What is left: a redirect whose body broke. It has said where to go.
+}
+
+// headerTimeout is the bound of the wait for the header; 0: none of its own.
+func (o *Options) headerTimeout() time.Duration {
+	if o.Transport != nil || o.Timeout > 0 && o.HeaderTimeout >= o.Timeout {
+		return 0
+	}
+	return o.HeaderTimeout
+}
+
+// mostRead is what can be read for an exchange from its connection, or all exchanges that
+// share it, in bytes.
+func (f *Fetcher) mostRead(req *Request) int64 {
+	limit := f.limit(req)
+	return (limit + limit/8 + wireSlack + maxHeader) * int64(f.opts.PerHost)
 }
 
 // asked is the address of the host that was asked, if it is known.
@@ -557,50 +576,6 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// clock ends an exchange when its time is over. One timer serves all steps:
-// first the whole exchange, then the gaps between the reads of a body.
-type clock struct {
-	timer  *time.Timer
-	cancel context.CancelCauseFunc
-	end    time.Time // zero: no bound
-	idle   time.Duration
-}
-
-func startClock(parent context.Context, now time.Time, total, idle time.Duration) (context.Context, *clock) {
-	ctx, cancel := context.WithCancelCause(parent)
-	c := &clock{cancel: cancel, idle: idle}
-	if total > 0 {
-		c.end = now.Add(total)
-		c.timer = time.AfterFunc(total, c.fire)
-	}
-	return ctx, c
-}
-
-func (c *clock) fire() { c.cancel(errTimedOut) }
-
-// reading is called before each read of a body.
-func (c *clock) reading() {
-	if c.idle == 0 {
-		return
-	}
-	left := c.idle
-	if !c.end.IsZero() {
-		left = min(left, time.Until(c.end))
-	}
-	if c.timer == nil {
-		c.timer = time.AfterFunc(left, c.fire)
-		return
-	}
-	c.timer.Reset(left)
-}
-
-func (c *clock) stop() {
-	if c.timer != nil {
-		c.timer.Stop()
-	}
-	c.cancel(nil)
 }
 
 // retryAfter reads the header of that name: seconds, or a date, which counts

@@ -239,7 +239,7 @@ func TestHTTP2IsAskedAgain(t *testing.T) {
 // A server that refuses for ever is not asked for ever.
 func TestHTTP2IsNotAskedForEver(t *testing.T) {
 	var ended error
-	tr := new(Buffer).takeTrace(nil, func(err error) { ended = err })
+	tr := new(Buffer).takeTrace(nil, &clock{cancel: func(err error) { ended = err }})
 	c, other := net.Pipe()
 	defer c.Close()
 	defer other.Close()

@@ -17,6 +17,7 @@ const maxUnasked = 64 << 10
 // was cut, as one of HTTP/1.1 does.
 type metered struct {
 	net.Conn
+	paced  *paced // what Conn is; nil: it is not
 	counts atomic.Bool
 	users  atomic.Int32 // exchanges under way
 	came   atomic.Int64 // bytes since there were none

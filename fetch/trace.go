@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -32,7 +31,10 @@ type trace struct {
 	whenSent    func(time.Time)
 	conn        *conn    // that the answer is waited for on, if it is watched
 	uses        *metered // that the exchange is on, if it is one of HTTP/2
-	end         context.CancelCauseFunc
+	clock       *clock
+	paced       *paced // what is below the connection that was given last, if there is a Rate
+	before      paid   // by it, when it was given
+	paid        paid   // for the exchange, by those that were given before
 }
 
 // sighting is what a trace has seen.
@@ -54,14 +56,14 @@ func newTrace() *trace {
 
 // takeTrace returns a trace for a new exchange: the last one, if it is at
 // rest.
-func (b *Buffer) takeTrace(whenSent func(time.Time), end context.CancelCauseFunc) *trace {
+func (b *Buffer) takeTrace(whenSent func(time.Time), clock *clock) *trace {
 	t := b.trace
 	b.trace = nil
 	if t == nil || !t.rewind() {
 		t = newTrace()
 	}
 	// Nobody else has it yet.
-	t.whenSent, t.end = whenSent, end
+	t.whenSent, t.clock = whenSent, clock
 	return t
 }
 
@@ -71,13 +73,15 @@ func (t *trace) gotConn(info httptrace.GotConnInfo) {
 	t.conns++
 	t.reused = info.Reused
 	if t.writes >= maxSends {
-		t.end(&brokenError{errRefused})
+		t.clock.cancel(&brokenError{errRefused})
 	}
 	if tcp, ok := info.Conn.RemoteAddr().(*net.TCPAddr); ok {
 		t.addr = tcp.AddrPort().Addr().Unmap()
 	}
+	t.hand(nil)
 	switch c := info.Conn.(type) {
 	case *conn:
+		t.hand(c.paced)
 		c.settle()
 		c.waiting.Store(t)
 		t.conn = c
@@ -86,9 +90,44 @@ func (t *trace) gotConn(info httptrace.GotConnInfo) {
 		// whose, and only repeats what the server has not looked at.
 		t.leave()
 		if t.uses, _ = c.NetConn().(*metered); t.uses != nil {
+			t.hand(t.uses.paced)
 			t.uses.enter()
 		}
 	}
+}
+
+// hand says what the Rate of the exchange is paid by from now on; mu is locked.
+func (t *trace) hand(p *paced) {
+	if t.paced != nil {
+		u := t.paced.used(time.Now())
+		t.paid.read += u.read - t.before.read
+		t.paid.waited += u.waited - t.before.waited
+	}
+	if t.paced = p; p != nil {
+		t.before = p.used(time.Now()).paid
+	}
+}
+
+// waited tells for how long the exchange has waited for the Rate, and when it did so
+// last. Nothing counts once its connections have read more than most bytes, and when
+// there is no trace.
+func (t *trace) waited(now time.Time, most int64) (total time.Duration, last time.Time) {
+	if t == nil {
+		return 0, time.Time{}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sum := t.paid
+	if t.paced != nil {
+		u := t.paced.used(now)
+		last = u.last
+		sum.read += u.read - t.before.read
+		sum.waited += u.waited - t.before.waited
+	}
+	if sum.read > most {
+		return 0, time.Time{}
+	}
+	return sum.waited, last
 }
 
 // leave says that the exchange does not use its connection of HTTP/2 any more;
@@ -123,6 +162,7 @@ func (t *trace) over() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.leave()
+	t.hand(nil)
 }
 
 // broke ends the exchange when a connection breaks that its request went out
@@ -130,10 +170,10 @@ func (t *trace) over() {
 // had served before: perhaps to a host that cannot bear more.
 func (t *trace) broke(err error) {
 	t.mu.Lock()
-	ours := t.writes > 0 && t.first.IsZero()
+	ours, clock := t.writes > 0 && t.first.IsZero(), t.clock
 	t.mu.Unlock()
 	if ours {
-		t.end(&brokenError{err})
+		clock.cancel(&brokenError{err})
 	}
 }
 
@@ -141,8 +181,9 @@ func (t *trace) wroteRequest(httptrace.WroteRequestInfo) {
 	t.mu.Lock()
 	t.writes++
 	t.sent = time.Now()
-	sent, tell := t.sent, t.whenSent
+	sent, tell, clock := t.sent, t.whenSent, t.clock
 	t.mu.Unlock()
+	clock.sent()
 	if tell != nil {
 		tell(sent)
 	}
@@ -152,12 +193,27 @@ func (t *trace) gotFirstByte() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.first.IsZero() {
-		t.first = time.Now()
+		t.first = t.cameAt(time.Now())
 	}
 	if t.conn != nil {
 		t.conn.waiting.CompareAndSwap(t, nil)
 		t.conn = nil
 	}
+}
+
+// cameAt is when what was read just now had come, before it waited for the Rate; mu
+// is locked.
+func (t *trace) cameAt(now time.Time) time.Time {
+	u := t.paced.used(now)
+	switch {
+	case t.paced == nil || u.last.Before(t.sent):
+		return now
+	case t.uses == nil: // all that was waited for is the answer
+		now = now.Add(t.before.waited - u.waited)
+	case !u.came.IsZero():
+		now = u.came
+	}
+	return later(now, t.sent)
 }
 
 // read returns what was seen until now. Buffer remembers the last address, as
@@ -185,6 +241,7 @@ func (t *trace) rewind() bool {
 	}
 	t.conns, t.writes = 0, 0
 	t.addr, t.reused = netip.Addr{}, false
+	t.paced, t.before, t.paid = nil, paid{}, paid{}
 	t.sent, t.first = time.Time{}, time.Time{}
 	return true
 }

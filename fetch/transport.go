@@ -55,24 +55,22 @@ func newTransportOver(o Options, plain, secure dialFunc) *http.Transport {
 	if o.HTTP1 {
 		config.NextProtos = nil
 	}
-	headerTimeout := o.HeaderTimeout
-	if o.Timeout > 0 && headerTimeout >= o.Timeout {
-		headerTimeout = 0 // a timer less for each exchange
-	}
 	return &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := plain(ctx, network, address)
 			if err != nil {
 				return nil, err
 			}
-			return &conn{Conn: c}, nil
+			below, paced := o.Rate.pace(c)
+			paced.wait()
+			return &conn{Conn: below, paced: paced}, nil
 		},
 		DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := secure(ctx, network, address)
 			if err != nil {
 				return nil, err
 			}
-			return handshake(ctx, c, config, address, shorter(o.ConnectTimeout, o.Timeout))
+			return handshake(ctx, c, o.Rate, config, address, shorter(o.ConnectTimeout, o.Timeout))
 		},
 		TLSClientConfig:        config.Clone(), // net/http writes to it
 		Protocols:              protocols,
@@ -81,7 +79,6 @@ func newTransportOver(o Options, plain, secure dialFunc) *http.Transport {
 		MaxIdleConnsPerHost:    o.PerHost,
 		MaxIdleConns:           o.MaxConns,
 		IdleConnTimeout:        o.IdleConnTimeout,
-		ResponseHeaderTimeout:  headerTimeout,
 		MaxResponseHeaderBytes: maxHeader,
 		ReadBufferSize:         readBuffer,
 		WriteBufferSize:        writeBuffer,
@@ -92,7 +89,7 @@ func newTransportOver(o Options, plain, secure dialFunc) *http.Transport {
 // HTTP/1.1 the result is watched above TLS, whose own messages come and go as
 // they like, and whose polite end the connection below does not tell from any
 // other. For HTTP/2 it is metered below TLS, as net/http must see TLS itself.
-func handshake(ctx context.Context, c net.Conn, config *tls.Config, address string, timeout time.Duration) (net.Conn, error) {
+func handshake(ctx context.Context, c net.Conn, rate *Rate, config *tls.Config, address string, timeout time.Duration) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		c.Close()
@@ -105,17 +102,19 @@ func handshake(ctx context.Context, c net.Conn, config *tls.Config, address stri
 	}
 	config = config.Clone()
 	config.ServerName = host
-	below := &metered{Conn: c}
+	below := new(metered)
+	below.Conn, below.paced = rate.pace(c)
 	secure := tls.Client(below, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		c.Close()
 		return nil, &handshakeError{certificateReason(err)}
 	}
+	below.paced.wait()
 	if secure.ConnectionState().NegotiatedProtocol == "h2" {
 		below.counts.Store(true)
 		return secure, nil
 	}
-	return &conn{Conn: secure}, nil
+	return &conn{Conn: secure, paced: below.paced}, nil
 }
 
 // shorter returns the lesser of two time-outs, of which 0 means none.
