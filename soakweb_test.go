@@ -409,7 +409,7 @@ func (s *soakSite) usual(number int, row *fakeweb.Row, retries int) int {
 	switch {
 	case row.Outcome == fakeweb.Blocked, row.Outcome == fakeweb.Skipped:
 		return 0
-	case row.Kind == fakeweb.ServerError, row.Kind == fakeweb.Reset, row.Kind == fakeweb.Cut:
+	case isFaulty(row.Kind):
 		return 1 + retries
 	case row.Kind == fakeweb.Bounce:
 		return 2
