@@ -174,7 +174,14 @@ func (o *opened) end() error {
 // open does something with the crawl in the file.
 func (r *resting) open(ctx context.Context, readOnly bool, do func(ctx context.Context, c *crawl.Crawl) error) error {
 	if r.held != nil {
-		return r.inFile(do(ctx, r.held.crawl))
+		err := do(ctx, r.held.crawl)
+		if errors.Is(err, crawl.ErrOver) {
+			if rest := r.held.end(); rest != nil {
+				err = rest // it says why
+			}
+			r.held = nil
+		}
+		return r.inFile(err)
 	}
 	o, err := r.begin(ctx, readOnly)
 	if err != nil {

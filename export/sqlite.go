@@ -241,13 +241,19 @@ func (s *sqliteRows[R]) close() error {
 // told makes an error say where it happened: in a place that the user did not
 // name, and may have no room for the database.
 func (s *sqliteRows[R]) told(err error) error {
-	const full = 13 // SQLITE_FULL
+	const ioerr, full = 10, 13 // SQLITE_IOERR, SQLITE_FULL
 	var failure *sqlite.Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &failure) && failure.Code()&0xff == full:
-		return &TempDirError{Dir: s.dir, Full: true, Err: err}
+	}
+	if errors.As(err, &failure) {
+		// It keeps what the system said to itself. A quota is an I/O error to it.
+		switch failure.Code() & 0xff {
+		case full:
+			err = fmt.Errorf("%w: %w", syscall.ENOSPC, err)
+		case ioerr:
+			err = fmt.Errorf("%w: %w", syscall.EIO, err)
+		}
 	}
 	return &TempDirError{Dir: s.dir, Full: errors.Is(err, syscall.ENOSPC), Err: err}
 }
