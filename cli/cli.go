@@ -117,6 +117,7 @@ func judge(err error) (code int, hint string) {
 		asked  *control.UsageError
 		told   *control.Error
 		query  *crawl.QueryError
+		memory *crawl.MemoryError
 	)
 	switch {
 	case errors.As(err, &asked):
@@ -158,6 +159,8 @@ func judge(err error) (code int, hint string) {
 		code, hint = ExitFile, "use the pawl that runs the crawl"
 	case errors.Is(err, control.ErrOther):
 		code, hint = ExitFile, "the crawl file was replaced while its crawl ran: stop that process"
+	case errors.As(err, &memory):
+		code, hint = ExitFull, moreMemory(memory.Limit, memory.Set, "")
 	case errors.Is(err, errNoRoom):
 		code = ExitFull
 	case errors.Is(err, errStopped), errors.Is(err, context.Canceled):

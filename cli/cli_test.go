@@ -99,6 +99,7 @@ func TestJudge(t *testing.T) {
 		{"a crawl file that can only be read", fmt.Errorf("%w: %w", storage.ErrReadOnly, syscall.EROFS), ExitFile},
 		{"no right to write", &os.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, ExitError},
 		{"too little memory", silentError{errNoRoom}, ExitFull},
+		{"a file that does not fit into memory", fmt.Errorf("x: %w", &crawl.MemoryError{Needs: 2, Limit: 1}), ExitFull},
 		{"stopped", silentError{errStopped}, ExitStopped},
 		{"cancelled", context.Canceled, ExitStopped},
 		{"anything else", errors.New("else"), ExitError},

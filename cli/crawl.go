@@ -348,6 +348,9 @@ func (g *crawling) run(ctx context.Context) error {
 		Input: crawl.Input{Args: g.seeds, Sitemaps: g.sitemaps, Stdin: g.stdin, Cookies: g.cookies},
 		Log:   g.talk.log, Folders: g.written(),
 	})
+	if memory := (*crawl.MemoryError)(nil); errors.As(err, &memory) {
+		return hintedError{g.inFile(err), "nothing is lost; " + moreMemory(memory.Limit, memory.Set, g.again)}
+	}
 	if err != nil {
 		return g.inFile(err)
 	}

@@ -21,16 +21,21 @@ func (g *crawling) written() (paths []string) {
 // endFull tells how to go on after a run that had too little disk or memory.
 func (g *crawling) endFull(s *crawl.Summary) error {
 	g.talk.complainf("stopped with %s pending: %s", grouped(s.Counts.Pending), clean(s.Why))
-	limit := g.settings.MaxMemory
-	switch {
-	case s.End == crawl.NoSpace:
-		g.talk.sayf("nothing is lost; make room and go on with: pawl resume%s; to keep less free: pawl crawl%s --min-free SIZE", g.again, g.again)
-	case limit > 0:
-		g.talk.sayf("nothing is lost; to go on, raise it: pawl crawl%s --max-memory %s", g.again, exactSize(2*limit))
-	default:
-		g.talk.sayf("nothing is lost; where the process may have more memory, go on with: pawl resume%s", g.again)
+	hint := "make room and go on with: pawl resume" + g.again + "; to keep less free: pawl crawl" + g.again + " --min-free SIZE"
+	if s.End == crawl.NoMemory {
+		hint = moreMemory(g.settings.MaxMemory, g.settings.MaxMemory > 0, g.again)
 	}
+	g.talk.sayf("nothing is lost; %s", hint)
 	return silentError{errNoRoom}
+}
+
+// moreMemory says how to go on with a crawl that needs more memory than the limit, which
+// was set by the user or is what the system allows.
+func moreMemory(limit int64, isSet bool, again string) string {
+	if isSet {
+		return "raise it: pawl crawl" + again + " --max-memory " + exactSize(2*limit)
+	}
+	return "where the process may have more memory, go on with: pawl resume" + again
 }
 
 // outputFailed is the error of a run that ended because rows or an archive cannot be

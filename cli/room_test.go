@@ -31,7 +31,7 @@ func TestEndsForWantOfRoom(t *testing.T) {
 		{
 			"memory by the flag", crawl.NoMemory, "the crawl needs 310 MB", 256_000_000, "", false,
 			"pawl: stopped with 1,234 pending: the crawl needs 310 MB\n" +
-				"pawl: nothing is lost; to go on, raise it: pawl crawl --max-memory 512MB\n",
+				"pawl: nothing is lost; raise it: pawl crawl --max-memory 512MB\n",
 		},
 		{
 			"memory of the system", crawl.NoMemory, "the crawl needs 310 MB", 0, " --db x.pawl", false,
