@@ -25,14 +25,15 @@ type CutOptions struct {
 	Seed uint64
 	// Random is how many variants of each cut are made by chance.
 	Random int
-	// Most is how many cut points there are at most, drawn by chance; 0: all.
+	// Most is how many cut points there are at most, some in a row at places drawn by
+	// chance, with the first and the last ones; 0: all.
 	Most int
 	// Lies tells which syncs the disk only pretends to do; nil: none.
 	Lies func(*Op) bool
-	// NoGarbage leaves out the states in which a file has been given its new size
-	// and holds, where nothing was written yet, what was on the disk before. Most
+	// Garbage tells whether a file that has been given its new size may hold, where
+	// nothing was written yet, what was on the disk before; nil: every file may. Most
 	// file systems see to it that there are zeros.
-	NoGarbage bool
+	Garbage func(path string) bool
 }
 
 // Cut is a state in which a power cut may leave the folder. It is valid until the
@@ -144,7 +145,7 @@ func (r *Recording) Play() map[string][]byte {
 	for i := range r.Ops {
 		d.do(i, &r.Ops[i])
 	}
-	return d.image(choice{names: allNames, data: func(int, *content) *reached { return nil }})
+	return d.image(choice{names: allNames, data: func(string, *content) *reached { return nil }})
 }
 
 type entry struct {
@@ -333,7 +334,7 @@ type reached struct {
 // choice is a variant.
 type choice struct {
 	names func(i, n int) bool // of n that are pending
-	data  func(file int, f *content) *reached
+	data  func(path string, f *content) *reached
 }
 
 func allNames(int, int) bool { return true }
@@ -446,7 +447,7 @@ func (d *disk) image(c choice) map[string][]byte {
 			}
 			b, ok := rendered[file]
 			if !ok {
-				if b = f.render(c.data(file, f)); b == nil {
+				if b = f.render(c.data(name, f)); b == nil {
 					b = []byte{}
 				}
 				rendered[file] = b
@@ -475,9 +476,17 @@ func (p *player) pick(n int) map[int]bool {
 	if p.options.Most == 0 || n <= p.options.Most {
 		return nil
 	}
+	const row = 4
 	picked := map[int]bool{}
-	for _, i := range p.chance.Perm(n)[:p.options.Most] {
-		picked[i] = true
+	take := func(first int) {
+		for i := first; i < min(first+row, n) && len(picked) < p.options.Most; i++ {
+			picked[i] = true
+		}
+	}
+	take(n - row)
+	take(0)
+	for len(picked) < p.options.Most {
+		take(p.chance.IntN(n))
 	}
 	return picked
 }
@@ -533,16 +542,16 @@ func (p *player) sum(files map[string][]byte) uint64 {
 func (p *player) at(i int, done []Op, said []byte) bool {
 	p.cut = Cut{At: i, Stdout: said, disk: p.disk}
 	p.given = map[uint64]bool{}
-	all := func(int, *content) *reached { return nil }
-	none := func(int, *content) *reached { return nothing() }
-	sizes := func(_ int, f *content) *reached {
+	all := func(string, *content) *reached { return nil }
+	none := func(string, *content) *reached { return nothing() }
+	sizes := func(_ string, f *content) *reached {
 		r := nothing()
 		r.size = len(f.pending)
 		return r
 	}
-	garbage := func(_ int, f *content) *reached {
-		r := nothing()
-		r.size, r.garbage = len(f.pending), p.chance
+	garbage := func(name string, f *content) *reached {
+		r := sizes(name, f)
+		r.garbage = p.garbage(name)
 		return r
 	}
 	p.give("nothing unsynced", choice{noNames, none})
@@ -551,9 +560,7 @@ func (p *player) at(i int, done []Op, said []byte) bool {
 	p.give("data alone", choice{noNames, all})
 	p.give("names and sizes without data", choice{allNames, sizes})
 	p.give("sizes without data", choice{noNames, sizes})
-	if !p.options.NoGarbage {
-		p.give("sizes with garbage", choice{allNames, garbage})
-	}
+	p.give("sizes with garbage", choice{allNames, garbage})
 	for k := range p.disk.pending {
 		first := func(i, _ int) bool { return i <= k }
 		p.give(fmt.Sprintf("the first %d names, no data", k+1), choice{first, none})
@@ -569,6 +576,14 @@ func (p *player) at(i int, done []Op, said []byte) bool {
 	return !p.stop
 }
 
+// garbage is what stands in a file where nothing was written; nil: zeros.
+func (p *player) garbage(name string) *rand.Rand {
+	if p.options.Garbage != nil && !p.options.Garbage(name) {
+		return nil
+	}
+	return p.chance
+}
+
 // mostSingle is how many single writes and sectors are tried one by one.
 const mostSingle = 16
 
@@ -577,15 +592,14 @@ func (p *player) lastFile(op *Op) {
 	if op.Kind != Write && op.Kind != Truncate || op.Err != 0 {
 		return
 	}
-	file := op.File
-	f := p.disk.files[file]
+	f := p.disk.files[op.File]
 	n := len(f.pending)
 	if n == 0 {
 		return
 	}
 	give := func(variant string, r *reached) {
-		p.give(variant, choice{allNames, func(is int, _ *content) *reached {
-			if is == file {
+		p.give(variant, choice{allNames, func(_ string, is *content) *reached {
+			if is == f {
 				return r
 			}
 			return nil
@@ -641,7 +655,7 @@ func (p *player) random() choice {
 	}
 	return choice{
 		names: func(i, _ int) bool { return kept[i] },
-		data: func(_ int, f *content) *reached {
+		data: func(name string, f *content) *reached {
 			n := len(f.pending)
 			some := keep[p.chance.IntN(len(keep))]
 			// Sectors are often written some at a time.
@@ -651,8 +665,8 @@ func (p *player) random() choice {
 			if n > 0 && p.chance.IntN(3) > 0 {
 				r.size = n
 			}
-			if !p.options.NoGarbage && p.chance.IntN(4) == 0 {
-				r.garbage = p.chance
+			if p.chance.IntN(4) == 0 {
+				r.garbage = p.garbage(name)
 			}
 			r.changes = func(sector int64) int {
 				sector >>= shift
