@@ -17,7 +17,7 @@ FLAGS ?=
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build crawl demo test race crash live polite soak-hostile fuzz bench generate fmt vet cross clean
+.PHONY: help build crawl demo test race crash live polite soak soak-hostile fuzz bench generate fmt vet cross clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,10 @@ live: ## crawl 20,000 pages while four clients hammer the crawl with every comma
 
 polite: ## crawl 50 hosts with stops and kills, and report the gaps that their servers saw
 	$(GO) test -count=1 -run TestPolite -v . -polite
+
+SOAK ?= -soak.pages 1000000 -soak.hosts 1000 -soak.for 30m -soak.events 120
+soak: ## crawl a million pages on 1,000 hosts for an hour while everything goes wrong: kills, cuts, full disks, hostile servers
+	$(GO) test -count=1 -timeout 4h -run TestSoak -v . $(SOAK)
 
 ROUNDS ?= 20
 soak-hostile: ## crawl all misbehaving servers and a normal site at once, again and again: all of its pages, flat memory

@@ -24,6 +24,9 @@ func ownSystem(cmd *exec.Cmd) {
 	}
 }
 
+// dieWithUs has a command end when the thread that starts it does.
+func dieWithUs(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
+
 // setLoopback has the loopback device of our own network up or down.
 func setLoopback(up bool) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -61,6 +62,9 @@ func TestSoak(t *testing.T) {
 	if *soakSeed == 0 {
 		*soakSeed = rand.Uint64()
 	}
+	// What dies with us dies with this thread.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	bin := *soakBinary
 	if bin == "" {
 		bin = buildBinary(t, t.TempDir())
@@ -99,13 +103,21 @@ func runInside(t *testing.T, bin string) bool {
 		t.Logf("without namespaces: %v", err)
 		return false
 	}
+	ran := false
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		t.Log(strings.TrimSpace(lines.Text()))
+		// Without the place, for this one is told as well.
+		line := strings.TrimSpace(lines.Text())
+		if place, text, ok := strings.Cut(line, ": "); ok && strings.HasPrefix(place, "soak_test.go:") {
+			line = text
+		}
+		ran = ran || strings.HasPrefix(line, "--- ") && !strings.HasPrefix(line, "--- SKIP")
+		t.Log(line)
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("inside: %v", err)
+		return true
 	}
-	return true
+	return ran
 }
 
 // event is how the crawl is disturbed.
@@ -233,7 +245,7 @@ func (s *soak) takeSystem() {
 		return
 	}
 	if err := setLoopback(true); err != nil {
-		s.t.Fatal(err)
+		s.t.Skipf("without namespaces: loopback: %v", err)
 	}
 	s.hasRoute = true
 	// An address takes about 1.5 KB in the two files, a third of which are spare.
@@ -302,7 +314,14 @@ func (s *soak) start() *running {
 	args := s.args
 	// The disk that is full is met by a commit, or seen before.
 	args = append(slices.Clone(args), "--min-free", [...]string{"auto", "0"}[s.chance.IntN(2)])
-	cmd, done, talk := start(s.t, s.bin, args)
+	talk, done := new(bytes.Buffer), make(chan error, 1)
+	cmd := exec.Command(s.bin, args...)
+	cmd.Stderr = talk
+	dieWithUs(cmd)
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	go func() { done <- cmd.Wait() }()
 	s.mu.Lock()
 	s.pid = cmd.Process.Pid
 	s.mu.Unlock()
@@ -822,6 +841,9 @@ func (s *soak) report() {
 	t.Helper()
 	t.Logf("%.1f s, %d requests; killed %d times, stopped %d, suspended %d, cut off %d (%v), disk full %d; held for the network in %d of %d samples",
 		time.Since(s.began).Seconds(), s.site.total.Load(), s.counts[killed], s.counts[stopped], s.counts[suspended], s.counts[cutOff], s.cuts, s.counts[diskFull], s.held, len(s.samples))
+	if s.isLong && s.held == 0 && s.cuts[refusing]+s.cuts[silent] > 0 {
+		t.Error("no status told that the network was gone")
+	}
 	third := len(s.samples) / 3
 	if third == 0 {
 		t.Log("too few samples to tell of memory")
