@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -287,13 +288,21 @@ type MemoryError struct {
 }
 
 func (e *MemoryError) Error() string {
-	const mb = 1 << 20
 	limit := "the process may take"
 	if e.Set {
 		limit = "--max-memory is"
 	}
-	return fmt.Sprintf("the crawl needs %d MB for %d addresses and %d hosts, and %s %d MB",
-		(e.Needs+mb-1)/mb, e.Addresses, e.Hosts, limit, e.Limit/mb)
+	return fmt.Sprintf("the crawl needs %s for %s addresses and %s hosts, and %s %s",
+		megabytes(e.Needs), inThousands(e.Addresses), inThousands(e.Hosts), limit, megabytes(e.Limit))
+}
+
+// inThousands spells a number for people: 1,234,567.
+func inThousands(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 // checkMemory tells whether what a crawl file counts can fit into memory: with a

@@ -1,0 +1,310 @@
+package crawl
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pawl/storage"
+)
+
+// weighing is what a memoryWatch is told, in percent of its limit, and what it makes
+// of that.
+type weighing struct {
+	inUse      int64
+	collection uint64
+	isIdle     bool
+	isTight    bool
+	isOver     bool
+}
+
+func TestMemoryWatch(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		looks []weighing
+	}{
+		{"there is enough", []weighing{
+			{50, 1, false, false, false}, {84, 2, false, false, false}, {84, 3, true, false, false},
+		}},
+		{"what was alive is gone", []weighing{
+			{99, 1, false, false, false}, {99, 1, false, false, false}, {30, 2, false, false, false}, {99, 3, false, false, false},
+		}},
+		{"what is alive stays", []weighing{
+			{90, 1, false, false, false}, {90, 2, false, true, false}, {90, 3, false, true, false},
+		}},
+		{"it is not handed out again before there is room", []weighing{
+			{90, 1, false, false, false},
+			{90, 2, false, true, false},
+			{80, 3, false, true, false},
+			{76, 4, false, true, false},
+			{74, 5, false, false, false},
+			{80, 6, false, false, false},
+		}},
+		{"with nothing in flight a little room is enough", []weighing{
+			{90, 1, false, false, false},
+			{90, 2, false, true, false},
+			{80, 3, true, true, false},
+			{80, 4, true, true, false},
+			{80, 5, true, true, false},
+			{80, 6, true, false, false},
+		}},
+		{"with nothing in flight it is too much", []weighing{
+			{90, 1, true, false, false}, {90, 2, true, true, false}, {90, 3, true, true, false}, {90, 4, true, true, false}, {86, 5, true, true, true},
+		}},
+		{"what comes in between counts anew", []weighing{
+			{90, 1, true, false, false},
+			{90, 2, true, true, false},
+			{90, 4, true, true, false},
+			{90, 9, false, true, false},
+			{90, 10, true, true, false},
+			{90, 12, true, true, false},
+			{90, 13, true, true, true},
+		}},
+		{"far beyond the limit", []weighing{
+			{1000, 1, false, false, false}, {1000, 2, false, true, false}, {1000, 3, true, true, false}, {1000, 6, true, true, true},
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := &memoryWatch{limit: 100_000_000}
+			defer m.collector.Wait()
+			now := time.Unix(1e9, 0)
+			for i, w := range c.looks {
+				now = now.Add(look)
+				m.take(now, w.inUse*m.limit/100, w.collection, w.isIdle, storage.Counts{Known: 1_234_567, Hosts: 89})
+				why, isOver := m.isOver()
+				if m.isTight() != w.isTight || isOver != w.isOver {
+					t.Errorf("look %d: tight is %v, over is %v", i, m.isTight(), isOver)
+				}
+				if isOver && !strings.Contains(why, "1,234,567 addresses and 89 hosts") {
+					t.Error(why)
+				}
+			}
+		})
+	}
+}
+
+func TestMemoryErrorSaysWhatIsNeeded(t *testing.T) {
+	for _, c := range []struct {
+		e    MemoryError
+		want string
+	}{
+		{MemoryError{310_000_000, 256_000_000, true, 12_000_000, 40_000}, "the crawl needs 310.0 MB for 12,000,000 addresses and 40,000 hosts, and --max-memory is 256.0 MB"},
+		{MemoryError{310_000_000, 256_000_000, false, 999, 1}, "the crawl needs 310.0 MB for 999 addresses and 1 hosts, and the process may take 256.0 MB"},
+	} {
+		if got := c.e.Error(); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
+
+func TestLimitIsSetAndTakenBack(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	var m memoryWatch
+	m.setLimit(0)
+	if got := debug.SetMemoryLimit(-1); got != before {
+		t.Errorf("none: the limit is %d", got)
+	}
+	for _, limit := range []int64{500_000_000, 100_000_000} {
+		m.setLimit(limit)
+		if got := debug.SetMemoryLimit(-1); got != limit || m.limit != limit {
+			t.Errorf("%d: the limit is %d, and %d in the runtime", limit, m.limit, got)
+		}
+	}
+	m.stop()
+	if got := debug.SetMemoryLimit(-1); got != before {
+		t.Errorf("at the end the limit is %d", got)
+	}
+	// That of the process is kept to.
+	debug.SetMemoryLimit(300_000_000)
+	defer debug.SetMemoryLimit(before)
+	m.setLimit(0)
+	if m.limit != 300_000_000 || m.mostWeight() != mostWeight {
+		t.Errorf("the limit is %d, and what waits %d", m.limit, m.mostWeight())
+	}
+	debug.SetMemoryLimit(64_000_000)
+	m.setLimit(0)
+	if m.mostWeight() != 4_000_000 || m.commitWeight() != 2_000_000 {
+		t.Errorf("%d wait at most, and are committed from %d on", m.mostWeight(), m.commitWeight())
+	}
+}
+
+// memoryPeak watches what the process takes until it is called, which gives the most
+// that was alive, and that was taken, in bytes.
+func memoryPeak() (end func() (alive, taken int64)) {
+	runtime.GC()
+	debug.FreeOSMemory()
+	done := make(chan struct{})
+	var all sync.WaitGroup
+	var alive, taken int64
+	all.Go(func() {
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		s := []metrics.Sample{
+			{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"},
+		}
+		for {
+			metrics.Read(s)
+			alive = max(alive, int64(s[0].Value.Uint64()))
+			taken = max(taken, int64(s[1].Value.Uint64()-s[2].Value.Uint64()))
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	return func() (int64, int64) {
+		close(done)
+		all.Wait()
+		return alive, taken
+	}
+}
+
+// repeated is a body of n bytes, made as it is read.
+type repeated struct {
+	text string
+	left int
+	at   int
+}
+
+func (r *repeated) Read(p []byte) (int, error) {
+	if r.left == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p[:min(len(p), r.left)], r.text[r.at:])
+	r.at, r.left = (r.at+n)%len(r.text), r.left-n
+	return n, nil
+}
+
+// However many pages are large, and however many workers there are, a crawl stays
+// within its limit, and gets them all.
+func TestLargePagesStayWithinTheLimit(t *testing.T) {
+	const limit = 128_000_000
+	const paragraph = "<p>Some words of a page that does not end, of which there is more and more.</p>\n"
+	for _, c := range []struct {
+		name        string
+		pages, size int
+		set         func(s *Settings)
+	}{
+		{"pages", 160, 10_000_000, func(s *Settings) {}},
+		{"pages with fields", 64, 2_000_000, func(s *Settings) { s.Fields = []string{"first=p"} }},
+		{"pages that are stored", 64, 4_000_000, func(s *Settings) { s.StoreBodies = true }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if (raceOn || testing.Short()) && c.name != "pages" {
+				t.Skip("takes too long")
+			}
+			if raceOn {
+				c.pages /= 2
+			}
+			var bomb bytes.Buffer
+			z := gzip.NewWriter(&bomb)
+			io.Copy(z, &repeated{text: paragraph, left: 2 * c.size}) // is cut
+			z.Close()
+			var sent atomic.Int64
+			s, p := onPaper(t, "http://a.test/")
+			var links []string
+			for i := range c.pages {
+				links = append(links, fmt.Sprintf("http://h%d.test/", i))
+			}
+			p.on("http://a.test/", linking(links...))
+			p.all = func(url string) (answer, bool) {
+				if strings.HasSuffix(url, "robots.txt") {
+					return answer{}, false
+				}
+				n := sent.Add(1)
+				a := answer{header: map[string]string{}}
+				if n%8 > 1 {
+					a.header["Content-Type"] = "text/plain" // which takes less time, not less memory
+				}
+				if n%2 == 0 {
+					a.header["Content-Encoding"] = "gzip"
+					a.chunked = func() io.ReadCloser { return io.NopCloser(bytes.NewReader(bomb.Bytes())) }
+				} else {
+					a.chunked = func() io.ReadCloser { return io.NopCloser(&repeated{text: paragraph, left: c.size - 1}) }
+				}
+				return a, true
+			}
+			s.opt.Workers, s.opt.Scope, s.opt.MaxMemory, s.opt.MaxBody = 64, ScopeAny, limit, int64(c.size)
+			s.opt.Retries, s.opt.MaxDepth = 0, 1
+			c.set(&s.opt.Settings)
+			end := memoryPeak()
+			sum := s.finish()
+			alive, taken := end()
+			if n := sum.Counts.Of(storage.Fetched); n != uint64(c.pages)+1 {
+				t.Errorf("%d of %d pages were fetched: %v", n, c.pages+1, s.brief())
+			}
+			t.Logf("at most %d MB were alive, and %d MB taken", alive/1e6, taken/1e6)
+			if alive > limit || taken > limit*5/4 {
+				t.Errorf("at most %d MB were alive, and %d MB taken", alive/1e6, taken/1e6)
+			}
+			if debug.SetMemoryLimit(-1) != math.MaxInt64 {
+				t.Error("the limit of the process stays")
+			}
+		})
+	}
+}
+
+// A queue that does not fit ends the run, and another with more memory goes on.
+func TestQueueThatDoesNotFitEndsTheRun(t *testing.T) {
+	const hosts, perPage = 1_000_000, 5000
+	s, p := onPaper(t, "http://a.test/0")
+	p.all = func(url string) (answer, bool) {
+		var page int
+		if _, err := fmt.Sscanf(url, "http://a.test/%d", &page); err != nil {
+			return answer{}, false
+		}
+		var b strings.Builder
+		if next := page + 1; next*perPage < hosts {
+			fmt.Fprintf(&b, "<a href=/%d>next</a>", next)
+		}
+		for i := range perPage {
+			fmt.Fprintf(&b, "<a href=http://host%d.test/>x</a>\n", page*perPage+i)
+		}
+		return answer{body: b.String()}, true
+	}
+	s.opt.Scope, s.opt.MaxMemory, s.opt.Delay, s.opt.IgnoreRobots = ScopeAny, 36_000_000, 0, true
+	ctx, cancel := withPatience(t)
+	defer cancel()
+	end := memoryPeak()
+	sum := s.run(ctx)
+	alive, taken := end()
+	t.Logf("%q with %d hosts; %d MB alive, %d MB taken", sum.Why, sum.Counts.Hosts, alive/1e6, taken/1e6)
+	if sum.End != NoMemory || !strings.Contains(sum.Why, "--max-memory is 36") {
+		t.Fatalf("ended %s: %q", sum.End, sum.Why)
+	}
+	if sum.Counts.Hosts < 10_000 || taken > 45_000_000 {
+		t.Errorf("%d hosts fit, %d MB were taken", sum.Counts.Hosts, taken/1e6)
+	}
+}
+
+func TestFileThatCannotFitIsNotLoaded(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		known, hosts uint64
+		limit        int64
+		fits         bool
+	}{
+		{"no limit", 1e9, 1e6, 0, true},
+		{"small", 1000, 10, 1_000_000, true},
+		{"many addresses that may just fit", 10_000_000, 1, 101_000_000, true},
+		{"many addresses", 10_000_000, 1, 99_000_000, false},
+		{"many hosts", 1_000_000, 1_000_000, 190_000_000, false},
+	} {
+		err := checkMemory(storage.Counts{Known: c.known, Hosts: c.hosts}, c.limit)
+		if short := (*MemoryError)(nil); (err == nil) != c.fits || err != nil && (!errors.As(err, &short) || short.Needs < c.limit || !short.Set) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
