@@ -765,8 +765,8 @@ func (l *loop) sleep() time.Duration {
 	}
 	switch at, ok := l.frontier.Wake(); {
 	case l.held != nil && !l.mayTry():
-		if u := l.held.Until; !u.IsZero() {
-			d = min(d, max(u.Sub(now), 0))
+		if u := l.held.Until; u.After(now) {
+			d = min(d, u.Sub(now))
 		}
 	case ok && l.room():
 		d = min(d, at.Sub(now))
@@ -873,7 +873,7 @@ func (l *loop) dispatch(job frontier.Job, r *storage.Reader) error {
 	}
 	l.out(t, 1)
 	if j.Condemned || j.GaveUp != storage.NoClass {
-		return l.settle(l.withoutAsking(t, r))
+		return l.conclude(l.withoutAsking(t, r))
 	}
 	if !j.Robots {
 		// The settings may be others than when it was admitted.

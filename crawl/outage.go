@@ -131,7 +131,7 @@ func (l *loop) doubts(r *result) (isKept bool, err error) {
 	o := &l.outage
 	wasTry := o.trying[r.task]
 	delete(o.trying, r.task)
-	if o.probe == nil || r.aborted || r.proxy != "" {
+	if o.probe == nil || r.aborted || r.sent.IsZero() {
 		return false, nil
 	}
 	d, isDoubtful := l.doubt(r)
