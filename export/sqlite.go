@@ -241,7 +241,7 @@ func (s *sqliteRows[R]) close() error {
 // told makes an error say where it happened: in a place that the user did not
 // name, and may have no room for the database.
 func (s *sqliteRows[R]) told(err error) error {
-	const ioerr, full = 10, 13 // SQLITE_IOERR, SQLITE_FULL
+	const readonly, ioerr, full = 8, 10, 13 // SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL
 	var failure *sqlite.Error
 	if err == nil {
 		return nil
@@ -251,6 +251,8 @@ func (s *sqliteRows[R]) told(err error) error {
 		switch failure.Code() & 0xff {
 		case full:
 			err = fmt.Errorf("%w: %w", syscall.ENOSPC, err)
+		case readonly: // also where it could not be opened for writing
+			err = fmt.Errorf("%w: %w", syscall.EROFS, err)
 		case ioerr:
 			err = fmt.Errorf("%w: %w", syscall.EIO, err)
 		}
