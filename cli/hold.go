@@ -44,15 +44,17 @@ func holdWords(h *crawl.HoldStatus, now time.Time) []string {
 // known.
 func holdNext(h *crawl.HoldStatus, now time.Time) string {
 	until, err := time.Parse(time.RFC3339, h.Until)
-	switch {
-	case err != nil:
+	if err != nil {
 		return ""
-	case h.Reason == crawl.HeldByHours:
+	}
+	if h.Reason == crawl.HeldByHours {
 		return "goes on at " + clock(until, now)
-	case !until.After(now):
+	}
+	in := until.Sub(now).Round(time.Second)
+	if in <= 0 {
 		return "tries again now"
 	}
-	return "tries again in " + roughDuration(until.Sub(now).Round(time.Second))
+	return "tries again in " + exactDuration(in)
 }
 
 // holdSentence tells of a hold all that is known.
@@ -82,6 +84,19 @@ func holdSentence(h *crawl.HoldStatus, now time.Time) string {
 		return "memory is short" + since + "; nothing is asked until there is more" + next
 	}
 	return "nothing is asked" + since + why + next
+}
+
+// holdsRobots tells of a host whose robots.txt would be asked for by the end of a hold.
+func holdsRobots(hold *crawl.HoldStatus, h *crawl.HostStatus, now time.Time) bool {
+	if h.Waits != "robots" || h.InFlight > 0 {
+		return false
+	}
+	due, err := time.Parse(time.RFC3339, h.Until)
+	if err != nil || !due.After(now) {
+		return true
+	}
+	ends, err := time.Parse(time.RFC3339, hold.Until)
+	return err == nil && !due.After(ends)
 }
 
 // holdWait tells what a host waits for that is held up by a hold alone.

@@ -35,8 +35,8 @@ func TestHoldsInWords(t *testing.T) {
 		},
 		{
 			"proxy", heldBy(crawl.HeldByProxy, "connection refused", 2*time.Second),
-			"the proxy does not serve, tries again in 2.0s",
-			"the proxy does not serve since 11:57 (connection refused); nothing is asked until it does; it tries again in 2.0s",
+			"the proxy does not serve, tries again in 2s",
+			"the proxy does not serve since 11:57 (connection refused); nothing is asked until it does; it tries again in 2s",
 			"waits for the proxy",
 		},
 		{
@@ -83,6 +83,16 @@ func TestHoldsInWords(t *testing.T) {
 		h := &crawl.HostStatus{Waits: "worker"}
 		if got := waitText(h, s.State, c.hold, noon); got != c.waits {
 			t.Errorf("%s: a host %q, want %q", c.name, got, c.waits)
+		}
+		if got := waitText(&crawl.HostStatus{Waits: "robots"}, s.State, c.hold, noon); got != c.waits {
+			t.Errorf("%s: a host whose robots.txt could not be had %q, want %q", c.name, got, c.waits)
+		}
+		if got := waitText(&crawl.HostStatus{Waits: "robots", InFlight: 1}, s.State, c.hold, noon); got != "waits for robots.txt" {
+			t.Errorf("%s: a host whose robots.txt is asked for %q", c.name, got)
+		}
+		later := noon.Add(24 * 30 * time.Hour).Format(time.RFC3339Nano)
+		if got := waitText(&crawl.HostStatus{Waits: "robots", Until: later}, s.State, c.hold, noon); got != "waits for robots.txt" {
+			t.Errorf("%s: a host whose robots.txt is to be asked for much later %q", c.name, got)
 		}
 		// A pause is the user's own doing, and nothing begins again before a stop.
 		if got := waitText(h, "paused", c.hold, noon); got != "waits out the pause" {

@@ -270,16 +270,17 @@ func waitText(h *crawl.HostStatus, state string, hold *crawl.HoldStatus, now tim
 		}
 		return until + " " + in
 	}
-	if isHeldUp := h.Waits == "worker" || h.Waits == "gap" || h.Waits == "retry" && in == ""; isHeldUp {
+	isHeldUp := h.Waits == "worker" || h.Waits == "gap" || h.Waits == "retry" && in == ""
+	if isHeldUp {
 		switch state {
 		case "paused":
 			return "waits out the pause"
 		case "stopping":
 			return "left for the next run"
 		}
-		if hold != nil {
-			return holdWait(hold)
-		}
+	}
+	if hold != nil && (isHeldUp || holdsRobots(hold, h, now)) {
+		return holdWait(hold)
 	}
 	switch h.Waits {
 	case "nothing":

@@ -739,7 +739,16 @@ func (t *teller) waits() string {
 // isHeldUp tells of a host that waits for nothing else than to be asked, or for
 // less than a pause takes.
 func (c *circumstances) isHeldUp() bool {
-	return c.known && c.isJob && (c.host.Wait == frontier.WaitWorker || c.host.Wait == frontier.WaitGap)
+	if !c.known || !c.isJob {
+		return false
+	}
+	switch c.host.Wait {
+	case frontier.WaitWorker, frontier.WaitGap:
+		return true
+	case frontier.WaitRobots: // that is to be asked for
+		return c.held != nil && c.host.Out == 0 && (!c.host.Until.After(c.now) || !c.host.Until.After(c.held.Until))
+	}
+	return false
 }
 
 // atLeast is the least time until the job is handed out, 0: there is none to tell.
