@@ -448,6 +448,7 @@ func (s *Settings) frontierOptions() frontier.Options {
 	o.Delay = max(s.Delay, 0)
 	o.IgnoreRobots = s.IgnoreRobots
 	o.MaxPagesPerHost = s.MaxPagesPerHost
+	o.Workers = s.Workers
 	return o
 }
 

@@ -218,6 +218,7 @@ func (f *Frontier) afterAnswer(j *Job, giveUp bool, class storage.Class, at int6
 // judge decides what the answer to a job means for its host, and has it rest as
 // long as the job asks for.
 func (f *Frontier) judge(j *Job, a *storage.Ask, retryAfter time.Duration) (giveUp bool) {
+	f.learn(j, a)
 	giveUp = f.hosts.at(j.asked).judge(a, retryAfter, &f.options)
 	if a.Asked && j.rest > 0 {
 		// Time is in whole milliseconds: round up, so as never to be early.

@@ -39,6 +39,10 @@ type Options struct {
 	Adaptive        bool          // the gap is as long as the last answer took, within 100 ms and 10 s; Delay is not used
 	IgnoreRobots    bool
 	MaxPagesPerHost int // 0: no limit
+	// Workers is how many jobs may be out at a time: so many are shared between
+	// hosts that answer and hosts that keep who asks waiting; 0: it is not known,
+	// and each host gets what there is at its turn.
+	Workers int
 
 	// CheckpointEvery is after how many events and links a checkpoint is due at
 	// the earliest, an event counting for four; 0: after some 45,000 pages.
@@ -59,6 +63,8 @@ func (o *Options) validate() error {
 		return fmt.Errorf("the delay must be from 0 to %v", maxDelay)
 	case o.CheckpointEvery < 0:
 		return errors.New("the events between checkpoints must not be negative")
+	case o.Workers < 0:
+		return errors.New("the number of workers must not be negative")
 	case o.MaxPagesPerHost < 0:
 		return errors.New("the number of pages per host must not be negative")
 	}
@@ -99,6 +105,7 @@ type Job struct {
 	start uint32 // with TellSent: names this handing out
 	slot  int64  // of the host, that this handing out took
 	rest  int64  // how long the host is to rest after the start, nanoseconds
+	pace  pace   // of the host
 }
 
 // Frontier: see the package comment.
@@ -128,7 +135,10 @@ type Frontier struct {
 	seq                                            uint64 // the last event
 
 	// Of this run.
-	ready    hostHeap
+	waiting  [paces]hostHeap  // hosts that have something to hand out
+	outBy    [paces]int       // jobs that are handed out and not released
+	distrust int              // of strangers, see slow.go
+	lookedAt int64            // when it was last looked whose turn it is
 	starts   uint32           // the last start
 	rests    map[uint32]int64 // by number of the host: not to be asked before
 	out      map[storage.JobID]*storage.Mark

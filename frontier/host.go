@@ -28,7 +28,7 @@ type host struct {
 	left      uint32        // folded; unfinished jobs
 	took      uint32        // folded; milliseconds the last answer took
 	fetched   uint32        // folded; jobs with outcome fetched
-	heap      int32         // place in the heap, -1: not in it
+	heap      int32         // place where it waits for its turn; -1: nowhere
 	starting  uint32        // start of the job that was handed out and is not known to be sent yet, 0: none
 	out       uint16        // jobs handed out and not released
 	outPages  uint16        // jobs that may become fetched pages: out, or over and not finished
@@ -39,6 +39,7 @@ type host struct {
 	alive     bool          // folded; it has answered at least once
 	pardoned  bool          // that it was given up was over when this run began
 	rests     bool          // Frontier.rests says how long
+	pace      pace          // of those among which it waits for its turn
 	edited    uint8         // folded; what the oldest open edit has done here: editedHost, ...
 }
 
@@ -484,12 +485,12 @@ func (q hostHeap) put(i int, t turn) {
 	t.host.heap = int32(i)
 }
 
-// due counts the hosts whose time has come. It looks at no others but the
-// next.
-func (q hostHeap) due(at int64) int {
+// dueUpTo counts the hosts whose time has come, no further than to most. It looks
+// at no others but the next.
+func (q hostHeap) dueUpTo(at int64, most int) int {
 	n := 0
 	open := make([]int, 1, 64) // place 0
-	for len(open) > 0 {
+	for len(open) > 0 && n < most {
 		i := open[len(open)-1]
 		open = open[:len(open)-1]
 		if i < len(q) && q[i].at <= at {

@@ -10,10 +10,15 @@ import (
 
 const never = int64(1<<63 - 1)
 
-// wake puts the host where it belongs in the heap.
+// wake puts the host where it belongs among those that have something to hand out.
 func (f *Frontier) wake(h *host) {
 	h.calm()
-	f.ready.set(h, f.when(h))
+	at := f.when(h)
+	if p := f.paceOf(h); at != never && p != h.pace {
+		f.waiting[h.pace].set(h, never)
+		h.pace = p
+	}
+	f.waiting[h.pace].set(h, at)
 }
 
 // when is the earliest time at which the host has something to hand out.
@@ -82,8 +87,7 @@ func (f *Frontier) Next(now time.Time, r *storage.Reader) (j Job, ok bool, err e
 	if ok, err := f.nextDeferred(at, r, &j); ok || err != nil {
 		return j, ok, err
 	}
-	for len(f.ready) > 0 && f.ready[0].at <= at {
-		h := f.ready[0].host
+	for h := f.nextHost(at); h != nil; h = f.nextHost(at) {
 		ok, err := f.pick(h, at, r, &j)
 		if err != nil {
 			return Job{}, false, err
@@ -219,6 +223,8 @@ func (f *Frontier) handOut(h *host, at int64, j *Job) {
 	}
 	f.out[j.ID] = mark
 	h.out++
+	j.pace = f.paceOf(h)
+	f.outBy[j.pace]++
 	if !j.Robots {
 		h.outPages++
 	}
@@ -301,6 +307,7 @@ func (f *Frontier) Arrival(j *Job, sent time.Time, answered time.Duration) time.
 func (f *Frontier) Release(j *Job, sent time.Time) {
 	h := f.hosts.at(j.asked)
 	h.out--
+	f.outBy[j.pace]--
 	isLatest := h.starting != 0 && j.start == h.starting
 	if isLatest {
 		h.starting = 0
@@ -321,10 +328,7 @@ func (f *Frontier) HasServed(j *Job) bool { return f.hosts.at(j.asked).fetched >
 // Wake is when the next job may be handed out; ok is false when there is none
 // to wait for.
 func (f *Frontier) Wake() (at time.Time, ok bool) {
-	next := never
-	if len(f.ready) > 0 {
-		next = f.ready[0].at
-	}
+	next := f.nextTurn()
 	for _, id := range f.deferred {
 		next = min(next, f.deferredAt(id))
 	}
@@ -336,7 +340,12 @@ func (f *Frontier) Wake() (at time.Time, ok bool) {
 
 // Asleep is the number of hosts that have something to hand out but not yet.
 func (f *Frontier) Asleep(now time.Time) int {
-	return len(f.ready) - f.ready.due(now.UnixNano())
+	n := 0
+	for p := range f.waiting {
+		q := f.waiting[p]
+		n += len(q) - q.dueUpTo(now.UnixNano(), len(q))
+	}
+	return n
 }
 
 // Out is the number of jobs that are handed out and neither finished nor

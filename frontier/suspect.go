@@ -118,8 +118,10 @@ func (f *Frontier) deferredAt(id storage.JobID) int64 {
 // nothingElse tells whether all that is left to do, and all that is out, are
 // suspects that should run alone.
 func (f *Frontier) nothingElse() bool {
-	if len(f.ready) > 0 {
-		return false
+	for p := range f.waiting {
+		if len(f.waiting[p]) > 0 {
+			return false
+		}
 	}
 	for _, m := range f.out {
 		if m.Marks < marksToRunAlone {
