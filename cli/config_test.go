@@ -139,7 +139,7 @@ func TestEveryFlagCanBeSaidInARecipe(t *testing.T) {
 		"traps": "follow", "drop-param": "x", "user-agent": "me/1", "contact": "me@h.test", "header": "'A: 1'", "user": "a:b",
 		"proxy": "http://p.test", "field": "a=h1", "output": "x.csv", "warc": "x", "cookies": "c.txt", "db": "x.pawl",
 		"progress": "plain", "log-level": "warn", "log-format": "json", "log-file": "l.txt",
-		"max-duration": "9s", "hours": "22:00-06:00,sat-sun", "max-rate": "2MB/s", "min-free": "auto", "delay": "9s", "timeout": "9s",
+		"max-duration": "9s", "hours": "22:00-06:00,sat-sun", "max-rate": "2MB/s", "max-memory": "64MB", "min-free": "auto", "delay": "9s", "timeout": "9s",
 	}
 	for _, o := range crawlCommand().options {
 		if o.name == "config" {

@@ -105,8 +105,8 @@ func crawlSettings() []setting {
 			show:   showRate,
 			key:    showRate,
 		},
-		size("max-memory", groupMachine, "hold back before the process takes more memory than SIZE; stop cleanly if it cannot do with less (what the system allows it)",
-			func(s *crawl.Settings) *int64 { return &s.MaxMemory }),
+		atLeast(leastMemory, size("max-memory", groupMachine, "hold back before the process takes more memory than SIZE; stop cleanly if it cannot do with less (what the system allows it)",
+			func(s *crawl.Settings) *int64 { return &s.MaxMemory })),
 		{
 			option: option{name: "min-free", arg: "SIZE", group: groupMachine, usage: "stop cleanly when less than SIZE is free on a disk that is written; auto suits the disk, 0 is no limit (auto)"},
 			read:   readMinFree,
@@ -336,6 +336,25 @@ func size(name, group, usage string, field func(*crawl.Settings) *int64) setting
 		},
 		show: show, key: show,
 	}
+}
+
+// leastMemory is what a process needs of itself, and leastRate what is worth waiting for,
+// in bytes: a smaller number lacks its unit.
+const (
+	leastMemory = 16_000_000
+	leastRate   = 1000
+)
+
+// atLeast refuses sizes that are less, but for 0.
+func atLeast(least int64, st setting) setting {
+	read := st.read
+	st.read = func(s *crawl.Settings, v []string) error {
+		if n, err := parseSize(v[0]); err == nil && n > 0 && n < least {
+			return fmt.Errorf("%q is too little: %s is the least", v[0], exactSize(least))
+		}
+		return read(s, v)
+	}
+	return st
 }
 
 func orNone(s string) string {
@@ -594,6 +613,9 @@ func readRate(s *crawl.Settings, v []string) (err error) {
 	}
 	if s.MaxRate, err = parseSize(text); err != nil {
 		return fmt.Errorf("%q is not a rate such as 500KB/s or 2MB/s", v[0])
+	}
+	if s.MaxRate > 0 && s.MaxRate < leastRate {
+		return fmt.Errorf("%q is too little: %s/s is the least", v[0], exactSize(leastRate))
 	}
 	return nil
 }
