@@ -157,6 +157,14 @@ func TestArchiveIsExactAfterACrashAtEveryByte(t *testing.T) {
 	goesBack(before.with(name, after[name][:len(after[name])-100]+zeros))
 	goesBack(after.with(list))
 	goesBack(after.with(list, "junk"+after[list]))
+
+	// Or all but some of the sectors.
+	for at := length; at < len(after[name]); at = min(at-at%512+512, len(after[name])) {
+		end := min(at-at%512+512, len(after[name]))
+		hole := after[name][:at] + strings.Repeat("\x00", end-at) + after[name][end:]
+		goesBack(before.with(name, hole))
+		goesBack(before.with(name, hole[:length]+strings.Repeat("\x00", at-length)+after[name][at:end]))
+	}
 }
 
 func TestArchiveIsExactAfterACrashAtEveryStep(t *testing.T) {
@@ -323,6 +331,7 @@ func TestArchiveRefusesWhatOthersChanged(t *testing.T) {
 		"added to":              ok.with(name, text+theirs),
 		"added to, broken off":  ok.with(name, text+theirs[:len(theirs)-3]),
 		"text added":            ok.with(name, text+"hello"),
+		"some zeros added":      ok.with(name, text+"hello"+strings.Repeat("\x00", 15)),
 		"gzip added":            ok.with(name, text+"\x1f\x8b\x08\x08abc"),
 		"completed, added to":   ok.with(name).with(strings.TrimSuffix(name, ".open"), text+theirs),
 		"completed and changed": ok.with(name).with(strings.TrimSuffix(name, ".open"), "x"+text[1:len(text)-1]+"y"),

@@ -259,8 +259,8 @@ func (a *Archive) began(path string, number int) bool {
 
 // wroteAll reports whether all that a reader holds looks like what this archive
 // was writing to a file when it ended: records that name the warcinfo of the file,
-// and after the last whole one the beginning of another, or the zeros that a power
-// cut leaves.
+// and after the last whole one the beginning of another, or what a power cut leaves
+// of it.
 func (a *Archive) wroteAll(r *io.SectionReader, serial int) (bool, error) {
 	id := string(appendUUID(nil, uuid(infoID(a.id, serial))))
 	for m := newMembers(r); ; {
@@ -270,13 +270,45 @@ func (a *Archive) wroteAll(r *io.SectionReader, serial int) (bool, error) {
 			return true, nil
 		}
 		if err != nil {
-			return brokenOff(io.NewSectionReader(r, at, r.Size()-at))
+			if ours, err := brokenOff(io.NewSectionReader(r, at, r.Size()-at)); ours || err != nil {
+				return ours, err
+			}
+			_, start, _ := r.Outer()
+			return torn(io.NewSectionReader(r, at, r.Size()-at), start+at)
 		}
 		if rec.get("WARC-Warcinfo-ID") != id {
 			return false, nil
 		}
 		if _, err := rec.skip(); err != nil {
 			return true, nil // it breaks off, but its head says whose it is
+		}
+	}
+}
+
+// sector is what a disk writes at once.
+const sector = 512
+
+// torn reports whether a reader, which begins at that offset of a file, has zeros up
+// to the end of a sector. What is written between two syncs comes to the disk in
+// any order, so that a power cut leaves holes. What is compressed has no such zeros,
+// but for a few by chance.
+func torn(r io.Reader, at int64) (bool, error) {
+	const enough = 16
+	in := bufio.NewReaderSize(r, 1<<16)
+	for isFirst := true; ; isFirst = false {
+		var b [sector]byte
+		n, err := io.ReadFull(in, b[:sector-at%sector])
+		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			return false, err
+		}
+		at += int64(n)
+		zeros := n - len(bytes.TrimRight(b[:n], "\x00"))
+		// A record does not begin with a zero.
+		if zeros >= enough || isFirst && zeros == n {
+			return true, nil
 		}
 	}
 }
