@@ -315,13 +315,20 @@ func (s *sitemapFiles) publish() error {
 		// Like the files: the index first.
 		s.parts = append(s.parts[n:], s.parts[:n]...)
 	}
+	dir := filepath.Dir(s.name)
 	for i := len(s.files) - 1; i >= 0; i-- {
+		if i == 0 && len(s.files) > 1 {
+			// Also after a power cut the index names no file that is not there.
+			if err := storage.SyncDir(dir); err != nil {
+				return err
+			}
+		}
 		if err := os.Rename(s.parts[i], s.files[i]); err != nil {
 			return err
 		}
 	}
 	s.parts = nil
-	return nil
+	return storage.SyncDir(dir)
 }
 
 // index writes the index as another part.
