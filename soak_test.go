@@ -30,7 +30,7 @@ import (
 var (
 	soakPages   = flag.Int("soak.pages", 3000, "how many pages TestSoak crawls")
 	soakHosts   = flag.Int("soak.hosts", 30, "how many hosts they are on")
-	soakFor     = flag.Duration("soak.for", 3*time.Second, "how long the crawl would take at least if nobody disturbed it; from a minute on all is larger: cuts, sleeps, hostile servers")
+	soakFor     = flag.Duration("soak.for", 2*time.Second, "how long the crawl would take at least if nobody disturbed it; from a minute on all is larger: cuts, sleeps, hostile servers")
 	soakEvents  = flag.Int("soak.events", 8, "how often it is disturbed")
 	soakSeed    = flag.Uint64("soak.seed", 0, "seed of how it is disturbed, and of the web; 0: by chance")
 	soakPlain   = flag.Bool("soak.plain", false, "use no namespaces: no network without a route, no disk of a few bytes")
@@ -271,7 +271,7 @@ func (s *soak) plan() {
 		e.at = int64(float64(s.expected) * (0.03 + 0.87*(float64(i)+s.chance.Float64()*0.7)/float64(*soakEvents)))
 		e.lasts = time.Second + time.Duration(s.chance.Int64N(int64(time.Second)))
 		if s.isLong {
-			// Some are longer than all retries, some longer than an answer may take.
+			// Some are longer than an answer may take.
 			e.lasts = time.Duration((1 + 24*s.chance.Float64()*s.chance.Float64()) * float64(time.Second))
 		}
 		s.events = append(s.events, e)
@@ -280,11 +280,13 @@ func (s *soak) plan() {
 		a, b := &s.events[i], &s.events[j]
 		a.kind, b.kind = b.kind, a.kind
 	})
-	manners := []failing{refusing, pausing, resetting, silent}
+	gone, short := []failing{refusing, resetting}, []failing{pausing, silent}
 	if s.hasRoute {
-		manners = append(manners, routeless)
+		gone = append(gone, routeless)
 	}
-	s.chance.Shuffle(len(manners), func(i, j int) { manners[i], manners[j] = manners[j], manners[i] })
+	for _, m := range [][]failing{gone, short} {
+		s.chance.Shuffle(len(m), func(i, j int) { m[i], m[j] = m[j], m[i] })
+	}
 	amid := []eventKind{noEvent, killed, noEvent}
 	if s.isLong {
 		amid = append(amid, stopped) // which waits for what is under way
@@ -293,7 +295,12 @@ func (s *soak) plan() {
 	for i := range s.events {
 		switch e := &s.events[i]; e.kind {
 		case cutOff:
-			e.failing, e.amid = manners[cuts%len(manners)], amid[s.chance.IntN(len(amid))]
+			e.amid = amid[s.chance.IntN(len(amid))]
+			if e.failing = short[cuts/2%len(short)]; cuts%2 == 0 {
+				e.failing = gone[cuts/2%len(gone)]
+				// Longer than all retries take.
+				e.lasts = max(e.lasts, 5*time.Second)
+			}
 			cuts++
 		case diskFull:
 			e.small = s.disk == "" || fulls%2 == 1
