@@ -138,6 +138,8 @@ func TestErrorsKeepTheirMeaning(t *testing.T) {
 		{"damaged", fmt.Errorf("event 7: %w", storage.ErrDamaged), is(storage.ErrDamaged), "event 7: the crawl file is damaged", ""},
 		{"exists", storage.ErrExists, is(storage.ErrExists), "the file exists already", ""},
 		{"disk full", &fs.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}, is(syscall.ENOSPC), "write /x: no space left on device", ""},
+		{"disk broken", &fs.PathError{Op: "sync", Path: "/x", Err: syscall.EIO}, is(syscall.EIO), "sync /x: input/output error", ""},
+		{"disk read-only", fmt.Errorf("-o: %w", syscall.EROFS), is(syscall.EROFS), "-o: read-only file system", ""},
 		{"failed commit", &storage.WriteError{Err: syscall.EIO}, func(err error) bool {
 			_, ok := errors.AsType[*storage.WriteError](err)
 			return ok

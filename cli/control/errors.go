@@ -80,6 +80,8 @@ var codes = [...]struct {
 	{"disk_full", http.StatusInsufficientStorage, syscall.ENOSPC},
 	{"disk_quota", http.StatusInsufficientStorage, syscall.EDQUOT},
 	{"disk_limit", http.StatusInsufficientStorage, syscall.EFBIG},
+	{"disk_read_only", http.StatusInsufficientStorage, syscall.EROFS},
+	{"disk_broken", http.StatusInsufficientStorage, syscall.EIO},
 }
 
 // The codes of errors that have no value of their own.
