@@ -94,7 +94,8 @@ func gcPercent(live uint64) int {
 // memoryWatch watches what the process takes, and what a crawl can do about it.
 //
 // What it counts is what the collector cannot give back: what it found alive when it
-// last ran, and the stacks and tables of the runtime. From tightAt of the limit on
+// last ran, and the stacks and tables of the runtime. From tightAt of the limit on,
+// if it still is when the collector has run again, and from certainAt on at once,
 // nothing more is handed out, until it is less than easyAt: what is in flight
 // finishes, is committed, and goes. When nothing is in flight any more and it is
 // still too much, then it is the queue itself that does not fit.
@@ -119,8 +120,9 @@ type memoryWatch struct {
 
 const (
 	// In percent of the limit, see memoryWatch.
-	tightAt = 85
-	easyAt  = 75
+	certainAt = 95
+	tightAt   = 85
+	easyAt    = 75
 	// usualBudget is what bodies may take when there is no limit; else it is a part of
 	// that.
 	usualBudget = 256 << 20
@@ -235,7 +237,7 @@ func (m *memoryWatch) take(now time.Time, inUse int64, n uint64, isIdle bool, co
 		if m.highAt == 0 {
 			m.highAt = n
 		}
-		if n == m.highAt {
+		if n == m.highAt && inUse/certainAt < m.limit/100 {
 			m.collect(now)
 			return
 		}

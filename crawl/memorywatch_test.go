@@ -38,7 +38,7 @@ func TestMemoryWatch(t *testing.T) {
 			{50, 1, false, false, false}, {84, 2, false, false, false}, {84, 3, true, false, false},
 		}},
 		{"what was alive is gone", []weighing{
-			{99, 1, false, false, false}, {99, 1, false, false, false}, {30, 2, false, false, false}, {99, 3, false, false, false},
+			{94, 1, false, false, false}, {94, 1, false, false, false}, {30, 2, false, false, false}, {94, 3, false, false, false},
 		}},
 		{"what is alive stays", []weighing{
 			{90, 1, false, false, false}, {90, 2, false, true, false}, {90, 3, false, true, false},
@@ -72,7 +72,7 @@ func TestMemoryWatch(t *testing.T) {
 			{90, 13, true, true, true},
 		}},
 		{"far beyond the limit", []weighing{
-			{1000, 1, false, false, false}, {1000, 2, false, true, false}, {1000, 3, true, true, false}, {1000, 6, true, true, true},
+			{1000, 1, false, true, false}, {1000, 2, false, true, false}, {1000, 3, true, true, false}, {1000, 6, true, true, true},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -274,18 +274,22 @@ func TestQueueThatDoesNotFitEndsTheRun(t *testing.T) {
 		}
 		return answer{body: b.String()}, true
 	}
-	s.opt.Scope, s.opt.MaxMemory, s.opt.Delay, s.opt.IgnoreRobots = ScopeAny, 36_000_000, 0, true
+	s.opt.Scope, s.opt.MaxMemory, s.opt.Delay, s.opt.IgnoreRobots = ScopeAny, 48_000_000, 0, true
 	ctx, cancel := withPatience(t)
 	defer cancel()
 	end := memoryPeak()
 	sum := s.run(ctx)
 	alive, taken := end()
 	t.Logf("%q with %d hosts; %d MB alive, %d MB taken", sum.Why, sum.Counts.Hosts, alive/1e6, taken/1e6)
-	if sum.End != NoMemory || !strings.Contains(sum.Why, "--max-memory is 36") {
+	if sum.End != NoMemory || !strings.Contains(sum.Why, "--max-memory is 48") {
 		t.Fatalf("ended %s: %q", sum.End, sum.Why)
 	}
-	if sum.Counts.Hosts < 10_000 || taken > 45_000_000 {
+	if sum.Counts.Hosts < 10_000 || taken > 64_000_000 {
 		t.Errorf("%d hosts fit, %d MB were taken", sum.Counts.Hosts, taken/1e6)
+	}
+	s.opt.MaxMemory, s.opt.MaxPages = 0, int(sum.Counts.Of(storage.Fetched))+2
+	if sum := s.run(ctx); sum.End != MaxPages {
+		t.Errorf("with more memory it ended %s: %q", sum.End, sum.Why)
 	}
 }
 
