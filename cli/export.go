@@ -528,6 +528,11 @@ func writeFile(ctx context.Context, name string, write func(io.Writer) error) er
 	}
 	if err != nil {
 		os.Remove(tmp)
+		return err
+	}
+	// Otherwise the file of before may be there after a power cut.
+	if err = storage.SyncDir(filepath.Dir(name)); errors.Is(err, fs.ErrPermission) {
+		return nil // a folder that may be written, but not read
 	}
 	return err
 }
