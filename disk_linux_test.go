@@ -27,7 +27,7 @@ func smallDisk(t *testing.T, size string) (dir string, ok bool) {
 	t.Helper()
 	if os.Getenv(onSmallDisk) == "" {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-		cmd.Env = append(os.Environ(), onSmallDisk+"=1", "PAWL_BIN="+buildBinary(t, t.TempDir()))
+		cmd.Env = append(os.Environ(), onSmallDisk+"=1")
 		cmd.SysProcAttr = &syscall.SysProcAttr{
 			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
 			UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
@@ -96,7 +96,7 @@ func TestSmallDisk(t *testing.T) {
 	if !ok {
 		return
 	}
-	bin := os.Getenv("PAWL_BIN")
+	bin := thisBinary(t)
 	o := fakeweb.Defaults()
 	o.Pages, o.PageBytes, o.Tally = 400, 48<<10, true
 	o.Latency = fakeweb.Fixed(10 * time.Millisecond)
@@ -125,9 +125,10 @@ func TestSmallDisk(t *testing.T) {
 	}{
 		{"a margin is kept", dir, []string{"--store-bodies"}, 8_000_000, true, false, " are free on the disk of " + dir + ", and --min-free auto keeps 5.6 MB"},
 		{"too little is free from the start", dir, []string{"--store-bodies"}, 3_000_000, true, true, "only 3.0 MB are free on the disk of "},
-		{"nothing is watched", dir, []string{"--store-bodies", "--min-free", "0"}, 3_000_000, false, false, "no space left on device"},
-		{"rows on the small disk", large, []string{"-o", filepath.Join(dir, "pages.csv"), "--min-free", "0"}, 100_000, false, false, "no space left on device"},
-		{"WARC on the small disk", large, []string{"--warc", filepath.Join(dir, "warc"), "--min-free", "0"}, 2_000_000, false, false, "no space left on device"},
+		{"nothing is watched", dir, []string{"--store-bodies", "--min-free", "0"}, 3_000_000, false, false, "no space left on device; nothing is lost: make room"},
+		{"rows on the small disk", large, []string{"-o", filepath.Join(dir, "pages.csv"), "--min-free", "0"}, 100_000, false, false, "the crawl file is whole: make room and go on with: pawl resume"},
+		{"WARC on the small disk", large, []string{"--warc", filepath.Join(dir, "warc"), "--min-free", "0"}, 2_000_000, false, false, "the crawl file is whole: make room and go on with: pawl resume"},
+		{"WARC on the small disk, with a margin", large, []string{"--warc", filepath.Join(dir, "warc")}, 8_000_000, true, false, " are free on the disk of " + dir},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			web.Reset()

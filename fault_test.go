@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -148,11 +149,11 @@ func (f *faulty) good(t *testing.T, args ...string) string {
 // doneSaid finds how many pages a run says that it has done.
 var doneSaid = regexp.MustCompile(`pawl: (\d+) done in`)
 
-// spared are operations that may fail without harm: of the socket and of files that
-// are not needed any more, or not yet; a link, where a rename does as well; and the
-// first of two ways in which a file is opened. What is left to be done is done all
-// the same, or by the next run.
-var spared = regexp.MustCompile(`^$|^unlink |^rmdir |[.]sock|/[.]warc-[0-9a-f]+[.]state|^link |^open `)
+// spared are operations that may fail without harm: of the socket, of the file for
+// the last words of a process that dies, and of files that are not needed any more;
+// a link, where a rename does as well; and the first of two ways in which a file is
+// opened. What is left to be done is done all the same, or by the next run.
+var spared = regexp.MustCompile(`^$|^unlink |^rmdir |[.]sock|[.]crash|/[.]warc-[0-9a-f]+[.]state|^link |^open `)
 
 // checkEnding holds how a command ended against what is promised. whole tells
 // whether it did all that it was to do.
@@ -212,23 +213,24 @@ func sample(n, most, shift int) (list []int) {
 }
 
 // eachFault calls do for operations of a command that fail, in tests of their own.
-// count runs it whole and counts those that a fault hits.
-func eachFault(t *testing.T, most int, count, do func(*testing.T, *faulty)) {
+// whole runs it without faults, for them to be counted.
+func eachFault(t *testing.T, most int, whole, do func(*testing.T, *faulty)) {
 	t.Helper()
-	for shift, fault := range diskFaults() {
+	faults := diskFaults()
+	counts := make([]int, len(faults))
+	whole(t, &faulty{dir: t.TempDir(), fault: diskFault{name: "none", hits: func(op *disktrace.Op, dir string) bool {
+		for i := range faults {
+			if faults[i].hits(op, dir) {
+				counts[i]++
+			}
+		}
+		return false
+	}}})
+	for shift, fault := range faults {
 		if *faultOnly != "" && *faultOnly != fault.name {
 			continue
 		}
-		n := 0
-		whole := fault
-		whole.hits = func(op *disktrace.Op, dir string) bool {
-			if fault.hits(op, dir) {
-				n++
-			}
-			return false
-		}
-		count(t, &faulty{fault: whole, dir: t.TempDir()})
-		for _, nth := range sample(n, most, shift) {
+		for _, nth := range sample(counts[shift], most, shift) {
 			t.Run(fmt.Sprintf("%s from %d on", fault.name, nth), func(t *testing.T) {
 				t.Parallel()
 				// Not in a folder that is named after the test: the name of a socket must be
@@ -242,6 +244,16 @@ func eachFault(t *testing.T, most int, count, do func(*testing.T, *faulty)) {
 			})
 		}
 	}
+}
+
+// thisBinary is the path of pawl, which is this test under another name.
+func thisBinary(t *testing.T) string {
+	t.Helper()
+	bin, err := exec.LookPath("pawl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bin
 }
 
 // faultyWeb is a small web that is crawled while the disk fails, and its rows.
@@ -271,7 +283,7 @@ func faultyWeb(t *testing.T) (root string, want map[string][2]string) {
 // there are, in the crawl file, in the file of -o and in the WARC files.
 func TestDiskFaults(t *testing.T) {
 	root, want := faultyWeb(t)
-	bin := buildBinary(t, t.TempDir())
+	bin := thisBinary(t)
 	crawl := func(dir string) []string {
 		return []string{
 			"crawl", root, "--db", filepath.Join(dir, "crawl.pawl"), "-o", filepath.Join(dir, "pages.csv"),
@@ -294,8 +306,8 @@ func TestDiskFaults(t *testing.T) {
 		}
 		return checkResponses(filepath.Join(f.dir, "warc"), got, isClosed)
 	}
-	count := func(t *testing.T, f *faulty) { f.run(t, append([]string{bin}, crawl(f.dir)...)...) }
-	eachFault(t, 4, count, func(t *testing.T, f *faulty) {
+	run := func(t *testing.T, f *faulty) { f.run(t, append([]string{bin}, crawl(f.dir)...)...) }
+	eachFault(t, 4, run, func(t *testing.T, f *faulty) {
 		db := filepath.Join(f.dir, "crawl.pawl")
 		f.run(t, append([]string{bin}, crawl(f.dir)...)...)
 		f.checkEnding(t, func() error { return whole(t, f, false) })
@@ -324,7 +336,7 @@ func TestDiskFaults(t *testing.T) {
 // the disk works again the same command does it.
 func TestDiskFaultsAtRest(t *testing.T) {
 	root, _ := faultyWeb(t)
-	bin := buildBinary(t, t.TempDir())
+	bin := thisBinary(t)
 	model := filepath.Join(t.TempDir(), "crawl.pawl")
 	command(t, bin, "crawl", root, "--db", model, "--store-bodies", "--max-pages", "8", "--delay", "0", "--progress", "none", "--log-level", "warn")
 	crawled, err := os.ReadFile(model)
@@ -358,8 +370,8 @@ func TestDiskFaultsAtRest(t *testing.T) {
 				args = strings.Fields(strings.ReplaceAll(test.args, "D/", f.dir+string(filepath.Separator)))
 				return append(args, "--db", filepath.Join(f.dir, "crawl.pawl"))
 			}
-			count := func(t *testing.T, f *faulty) { f.run(t, append([]string{bin}, prepare(t, f)...)...) }
-			eachFault(t, 1, count, func(t *testing.T, f *faulty) {
+			run := func(t *testing.T, f *faulty) { f.run(t, append([]string{bin}, prepare(t, f)...)...) }
+			eachFault(t, 1, run, func(t *testing.T, f *faulty) {
 				args := prepare(t, f)
 				db, result := filepath.Join(f.dir, "crawl.pawl"), filepath.Join(f.dir, test.result)
 				isDone := func() error {
@@ -391,6 +403,84 @@ func TestDiskFaultsAtRest(t *testing.T) {
 					t.Errorf("%s: in the end %v", f, err)
 				}
 			})
+		})
+	}
+}
+
+// TestDiskFaultsBesideACrawl has the disk fail to which a running crawl is copied, and
+// that on which its rows are written for a command: the command ends with exit code
+// 5 and leaves nothing that is not right, and the crawl goes on.
+func TestDiskFaultsBesideACrawl(t *testing.T) {
+	o := fakeweb.Defaults()
+	o.Pages, o.Latency, o.Tally = 5000, fakeweb.Fixed(5*time.Millisecond), false
+	web, err := fakeweb.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(web)
+	t.Cleanup(server.Close)
+	bin := thisBinary(t)
+	for _, fault := range diskFaults() {
+		if fault.once {
+			continue
+		}
+		t.Run(fault.name, func(t *testing.T) {
+			t.Parallel()
+			dir, beside := t.TempDir(), t.TempDir()
+			db := filepath.Join(dir, "crawl.pawl")
+			// Who traces must know it, and it would be made by the command.
+			if err := os.WriteFile(filepath.Join(beside, "pages.csv"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var talk bytes.Buffer
+			var first string // operation that failed
+			begun := make(chan struct{})
+			rec := make(chan *disktrace.Recording, 1)
+			go func() {
+				r, err := disktrace.Run(t.Context(), disktrace.Command{
+					Args:   []string{bin, "crawl", server.URL + "/", "--db", db, "--delay", "0", "--progress", "none", "--log-level", "warn"},
+					Folder: beside, Stderr: &talk, WithoutData: true, Started: func(int) { close(begun) },
+					Policy: fault.policy(beside, 1, &first), // what is made first is there
+				})
+				if err != nil {
+					t.Error(err)
+				}
+				rec <- r
+			}()
+			select {
+			case <-begun:
+			case <-rec:
+				return // it cannot be traced
+			}
+			until(t, "20 pages", func() bool {
+				if _, err := os.Stat(db); err != nil {
+					return false
+				}
+				end := call("status", "--db", db)
+				return end.code == cli.ExitOK && strings.Count(call("export", "--db", db, "--columns", "seq").out, "\n") > 20
+			})
+			f := &faulty{fault: fault, dir: beside}
+			for _, args := range [][]string{
+				{"snapshot", "-o", filepath.Join(beside, "copy.pawl")},
+				{"export", "--follow", "-o", filepath.Join(beside, "pages.csv")},
+			} {
+				f.ending = call(append(args, "--db", db)...)
+				f.first = "pawl " + args[0]
+				f.checkEnding(t, func() error { return nil })
+				if _, err := os.Stat(filepath.Join(beside, "copy.pawl")); err == nil {
+					t.Errorf("%s: there is a copy", f)
+				}
+			}
+			if end := call("stop", "--db", db); end.code != cli.ExitOK {
+				t.Errorf("pawl stop: exit code %d: %s", end.code, end.talk)
+			}
+			if r := <-rec; r.Status.ExitStatus() != cli.ExitStopped {
+				t.Errorf("%v: %s", r.Failed(), talk.String())
+			}
+			f.good(t, "verify", "--db", db)
+			if rows, _ := os.ReadFile(filepath.Join(beside, "pages.csv")); !strings.HasPrefix(f.good(t, "export", "--db", db), string(rows)) {
+				t.Errorf("%s: %d bytes of other rows", f, len(rows))
+			}
 		})
 	}
 }
