@@ -56,7 +56,7 @@ func TestMaxMemory(t *testing.T) {
 		args []string
 		most int64 // anonymous memory
 	}{
-		{[]string{"--max-memory", "128MB"}, limit * 11 / 10},
+		{[]string{"--max-memory", "128MB"}, limit},
 		{nil, 1_200_000_000},
 	} {
 		db := filepath.Join(dir, fmt.Sprintf("%d.pawl", i))

@@ -74,7 +74,7 @@ func limitBySystem() (unlimit func()) {
 	if runtimeLimit() > 0 || allowed == 0 {
 		return func() {}
 	}
-	before := debug.SetMemoryLimit(allowed / 10 * 9)
+	before := debug.SetMemoryLimit(withRoom(allowed))
 	return func() { debug.SetMemoryLimit(before) }
 }
 
@@ -105,9 +105,9 @@ type memoryWatch struct {
 	since  time.Time    // it is short; zero: it is not
 	budget fetch.Budget // of bodies
 
-	limit   int64 // bytes; 0: none
-	isSet   bool  // it was set by the user
-	before  int64 // with isSet: the limit of the process before
+	limit   int64 // of the process, in bytes; 0: none
+	said    int64 // by the user, of which it is a part; 0: nothing
+	before  int64 // with said: the limit of the process before
 	samples []metrics.Sample
 	highAt  uint64 // collection after which it was first found to be short; 0: it is not
 	idleAt  uint64 // collection after which nothing was in flight; 0: something is
@@ -145,7 +145,7 @@ const (
 func (m *memoryWatch) setLimit(limit int64) {
 	m.unset()
 	if limit > 0 {
-		m.before, m.isSet = debug.SetMemoryLimit(limit), true
+		m.before, m.said = debug.SetMemoryLimit(withRoom(limit)), limit
 	}
 	m.limit = runtimeLimit()
 	m.budget.Set(bodyBudget(m.limit))
@@ -154,9 +154,9 @@ func (m *memoryWatch) setLimit(limit int64) {
 
 // unset takes back what setLimit has set.
 func (m *memoryWatch) unset() {
-	if m.isSet {
+	if m.said > 0 {
 		debug.SetMemoryLimit(m.before)
-		m.isSet = false
+		m.said = 0
 	}
 }
 
@@ -253,10 +253,10 @@ func (m *memoryWatch) take(now time.Time, inUse int64, n uint64, isIdle bool, co
 	}
 	switch {
 	case n < m.idleAt+poolsGone:
+		m.collected = time.Time{} // there is nothing else to do
 		m.collect(now)
 	case isHigh:
-		e := &MemoryError{Needs: inUse / easyAt * 100, Limit: m.limit, Set: m.isSet, Addresses: counts.Known, Hosts: counts.Hosts}
-		m.why = e.Error()
+		m.why = newMemoryError(inUse, m.said, counts).Error()
 	default:
 		// It does not get less, and there is some room.
 		m.since, m.highAt, m.idleAt = time.Time{}, 0, 0
@@ -281,6 +281,23 @@ func (m *memoryWatch) isTight() bool { return !m.since.IsZero() }
 
 // isOver tells whether the crawl cannot go on within its limit, and why.
 func (m *memoryWatch) isOver() (why string, ok bool) { return m.why, m.why != "" }
+
+// newMemoryError says what a crawl needs that takes so many bytes at rest. The limit
+// is that of the user, 0: of the process.
+func newMemoryError(atRest, limit int64, counts storage.Counts) *MemoryError {
+	e := &MemoryError{Needs: atRest / easyAt * 100, Limit: limit, Set: limit > 0, Addresses: counts.Known, Hosts: counts.Hosts}
+	if e.Set {
+		e.Needs = e.Needs / 9 * 10 // as withRoom leaves it
+	} else {
+		e.Limit = runtimeLimit()
+	}
+	return e
+}
+
+// withRoom is the limit of the process for one that the user sets. What the process
+// takes for a moment beyond its own, and what the collector does not know of, is for
+// that to have room.
+func withRoom(limit int64) int64 { return limit / 10 * 9 }
 
 // MemoryError says that a crawl needs more memory than it may take.
 type MemoryError struct {
@@ -310,15 +327,15 @@ func inThousands(n uint64) string {
 // checkMemory tells whether what a crawl file counts can fit into memory: with a
 // MemoryError when it cannot, whatever is done.
 func checkMemory(counts storage.Counts, limit int64) error {
-	set := limit > 0
-	if !set {
-		limit = runtimeLimit()
+	allowed := withRoom(limit)
+	if limit == 0 {
+		allowed = runtimeLimit()
 	}
 	least := int64(counts.Known*addressBytes + counts.Hosts*hostBytes)
-	if limit == 0 || least <= limit {
+	if allowed == 0 || least <= allowed {
 		return nil
 	}
-	return &MemoryError{Needs: least / easyAt * 100, Limit: limit, Set: set, Addresses: counts.Known, Hosts: counts.Hosts}
+	return newMemoryError(least, limit, counts)
 }
 
 const (
@@ -384,7 +401,7 @@ func (c *Crawl) loadWithin(limit int64) error {
 		return err
 	}
 	if limit > 0 {
-		before := debug.SetMemoryLimit(limit)
+		before := debug.SetMemoryLimit(withRoom(limit))
 		defer debug.SetMemoryLimit(before)
 	}
 	return c.load()

@@ -117,7 +117,7 @@ func TestLimitIsSetAndTakenBack(t *testing.T) {
 	}
 	for _, limit := range []int64{500_000_000, 100_000_000} {
 		m.setLimit(limit)
-		if got := debug.SetMemoryLimit(-1); got != limit || m.limit != limit {
+		if got := debug.SetMemoryLimit(-1); got != limit*9/10 || m.limit != got || m.said != limit {
 			t.Errorf("%d: the limit is %d, and %d in the runtime", limit, m.limit, got)
 		}
 	}
@@ -246,7 +246,7 @@ func TestLargePagesStayWithinTheLimit(t *testing.T) {
 				t.Errorf("%d of %d pages were fetched: %v", n, c.pages+1, s.brief())
 			}
 			t.Logf("at most %d MB were alive, and %d MB taken", alive/1e6, taken/1e6)
-			if alive > limit || taken > limit*5/4 {
+			if alive > limit || taken > limit*11/10 {
 				t.Errorf("at most %d MB were alive, and %d MB taken", alive/1e6, taken/1e6)
 			}
 			if debug.SetMemoryLimit(-1) != math.MaxInt64 {
@@ -302,9 +302,9 @@ func TestFileThatCannotFitIsNotLoaded(t *testing.T) {
 	}{
 		{"no limit", 1e9, 1e6, 0, true},
 		{"small", 1000, 10, 1_000_000, true},
-		{"many addresses that may just fit", 10_000_000, 1, 101_000_000, true},
-		{"many addresses", 10_000_000, 1, 99_000_000, false},
-		{"many hosts", 1_000_000, 1_000_000, 190_000_000, false},
+		{"many addresses that may just fit", 10_000_000, 1, 112_000_000, true},
+		{"many addresses", 10_000_000, 1, 110_000_000, false},
+		{"many hosts", 1_000_000, 1_000_000, 220_000_000, false},
 	} {
 		err := checkMemory(storage.Counts{Known: c.known, Hosts: c.hosts}, c.limit)
 		if short := (*MemoryError)(nil); (err == nil) != c.fits || err != nil && (!errors.As(err, &short) || short.Needs < c.limit || !short.Set) {
