@@ -487,7 +487,7 @@ func (l *loop) beginOutage(reason HoldReason, why string) {
 	} else {
 		l.log.Warn("the network is gone; nothing is asked until it is back", "why", why)
 	}
-	l.terms.fetcher.Close()
+	l.terms.fetcher.Forget()
 }
 
 func (l *loop) endOutage() {
@@ -548,7 +548,7 @@ func (l *loop) mayTry() bool {
 // connections that seem to be open are not.
 func (l *loop) stoodStill() error {
 	l.outage.spoiled = time.Now()
-	l.terms.fetcher.Close()
+	l.terms.fetcher.Forget()
 	if l.outage.isOn() {
 		l.outage.until = time.Now()
 	}

@@ -75,6 +75,7 @@ func Probe(ctx context.Context, hosts []string) error {
 		servers: systemResolvers,
 		files:   hostsFile,
 		system:  net.DefaultResolver.LookupNetIP,
+		isUp:    isUp,
 	}
 	return p.probe(ctx, hosts)
 }
@@ -85,6 +86,8 @@ type prober struct {
 	servers func(context.Context) []resolverAddr
 	// files looks a name up without the network.
 	files func(ctx context.Context, name string) []netip.Addr
+	// isUp tells whether the device is up that has a local address.
+	isUp func(local net.Addr) bool
 	// system looks a name up in the way of the operating system.
 	system func(ctx context.Context, network, name string) ([]netip.Addr, error)
 }
@@ -168,9 +171,31 @@ func (p *prober) routed(ctx context.Context, addrs []netip.Addr) bool {
 		if err != nil {
 			return !leadsNowhere(err)
 		}
-		c.Close()
-		return true
+		defer c.Close()
+		return p.isUp(c.LocalAddr())
 	})
+}
+
+// isUp tells whether the device is up that has a local address: one without a cable
+// keeps its address and its routes where nobody takes them from it.
+func isUp(local net.Addr) bool {
+	own, ok := local.(*net.UDPAddr)
+	devices, err := net.Interfaces()
+	if !ok || err != nil {
+		return true
+	}
+	for _, d := range devices {
+		addrs, err := d.Addrs()
+		if err != nil {
+			continue
+		}
+		for _, a := range addrs {
+			if n, ok := a.(*net.IPNet); ok && n.IP.Equal(own.IP) {
+				return d.Flags&net.FlagUp != 0 && d.Flags&net.FlagRunning != 0
+			}
+		}
+	}
+	return true
 }
 
 // leadsNowhere tells no route from what says nothing of routes: too many open files,

@@ -84,6 +84,7 @@ func nobody(t *testing.T) resolverAddr {
 // machine is a prober of a machine with a network, no hosts file and these name servers.
 func machine(servers ...resolverAddr) *prober {
 	return &prober{
+		isUp: func(net.Addr) bool { return true },
 		dial: func(ctx context.Context, network, address string) (net.Conn, error) {
 			if slices.ContainsFunc(servers, func(s resolverAddr) bool { return s.address == address }) {
 				return new(net.Dialer).DialContext(ctx, network, address)
