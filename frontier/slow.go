@@ -31,7 +31,7 @@ const (
 
 const (
 	// slowAnswer is how long the answer of a slow host takes, or the failure.
-	slowAnswer = 5 * time.Second
+	slowAnswer = 2 * time.Second
 	// One in so many workers is kept for those that answer when strangers are
 	// asked, and one in so many is for slow hosts in any case.
 	workersPart = 4
