@@ -16,7 +16,8 @@ import (
 // pulled, a laptop is carried out of its Wi-Fi. So what fails by the network is
 // not believed at once. It is held back, its job is neither finished nor charged
 // with an attempt, and no commit tells of it, until the network has proved to be
-// there: because any host answered afterwards, or else because a probe says so.
+// there: because any host answered a request that went out afterwards, or else
+// because a probe says so.
 // Where others answer that takes no time, so one dead host among living ones is
 // charged as ever.
 //
@@ -64,6 +65,14 @@ const (
 	// portalFor is how long redirects to a foreign host are held back, at the most,
 	// when there are fewer of them.
 	portalFor = 2 * time.Second
+	// A network that passes nothing for a moment and then resets all connections, as
+	// one behind a VPN or a router that starts anew, is there again when it is asked:
+	// so many hosts fail within the one time, after nobody had answered for the other.
+	// Not again before a third is over, for bad hosts may do the same.
+	gustHosts = 3
+	gustFor   = 250 * time.Millisecond
+	gustCalm  = 500 * time.Millisecond
+	gustAgain = 30 * time.Second
 	// standstill is how late the clock ticks when the process, or the machine, stood
 	// still.
 	standstill = 10 * time.Second
@@ -82,6 +91,8 @@ type outage struct {
 
 	doubts  []doubt   // held back, the oldest first
 	spoiled time.Time // what was asked before is not charged
+	heard   time.Time // the last answer
+	gust    time.Time // the last one
 
 	// Of an outage; reason is empty when there is none.
 	reason  HoldReason
@@ -137,7 +148,7 @@ func (l *loop) doubts(r *result) (isKept bool, err error) {
 	d, isDoubtful := l.doubt(r)
 	if r.hasAnswer() && d.portal == "" {
 		// Its header has come, whatever became of the body.
-		if err := l.hostAnswered(r.sent.Add(r.answered)); err != nil {
+		if err := l.hostAnswered(r.sent, r.sent.Add(r.answered)); err != nil {
 			return false, err
 		}
 	}
@@ -235,10 +246,12 @@ func isSpecialUse(name string) bool {
 	return slices.Contains([]string{"test", "invalid", "localhost", "example", "local"}, last)
 }
 
-// hostAnswered takes in that a host answered at a time.
-func (l *loop) hostAnswered(at time.Time) error {
+// hostAnswered takes in that a host was asked at a time, and answered at another.
+func (l *loop) hostAnswered(asked, at time.Time) error {
 	o := &l.outage
 	o.weary = false
+	before := o.heard
+	o.heard = later(o.heard, at)
 	if o.isOn() {
 		if at.Before(o.since) {
 			return nil // on its way since before
@@ -247,7 +260,41 @@ func (l *loop) hostAnswered(at time.Time) error {
 		l.endOutage()
 		return nil
 	}
-	return l.believe(func(d *doubt) bool { return d.r.ended.Before(at) })
+	if o.isGust(before, asked) {
+		return l.gustOver()
+	}
+	return l.believe(func(d *doubt) bool { return d.r.ended.Before(asked) })
+}
+
+// gustOver goes on after the network was gone for a moment.
+func (l *loop) gustOver() error {
+	l.outage.gust = time.Now()
+	l.log.Info("the network was gone for a moment")
+	return l.putOffDoubts()
+}
+
+// isGust tells whether what failed before a request went out that was answered, failed
+// because the network was gone for a moment; heard was the last answer before that.
+func (o *outage) isGust(heard, asked time.Time) bool {
+	if len(o.doubts) < gustHosts || time.Since(o.gust) < gustAgain {
+		return false
+	}
+	var hosts []string
+	first := o.doubts[0].r.ended
+	for i := range o.doubts {
+		d := &o.doubts[i]
+		if d.portal == "" && d.served && d.r.ended.Sub(first) < gustFor && d.r.ended.Before(asked) && !slices.Contains(hosts, d.host) {
+			hosts = append(hosts, d.host)
+		}
+	}
+	return len(hosts) >= gustHosts && first.Sub(heard) >= gustCalm
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // believe settles the doubts that are none any more.
@@ -467,6 +514,9 @@ func (l *loop) networkProbed(gone error) error {
 			return l.putOffDoubts()
 		}
 		return nil
+	}
+	if o.isGust(o.heard, now) {
+		return l.gustOver()
 	}
 	if silent, ok := o.together(); ok && !o.weary {
 		l.beginOutage(HeldByNetwork, "no host answers")

@@ -414,3 +414,23 @@ func TestSleep(t *testing.T) {
 		})
 	}
 }
+
+// A network that passes nothing for a moment, and then has all connections reset, is
+// there again when the next request goes out: that too is charged to nobody.
+func TestNetworkIsGoneForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := onCable(t, 30, 30)
+		s.opt.Retries, s.opt.Workers = 0, 30
+		p := c.RoundTripper.(*paper)
+		for url, say := range p.pages {
+			p.pages[url] = func(n int) answer { return slow(say(n), 50*time.Millisecond) }
+		}
+		back := time.Now().Add(3 * time.Second)
+		c.pull(1500*time.Millisecond, 3*time.Second, nil, func(*http.Request) (*http.Response, error) {
+			time.Sleep(time.Until(back))
+			return nil, reset.err
+		})
+		s.finish()
+		s.wantUncharged(30 * 31)
+	})
+}
