@@ -2,11 +2,13 @@ package crawl
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +19,7 @@ import (
 // onWarning calls do once, when the first warning is logged.
 type onWarning struct {
 	slog.Handler
+	of   string // what it is about
 	once sync.Once
 	do   func()
 }
@@ -24,7 +27,7 @@ type onWarning struct {
 func (h *onWarning) Enabled(context.Context, slog.Level) bool { return true }
 
 func (h *onWarning) Handle(_ context.Context, r slog.Record) error {
-	if r.Level >= slog.LevelWarn && strings.Contains(r.Message, "proxy") {
+	if r.Level >= slog.LevelWarn && strings.Contains(r.Message, h.of) {
 		h.once.Do(h.do)
 	}
 	return nil
@@ -35,6 +38,16 @@ func (h *onWarning) WithAttrs([]slog.Attr) slog.Handler { return h }
 // Trouble of the proxy is charged to no host: when it serves again the crawl goes
 // on as if nothing had been.
 func TestProxyTroubleIsNobodysFault(t *testing.T) {
+	t.Run("of the proxy", func(t *testing.T) { proxyTroubleIsNobodysFault(t, "the proxy does not serve", nil) })
+	// The run would end if this went on, but waits for a network.
+	t.Run("of the network", func(t *testing.T) {
+		proxyTroubleIsNobodysFault(t, "the network is gone", errors.New("no route to any network"))
+	})
+}
+
+// proxyTroubleIsNobodysFault crawls through a proxy that begins to serve when trouble is
+// logged; probed is what a probe says until then.
+func proxyTroubleIsNobodysFault(t *testing.T, trouble string, probed error) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +63,18 @@ func TestProxyTroubleIsNobodysFault(t *testing.T) {
 	s := &site{t: t, path: newPath(t)}
 	s.opt = Options{Settings: Defaults("pawl/test"), Input: Input{Args: []string{"http://a.test/", "http://b.test/"}}}
 	s.opt.Delay, s.opt.Proxy, s.opt.Retries = 0, "http://"+address, 0
-	s.opt.Log = slog.New(&onWarning{do: func() {
+	var isBack atomic.Bool
+	s.opt.Probe = func(_ context.Context, hosts []string) error {
+		if len(hosts) != 1 || hosts[0] != address {
+			t.Errorf("probed for %v", hosts)
+		}
+		if isBack.Load() {
+			return nil
+		}
+		return probed
+	}
+	s.opt.Log = slog.New(&onWarning{of: trouble, do: func() {
+		isBack.Store(true)
 		listener, err := net.Listen("tcp", address)
 		if err != nil {
 			t.Error(err)
