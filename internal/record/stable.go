@@ -25,6 +25,8 @@ var (
 	ids     = regexp.MustCompile(`(?m)^(crawl +)[0-9a-f]{32}\b`)
 	workers = regexp.MustCompile(`\bworker=\d+\b`)
 	clocks  = regexp.MustCompile(`(?m)^\d\d:\d\d:\d\d `)
+	begins  = regexp.MustCompile(`\bsince \d\d:\d\d;`)
+	opens   = regexp.MustCompile(`\bgoes on at (?:\w{3} )?(\d\d:\d\d)`)
 )
 
 func newStable(names map[string]string) *stable {
@@ -62,5 +64,7 @@ func (s *stable) of(output string) string {
 	})
 	output = ids.ReplaceAllString(output, "${1}6b1f0c4e9d7a4c3e8f5a2b7d9c0e1f34")
 	output = workers.ReplaceAllString(output, "worker=1")
+	output = begins.ReplaceAllString(output, "since 09:30;")
+	output = opens.ReplaceAllString(output, "goes on at Tue $1")
 	return clocks.ReplaceAllString(output, "09:30:00 ")
 }
