@@ -26,6 +26,9 @@ func (g *crawling) endFull(s *crawl.Summary) error {
 		hint = moreMemory(g.settings.MaxMemory, g.settings.MaxMemory > 0, g.again)
 	}
 	g.talk.sayf("nothing is lost; %s", hint)
+	if s.Unread { // only the user has the rest
+		g.talk.sayf("the seeds from stdin were not read to their end; pipe them again to go on")
+	}
 	return silentError{errNoRoom}
 }
 

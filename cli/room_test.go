@@ -17,24 +17,26 @@ func TestEndsForWantOfRoom(t *testing.T) {
 		limit int64
 		again string
 		quiet bool
+		piped bool // seeds that were not read to their end
 		want  string
 	}{
 		{
-			"disk", crawl.NoSpace, "only 48.2 MB are free on the disk of /data\x1b", 0, " --db x.pawl", false,
+			"disk", crawl.NoSpace, "only 48.2 MB are free on the disk of /data\x1b", 0, " --db x.pawl", false, true,
 			"pawl: stopped with 1,234 pending: only 48.2 MB are free on the disk of /data\\u001b\n" +
-				"pawl: nothing is lost; make room and go on with: pawl resume --db x.pawl; to keep less free: pawl crawl --db x.pawl --min-free SIZE\n",
+				"pawl: nothing is lost; make room and go on with: pawl resume --db x.pawl; to keep less free: pawl crawl --db x.pawl --min-free SIZE\n" +
+				"pawl: the seeds from stdin were not read to their end; pipe them again to go on\n",
 		},
 		{
-			"disk, quiet", crawl.NoSpace, "only 48.2 MB are free on the disk of /data", 0, "", true,
+			"disk, quiet", crawl.NoSpace, "only 48.2 MB are free on the disk of /data", 0, "", true, false,
 			"pawl: stopped with 1,234 pending: only 48.2 MB are free on the disk of /data\n",
 		},
 		{
-			"memory by the flag", crawl.NoMemory, "the crawl needs 310 MB", 256_000_000, "", false,
+			"memory by the flag", crawl.NoMemory, "the crawl needs 310 MB", 256_000_000, "", false, false,
 			"pawl: stopped with 1,234 pending: the crawl needs 310 MB\n" +
 				"pawl: nothing is lost; raise it: pawl crawl --max-memory 512MB\n",
 		},
 		{
-			"memory of the system", crawl.NoMemory, "the crawl needs 310 MB", 0, " --db x.pawl", false,
+			"memory of the system", crawl.NoMemory, "the crawl needs 310 MB", 0, " --db x.pawl", false, false,
 			"pawl: stopped with 1,234 pending: the crawl needs 310 MB\n" +
 				"pawl: nothing is lost; where the process may have more memory, go on with: pawl resume --db x.pawl\n",
 		},
@@ -51,7 +53,7 @@ func TestEndsForWantOfRoom(t *testing.T) {
 			if g.talk, err = newTalk(g.call); err != nil {
 				t.Fatal(err)
 			}
-			s := &crawl.Summary{End: c.end, Why: c.why, Counts: storage.Counts{Known: 2000, Admitted: 2000, Pending: 1234}}
+			s := &crawl.Summary{End: c.end, Unread: c.piped, Why: c.why, Counts: storage.Counts{Known: 2000, Admitted: 2000, Pending: 1234}}
 			if code, _ := judge(g.conclude(s)); code != ExitFull {
 				t.Errorf("exit code %d", code)
 			}
