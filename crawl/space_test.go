@@ -265,3 +265,34 @@ func TestNoSpace(t *testing.T) {
 		s.want(map[string]string{"http://a.test/": "fetched", "http://a.test/1": "fetched", "http://a.test/2": "fetched"})
 	})
 }
+
+// What is in flight when a disk gets low is finished and committed, and nothing is
+// asked for twice.
+func TestSpaceRunsOut(t *testing.T) {
+	s, p := wide(t, 30)
+	p.on("http://a.test/p9", slow(linking("/", "/p0"), 5*time.Second))
+	s.opt.PerHost = 4
+	s.inBubble(func() {
+		s.beside = func(ctx context.Context, c *Crawl) {
+			time.Sleep(12*time.Second + 500*time.Millisecond)
+			// No disk is as large as that.
+			must(s.t, c.Change(ctx, func(s *Settings) error { s.MinFree = 1 << 62; return nil }))
+		}
+		ctx, cancel := withPatience(s.t)
+		defer cancel()
+		sum := s.run(ctx)
+		s.beside = nil
+		if sum.End != NoSpace || sum.Why == "" || sum.Counts.Pending == 0 || sum.Took > 20*time.Second {
+			t.Errorf("ended %s after %v with %d pending: %s", sum.End, sum.Took, sum.Counts.Pending, sum.Why)
+		}
+		rows := s.outcomes()
+		if len(rows) != len(p.asked) || rows["http://a.test/p9"] == nil {
+			t.Errorf("%d rows of %d requests", len(rows), len(p.asked))
+		}
+		s.opt.MinFree = 0
+		s.finish()
+		if len(p.asked) != 31 {
+			t.Errorf("%d requests", len(p.asked))
+		}
+	})
+}
