@@ -22,7 +22,11 @@ func (g *crawling) written() (paths []string) {
 func (g *crawling) endFull(s *crawl.Summary) error {
 	g.talk.complainf("stopped with %s pending: %s", grouped(s.Counts.Pending), clean(s.Why))
 	hint := "make room and go on with: pawl resume" + g.again + "; to keep less free: pawl crawl" + g.again + " --min-free SIZE"
-	if s.End == crawl.NoMemory {
+	switch {
+	case s.Counts.Known == 0:
+		g.talk.sayf("to go on, make room and repeat the command with its seeds")
+		return silentError{errNoRoom}
+	case s.End == crawl.NoMemory:
 		hint = moreMemory(g.settings.MaxMemory, g.settings.MaxMemory > 0, g.again)
 	}
 	g.talk.sayf("nothing is lost; %s", hint)
