@@ -130,6 +130,9 @@ type event struct {
 	small   bool          // of a full disk: no file may grow, rather than no byte is left
 }
 
+// ends tells whether a process is over after it.
+func (e *event) ends() bool { return e.kind == killed || e.kind == stopped || e.kind == diskFull }
+
 type eventKind string
 
 const (
@@ -143,10 +146,10 @@ const (
 
 // footprint is what a process took at one moment.
 type footprint struct {
-	at        time.Duration // since the soak began
-	known     uint64        // addresses
-	resident  int64         // bytes
-	anonymous int64         // bytes; resident without the pages of files
+	pid       int
+	known     uint64 // addresses
+	resident  int64  // bytes
+	anonymous int64  // bytes; resident without the pages of files
 	descriptors, threads,
 	goroutines int
 }
@@ -280,6 +283,15 @@ func (s *soak) plan() {
 		a, b := &s.events[i], &s.events[j]
 		a.kind, b.kind = b.kind, a.kind
 	})
+	// The last of a long crawl are such that one process lives through them.
+	last := len(s.events) * 4 / 5
+	for i := last; s.isLong && i < len(s.events); i++ {
+		for j := 0; s.events[i].ends() && j < last; j++ {
+			if a, b := &s.events[i], &s.events[j]; !b.ends() {
+				a.kind, b.kind = b.kind, a.kind
+			}
+		}
+	}
 	gone, short := []failing{refusing, resetting}, []failing{pausing, silent}
 	if s.hasRoute {
 		gone = append(gone, routeless)
@@ -295,7 +307,9 @@ func (s *soak) plan() {
 	for i := range s.events {
 		switch e := &s.events[i]; e.kind {
 		case cutOff:
-			e.amid = amid[s.chance.IntN(len(amid))]
+			if e.amid = amid[s.chance.IntN(len(amid))]; s.isLong && i >= last {
+				e.amid = noEvent
+			}
 			if e.failing = short[cuts/2%len(short)]; cuts%2 == 0 {
 				e.failing = gone[cuts/2%len(gone)]
 				// Longer than all retries take.
@@ -574,7 +588,7 @@ func (s *soak) watch(ctx context.Context) {
 		if err == nil {
 			status, err := c.Status(ask)
 			if err == nil && status.Live != nil && status.Live.PID == pid {
-				one.at, one.known, one.goroutines = time.Since(s.began), status.Known, status.Live.Goroutines
+				one.pid, one.known, one.goroutines = pid, status.Known, status.Live.Goroutines
 				s.mu.Lock()
 				s.samples = append(s.samples, one)
 				if h := status.Live.Hold; h != nil && h.Reason == "network" {
@@ -851,12 +865,31 @@ func (s *soak) report() {
 	if s.isLong && s.held == 0 && s.cuts[refusing]+s.cuts[silent] > 0 {
 		t.Error("no status told that the network was gone")
 	}
-	third := len(s.samples) / 3
+	s.compare("all", s.samples)
+	if s.isLong {
+		lives := map[int][]footprint{}
+		longest := 0
+		for _, one := range s.samples {
+			lives[one.pid] = append(lives[one.pid], one)
+			if len(lives[one.pid]) > len(lives[longest]) {
+				longest = one.pid
+			}
+		}
+		s.compare("the process that lived longest", lives[longest])
+	}
+}
+
+// compare holds the last third of samples against the first.
+func (s *soak) compare(what string, samples []footprint) {
+	t := s.t
+	t.Helper()
+	third := len(samples) / 3
 	if third == 0 {
-		t.Log("too few samples to tell of memory")
+		t.Logf("%s: too few samples to tell", what)
 		return
 	}
-	parts := [][]footprint{s.samples[:third], s.samples[third : 2*third], s.samples[2*third:]}
+	t.Logf("%s: %d samples, min/median/max of the first, second and last third", what, len(samples))
+	parts := [][]footprint{samples[:third], samples[third : 2*third], samples[2*third:]}
 	most := func(part []footprint, of func(footprint) int64) int64 {
 		n := of(part[0])
 		for _, one := range part {
@@ -877,21 +910,21 @@ func (s *soak) report() {
 		{"descriptors", 1, func(s footprint) int64 { return int64(s.descriptors) }},
 	} {
 		var b strings.Builder
-		for i, part := range parts {
+		for _, part := range parts {
 			values := make([]int64, len(part))
 			for i, one := range part {
 				values[i] = m.of(one) / m.unit
 			}
 			slices.Sort(values)
-			fmt.Fprintf(&b, "  %s %d/%d/%d", [...]string{"first third", "second", "last"}[i], values[0], values[len(values)/2], values[len(values)-1])
+			fmt.Fprintf(&b, "%20s", fmt.Sprintf("%d/%d/%d", values[0], values[len(values)/2], values[len(values)-1]))
 		}
-		t.Logf("%-16s min/median/max:%s", m.name, b.String())
+		t.Logf("  %-16s%s", m.name, b.String())
 	}
 	first, last := parts[0], parts[2]
 	anonymous := func(s footprint) int64 { return s.anonymous }
 	known := int64(last[len(last)-1].known)
 	if limit := most(first, anonymous) + known*perKnown + headMost; most(last, anonymous) > limit {
-		t.Errorf("memory grows from %d MB to %d MB, with %d addresses known", most(first, anonymous)>>20, most(last, anonymous)>>20, known)
+		t.Errorf("%s: memory grows from %d MB to %d MB, with %d addresses known", what, most(first, anonymous)>>20, most(last, anonymous)>>20, known)
 	}
 	for _, m := range []struct {
 		name  string
@@ -903,7 +936,7 @@ func (s *soak) report() {
 	} {
 		before, then := most(first, m.of), most(last, m.of)
 		if then > m.limit || then > before+before/4+int64(*soakWorkers) {
-			t.Errorf("%d %s in the last third, %d in the first; %d are allowed", then, m.name, before, m.limit)
+			t.Errorf("%s: %d %s in the last third, %d in the first; %d are allowed", what, then, m.name, before, m.limit)
 		}
 	}
 }
