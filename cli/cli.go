@@ -160,7 +160,7 @@ func judge(err error) (code int, hint string) {
 	case errors.Is(err, control.ErrOther):
 		code, hint = ExitFile, "the crawl file was replaced while its crawl ran: stop that process"
 	case errors.As(err, &memory):
-		code, hint = ExitFull, moreMemory(memory.Limit, memory.Set, "")
+		code, hint = ExitFull, moreMemory(memory, "")
 	case errors.Is(err, errNoRoom):
 		code = ExitFull
 	case errors.Is(err, errStopped), errors.Is(err, context.Canceled):

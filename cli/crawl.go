@@ -349,7 +349,7 @@ func (g *crawling) run(ctx context.Context) error {
 		Log:   g.talk.log, Folders: g.written(),
 	})
 	if memory := (*crawl.MemoryError)(nil); errors.As(err, &memory) {
-		return hintedError{g.inFile(err), "nothing is lost; " + moreMemory(memory.Limit, memory.Set, g.again)}
+		return hintedError{g.inFile(err), "nothing is lost; " + moreMemory(memory, g.again)}
 	}
 	if err != nil {
 		return g.inFile(err)

@@ -27,7 +27,7 @@ func (g *crawling) endFull(s *crawl.Summary) error {
 		g.talk.sayf("to go on, make room and repeat the command with its seeds")
 		return silentError{errNoRoom}
 	case s.End == crawl.NoMemory:
-		hint = moreMemory(g.settings.MaxMemory, g.settings.MaxMemory > 0, g.again)
+		hint = moreMemory(&crawl.MemoryError{Limit: g.settings.MaxMemory, Set: g.settings.MaxMemory > 0}, g.again)
 	}
 	g.talk.sayf("nothing is lost; %s", hint)
 	if s.Unread { // only the user has the rest
@@ -36,13 +36,16 @@ func (g *crawling) endFull(s *crawl.Summary) error {
 	return silentError{errNoRoom}
 }
 
-// moreMemory says how to go on with a crawl that needs more memory than the limit, which
-// was set by the user or is what the system allows.
-func moreMemory(limit int64, isSet bool, again string) string {
-	if isSet {
-		return "raise it: pawl crawl" + again + " --max-memory " + exactSize(2*limit)
+// moreMemory says how to go on with a crawl that needs more memory than it may take.
+func moreMemory(e *crawl.MemoryError, again string) string {
+	if !e.Set {
+		return "where the process may have more memory, go on with: pawl resume" + again
 	}
-	return "where the process may have more memory, go on with: pawl resume" + again
+	enough := 2 * e.Limit
+	for enough < e.Needs {
+		enough *= 2
+	}
+	return "raise it: pawl crawl" + again + " --max-memory " + exactSize(enough)
 }
 
 // outputFailed is the error of a run that ended because rows or an archive cannot be

@@ -64,6 +64,21 @@ func TestEndsForWantOfRoom(t *testing.T) {
 	}
 }
 
+func TestMoreMemoryIsEnough(t *testing.T) {
+	for _, c := range []struct {
+		e    crawl.MemoryError
+		want string
+	}{
+		{crawl.MemoryError{Limit: 64_000_000, Needs: 70_000_000, Set: true}, "raise it: pawl crawl --db x --max-memory 128MB"},
+		{crawl.MemoryError{Limit: 64_000_000, Needs: 300_000_000, Set: true}, "raise it: pawl crawl --db x --max-memory 512MB"},
+		{crawl.MemoryError{Limit: 64_000_000, Needs: 300_000_000}, "where the process may have more memory, go on with: pawl resume --db x"},
+	} {
+		if got := moreMemory(&c.e, " --db x"); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.e, got, c.want)
+		}
+	}
+}
+
 func TestMend(t *testing.T) {
 	for e, want := range map[syscall.Errno]string{
 		syscall.ENOSPC: "make room", syscall.EDQUOT: "make room", syscall.EIO: "the disk does not work as it should; see to it",
