@@ -56,33 +56,36 @@ func http2Server(t *testing.T, serve func(p *peer, stream uint32)) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	many(t, l, func(c net.Conn) {
-		if _, err := io.ReadFull(c, make([]byte, len(http2.ClientPreface))); err != nil {
+	many(t, l, func(c net.Conn) { servePeer(c, serve) })
+	return l.Addr().String()
+}
+
+// servePeer serves one connection.
+func servePeer(c net.Conn, serve func(p *peer, stream uint32)) {
+	if _, err := io.ReadFull(c, make([]byte, len(http2.ClientPreface))); err != nil {
+		return
+	}
+	p := &peer{Framer: http2.NewFramer(c, c), conn: c}
+	p.enc = hpack.NewEncoder(&p.block)
+	p.WriteSettings()
+	for {
+		f, err := p.ReadFrame()
+		if err != nil {
 			return
 		}
-		p := &peer{Framer: http2.NewFramer(c, c), conn: c}
-		p.enc = hpack.NewEncoder(&p.block)
-		p.WriteSettings()
-		for {
-			f, err := p.ReadFrame()
-			if err != nil {
-				return
+		switch f := f.(type) {
+		case *http2.SettingsFrame:
+			if !f.IsAck() {
+				p.WriteSettingsAck()
 			}
-			switch f := f.(type) {
-			case *http2.SettingsFrame:
-				if !f.IsAck() {
-					p.WriteSettingsAck()
-				}
-			case *http2.PingFrame:
-				if !f.IsAck() {
-					p.WritePing(true, f.Data)
-				}
-			case *http2.HeadersFrame:
-				serve(p, f.StreamID)
+		case *http2.PingFrame:
+			if !f.IsAck() {
+				p.WritePing(true, f.Data)
 			}
+		case *http2.HeadersFrame:
+			serve(p, f.StreamID)
 		}
-	})
-	return l.Addr().String()
+	}
 }
 
 // What goes wrong in frames has a class; nothing grows without bound.

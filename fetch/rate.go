@@ -31,8 +31,9 @@ const (
 // lets them send ahead, some 64 KB on a new connection, comes as fast as the network
 // is. A handshake of TLS does not wait: its bytes are made up for afterwards.
 //
-// The time for which an exchange waits for the Rate counts neither for its time-outs
-// nor for Response.TTFB.
+// The time for which an exchange waits for the Rate does not count for its time-outs, as
+// long as it has not read more than an answer can be. Nor does it for Response.TTFB, but for
+// what is waited for bytes of TLS right before.
 type Rate struct {
 	mu    sync.Mutex // of Set
 	bound atomic.Pointer[bound]

@@ -202,18 +202,17 @@ func (t *trace) gotFirstByte() {
 }
 
 // cameAt is when what was read just now had come, before it waited for the Rate; mu
-// is locked.
+// is locked. What was waited for something before it is not told from what the server
+// took: for an earlier piece of the same record of TLS, say.
 func (t *trace) cameAt(now time.Time) time.Time {
-	u := t.paced.used(now)
-	switch {
-	case t.paced == nil || u.last.Before(t.sent):
+	if t.paced == nil {
 		return now
-	case t.uses == nil: // all that was waited for is the answer
-		now = now.Add(t.before.waited - u.waited)
-	case !u.came.IsZero():
-		now = u.came
 	}
-	return later(now, t.sent)
+	u := t.paced.used(now)
+	if u.came.IsZero() || u.last.Before(t.sent) {
+		return now
+	}
+	return later(u.came, t.sent)
 }
 
 // read returns what was seen until now. Buffer remembers the last address, as
