@@ -654,6 +654,9 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 		stop(NoSpace, why)
 	default:
 	}
+	if err := checkMemory(l.frontier.Counts(), l.settings.MaxMemory); err != nil {
+		stop(NoMemory, err.Error())
+	}
 	for {
 		if l.proxy.isOver(l.now()) {
 			stop(NoProxy, l.proxy.why)

@@ -386,7 +386,9 @@ func (r *result) size() int64 {
 	return int64(n)
 }
 
-// loadWithin loads the frontier within a limit, or says that it does not fit.
+// loadWithin loads the frontier within a limit, or says that it does not fit into what
+// the process may have. When it does not fit into the limit of the user, then it is
+// Run that says so: settings can be changed at rest, this one above all.
 func (c *Crawl) loadWithin(limit int64) error {
 	var counts storage.Counts
 	err := c.file.View(func(r *storage.Reader) error {
@@ -395,7 +397,7 @@ func (c *Crawl) loadWithin(limit int64) error {
 		return err
 	})
 	if err == nil {
-		err = checkMemory(counts, limit)
+		err = checkMemory(counts, 0)
 	}
 	if err != nil {
 		return err

@@ -3,10 +3,12 @@ package crawl
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"net/http"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
@@ -294,10 +296,44 @@ func TestQueueThatDoesNotFitEndsTheRun(t *testing.T) {
 	if sum.Counts.Hosts < 10_000 || taken > 64_000_000 {
 		t.Errorf("%d hosts fit, %d MB were taken", sum.Counts.Hosts, taken/1e6)
 	}
+	asked := len(p.asked)
+	s.opt.MaxMemory = 12_000_000
+	if sum := s.run(ctx); sum.End != NoMemory || len(p.asked) != asked {
+		t.Errorf("with far less it ended %s after %d requests: %q", sum.End, len(p.asked)-asked, sum.Why)
+	}
 	p.all = func(string) (answer, bool) { return text("here"), true }
 	s.opt.MaxMemory, s.opt.MaxPages = 0, int(sum.Counts.Of(storage.Fetched))+2
 	if sum := s.run(ctx); sum.End != MaxPages {
 		t.Errorf("with more memory it ended %s: %q", sum.End, sum.Why)
+	}
+}
+
+// The limit is that of the process while a crawl runs, and changes with the settings.
+func TestLimitChangesWhileTheCrawlRuns(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	s, p := onPaper(t, "http://a.test/")
+	s.opt.IgnoreRobots, s.opt.MaxMemory = true, 400_000_000
+	isAsked, goOn := make(chan struct{}), make(chan struct{})
+	p.watch = func(*http.Request) { close(isAsked); <-goOn }
+	s.beside = func(ctx context.Context, c *Crawl) {
+		defer close(goOn)
+		<-isAsked
+		for _, limit := range []int64{400_000_000, 300_000_000, 0, 500_000_000} {
+			if err := c.Change(ctx, func(s *Settings) error { s.MaxMemory = limit; return nil }); err != nil {
+				t.Error(err)
+			}
+			want := limit / 10 * 9
+			if limit == 0 {
+				want = before
+			}
+			if got := debug.SetMemoryLimit(-1); got != want {
+				t.Errorf("with --max-memory %d the limit is %d, want %d", limit, got, want)
+			}
+		}
+	}
+	s.finish()
+	if got := debug.SetMemoryLimit(-1); got != before {
+		t.Errorf("afterwards the limit is %d", got)
 	}
 }
 

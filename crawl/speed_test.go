@@ -252,6 +252,7 @@ func crawlSite(root string) (int, error) { return crawlSiteWith(root, nil) }
 
 // speedExtras are what results can cost besides.
 var speedExtras = map[string]func(dir string, file *storage.File, o *crawl.Options) error{
+	"limit":  func(_ string, _ *storage.File, o *crawl.Options) error { o.MaxMemory = 64_000_000; return nil },
 	"links":  func(_ string, _ *storage.File, o *crawl.Options) error { o.KeepLinks = true; return nil },
 	"bodies": func(_ string, _ *storage.File, o *crawl.Options) error { o.StoreBodies = true; return nil },
 	"fields": func(_ string, _ *storage.File, o *crawl.Options) error {
