@@ -668,13 +668,23 @@ func BenchmarkFetch(b *testing.B) {
 			c.Write(answer)
 		}
 	})
-	for _, path := range []string{"/plain", "/gzip"} {
-		b.Run("fetch"+path, func(b *testing.B) {
-			f, buf := fetcher(b, options()), new(Buffer)
+	for _, c := range []struct {
+		name, path string
+		rate       *Rate
+	}{
+		{"plain", "/plain", nil},
+		{"gzip", "/gzip", nil},
+		{"rate/none", "/plain", new(Rate)},
+		{"rate/far", "/plain", NewRate(1 << 40)},
+	} {
+		b.Run("fetch/"+c.name, func(b *testing.B) {
+			o := options()
+			o.Rate = c.rate
+			f, buf := fetcher(b, o), new(Buffer)
 			defer f.Close()
 			b.ReportAllocs()
 			for b.Loop() {
-				if res := f.Fetch(b.Context(), Request{URL: "http://" + addr + path}, buf); len(res.Body) != len(text) {
+				if res := f.Fetch(b.Context(), Request{URL: "http://" + addr + c.path}, buf); len(res.Body) != len(text) {
 					b.Fatalf("got %+v", res)
 				}
 			}

@@ -14,10 +14,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// options are those of the tests: nothing takes long, nobody is private.
+// options are those of the tests: nothing takes long, nobody is private, and there is a
+// Rate that nobody has to wait for.
 func options() Options {
 	o := Defaults()
 	o.AllowPrivate = true
+	o.Rate = NewRate(1 << 40)
 	o.Timeout = 10 * time.Second
 	return o
 }

@@ -32,8 +32,8 @@ const (
 // is. A handshake of TLS does not wait: its bytes are made up for afterwards.
 //
 // The time for which an exchange waits for the Rate does not count for its time-outs, as
-// long as it has not read more than an answer can be. Nor does it for Response.TTFB, but for
-// what is waited for bytes of TLS right before.
+// long as it has not read more than an answer can be. Nor does it for Response.TTFB, but
+// for what is waited for what TLS or HTTP/2 say for themselves right before.
 type Rate struct {
 	mu    sync.Mutex // of Set
 	bound atomic.Pointer[bound]
