@@ -104,7 +104,8 @@ func runInside(t *testing.T, bin string) bool {
 		return false
 	}
 	ran := false
-	for lines := bufio.NewScanner(out); lines.Scan(); {
+	lines := bufio.NewScanner(out)
+	for lines.Buffer(nil, 16<<20); lines.Scan(); {
 		// Without the place, for this one is told as well.
 		line := strings.TrimSpace(lines.Text())
 		if place, text, ok := strings.Cut(line, ": "); ok && strings.HasPrefix(place, "soak_test.go:") {
@@ -168,7 +169,6 @@ type soak struct {
 	hasRoute           bool   // that can be taken away
 	expected           int64  // addresses with an outcome
 	args               []string
-	minFree            []string // turns
 	events             []event
 	began              time.Time
 
@@ -177,7 +177,6 @@ type soak struct {
 	read     int64 // how far the file that grows was read
 	seen     []uint64
 	others   map[string]int // rows of hosts that are not ours
-	wrong    tellings
 	finished bool
 
 	mu      sync.Mutex
@@ -366,6 +365,9 @@ func (s *soak) ended(p *running, err error, want int, how eventKind) bool {
 	talk := p.talk.String()
 	if code != want && code != 0 || strings.Contains(talk, "goroutine ") || strings.Contains(talk, "internal error") {
 		s.t.Fatalf("%s: exit code %d, want %d\n%s", how, code, want, talk)
+	}
+	if crash, err := os.ReadFile(s.db + ".crash"); err == nil && len(crash) > 0 {
+		s.t.Fatalf("%s: it died by itself\n%s", how, crash)
 	}
 	s.finished = code == 0
 	if code == want {
