@@ -17,6 +17,8 @@ const (
 	// keepBuffer is the size up to which memory is kept for the next body,
 	// and believed of a Content-Length.
 	keepBuffer = 1 << 20
+	// believed of a Content-Length is so many times what has come.
+	believed = 4
 	// freeBody is the size from which on a body is counted by the Budget.
 	freeBody = 64 << 10
 	// maxPause is how long an exchange may wait for its share of the Budget.
@@ -224,7 +226,11 @@ func readUpTo(body []byte, r io.Reader, limit, hint int64, space *room) ([]byte,
 			return body, nil
 		}
 		if had := int64(cap(body)); len(body) == cap(body) {
-			more := min(2*had, limit)
+			more := 2 * had
+			if hint >= had && hint < believed*had {
+				more = hint + 1 // with the end
+			}
+			more = min(more, limit)
 			if err := space.forBody(had, more); err != nil {
 				return body, err
 			}

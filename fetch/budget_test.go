@@ -343,6 +343,21 @@ func TestBodyKeepsItsShare(t *testing.T) {
 	}
 }
 
+// A length that the server has told is not exceeded by half, once some of the body has
+// come.
+func TestBodyTakesNoMoreThanItsLength(t *testing.T) {
+	const size = 5_000_000
+	o := options()
+	o.Budget = NewBudget(0)
+	s := server(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", fmt.Sprint(size))
+		io.WriteString(w, strings.Repeat("x", size))
+	})
+	if res := get(fetcher(t, o), s.URL); res.Class != None || len(res.Body) != size || o.Budget.Use().Most != size+1 {
+		t.Errorf("%q (%s): %d bytes, %d taken", res.Class, res.Err, len(res.Body), o.Budget.Use().Most)
+	}
+}
+
 func TestWindowsAreCounted(t *testing.T) {
 	text := []byte(strings.Repeat("many words ", 1000))
 	for bits := 10; bits <= 24; bits++ {
