@@ -32,6 +32,7 @@ var layers = map[string][]string{
 	"pawl/internal/fakeweb":       {},
 	"pawl/internal/fakeweb/serve": {"pawl/internal/fakeweb"},
 	"pawl/internal/hostile":       {},
+	"pawl/internal/disktrace":     {},
 	"pawl/internal/record":        {"pawl/internal/fakeweb"},
 	"pawl/internal/scale":         {"pawl/cli", "pawl/crawl", "pawl/export", "pawl/frontier", "pawl/page", "pawl/storage"},
 }
