@@ -206,6 +206,9 @@ func (f *faulty) checkEnding(t *testing.T, whole func() error) {
 // sample chooses some of the numbers below n, spread evenly, others for each
 // fault.
 func sample(n, most, shift int) (list []int) {
+	if *faultAll {
+		n += n / 10 // no two runs have the same number
+	}
 	if *faultAll || n <= most {
 		for i := range n {
 			list = append(list, i)
