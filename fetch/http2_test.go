@@ -142,7 +142,7 @@ func TestHTTP2FramesThatAreBroken(t *testing.T) {
 			p.header(s, false, ":status", "200")
 			for p.WriteData(s, false, make([]byte, 16<<10)) == nil {
 			}
-		}, None, 200, ""},
+		}, Protocol, 200, "FLOW_CONTROL_ERROR"},
 		{"a field that is repeated by its number", func(p *peer, s uint32) {
 			block := p.fields(":status", "200", "x", long)
 			again := bytes.Repeat([]byte{0x80 | 62}, 10_000) // the last one of the table
