@@ -17,7 +17,7 @@ FLAGS ?=
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build crawl demo test race crash live polite soak soak-hostile fuzz bench generate fmt vet cross clean
+.PHONY: help build crawl demo test race crash power idle live polite soak soak-hostile fuzz bench generate fmt vet cross clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,14 @@ crash: ## kill the real binary 100 times in one crawl of 5,000 pages, in others 
 	$(GO) test -count=1 -timeout 30m -run TestKill -v . -crash.kills $(KILLS) -crash.pages 5000
 	$(GO) test -count=1 -timeout 30m -run "TestAppStore|TestWARC" -v . -store.kills 50
 	$(GO) test -count=1 -timeout 30m -run TestKill -v ./frontier -kill.times $(KILLS)
+	$(GO) test -count=1 -timeout 30m -run TestPoison -v . -poison.all -poison.pages 1000
+
+CUTS ?= 0
+power: ## cut the power at every point of recorded runs of the real binary, and open, verify and go on with what is left (a quarter of an hour)
+	$(GO) test -count=1 -timeout 60m -run TestPower -v . -power.cuts $(CUTS) -power.runs 20 -power.pages 300 -power.seed 0
+
+idle: ## measure what a crawl that waits takes of the processor
+	$(GO) test -count=1 -timeout 30m -run TestIdle -v . -idle.all -idle.for 20s -idle.hosts 1,1000,100000
 
 live: ## crawl 20,000 pages while four clients hammer the crawl with every command and an export follows; then again, with kills
 	$(GO) test -count=1 -timeout 30m -run TestLive -v . -live.pages 20000 -live.kills 10
