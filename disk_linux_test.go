@@ -58,12 +58,6 @@ func smallDisk(t *testing.T, size string) (dir string, ok bool) {
 	return dir, true
 }
 
-// ending is how a command ended.
-type ending struct {
-	code      int
-	out, talk string
-}
-
 // try runs the binary.
 func try(t *testing.T, bin string, args ...string) ending {
 	t.Helper()

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -93,6 +95,12 @@ func (f *diskFault) policy(dir string, nth int, first *string) func(*disktrace.O
 		}
 		return disktrace.Fault{Errno: f.errno}
 	}
+}
+
+// ending is how a command ended.
+type ending struct {
+	code      int
+	out, talk string
 }
 
 // faulty is a command whose disk fails.
