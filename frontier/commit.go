@@ -66,6 +66,7 @@ func compareJobs(a, b storage.JobID) int {
 // handed out from now on.
 func (f *Frontier) Committed() {
 	f.spare.Written()
+	f.sifted.shrink()
 	for _, p := range f.sealed {
 		h := f.hosts.at(p.host)
 		_, queued := h.queue.peek()
@@ -81,4 +82,14 @@ func (f *Frontier) Committed() {
 		f.wake(h)
 	}
 	f.sealedRobots = f.sealedRobots[:0]
+}
+
+// keepSifted is for how many links memory is kept.
+const keepSifted = 1000
+
+// shrink lets go of the links of a page, or of a sitemap, that had very many.
+func (s *sifted) shrink() {
+	if cap(s.fresh) > keepSifted || cap(s.refused) > keepSifted {
+		*s = sifted{}
+	}
 }

@@ -695,9 +695,15 @@ func (b *Batch) Reset(first uint64) {
 	b.Written()
 }
 
+// keepBatch is up to how many bytes the memory of a batch is used again.
+const keepBatch = 8 << 20
+
 // Written lets go of the pieces of a checkpoint, which may be large, as soon as
-// they are committed.
+// they are committed, and of the events when these were many.
 func (b *Batch) Written() {
+	if cap(b.buf) > keepBatch {
+		b.buf, b.ends = nil, nil
+	}
 	clear(b.Pieces)
 	b.Pieces, b.Checkpoint, b.Side = b.Pieces[:0], nil, nil
 }
