@@ -566,3 +566,26 @@ func TestRateOverTheNetwork(t *testing.T) {
 		workers.Wait()
 	}
 }
+
+// What waits to be read is seen through a bound connection, too.
+func TestRateHidesNothingThatIsPending(t *testing.T) {
+	addr := raw(t, func(c net.Conn) {
+		io.WriteString(c, "ab")
+		io.Copy(io.Discard, c)
+	})
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.ReadFull(c, make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if !pending(c)() {
+		t.Skip("there is no look at what is pending here")
+	}
+	bounded, _ := NewRate(1).pace(c)
+	if !pending(bounded)() {
+		t.Error("nothing is pending")
+	}
+}
