@@ -360,13 +360,16 @@ const (
 // needs is how much memory is needed to read an answer, beside its body.
 func (w *worker) needs(t *task, r *fetch.Response) (n int64) {
 	size := int64(len(r.Body))
-	switch {
-	case page.Kind(t.job.Kind).SitemapFile() && bytes.HasPrefix(r.Body, []byte("\x1f\x8b")):
-		n = packedPart * size
-	case size > largeBody:
-		n = parsedPart * size
+	switch isSitemap := page.Kind(t.job.Kind).SitemapFile(); {
+	case isSitemap && bytes.HasPrefix(r.Body, []byte("\x1f\x8b")):
+		return min(packedPart*size, maxSitemap)
+	case size <= largeBody:
+		return 0
+	case isSitemap:
+		return size
 	}
-	if n = min(n, mostParsed); t.treat.take != nil && size > largeBody {
+	n = min(parsedPart*size, mostParsed)
+	if t.treat.take != nil {
 		n += treePart * size
 	}
 	return n

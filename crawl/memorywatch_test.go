@@ -337,6 +337,36 @@ func TestLimitChangesWhileTheCrawlRuns(t *testing.T) {
 	}
 }
 
+// What a sitemap with many long addresses takes, it takes until they are committed.
+func TestLargeSitemapsLeaveNothing(t *testing.T) {
+	var file bytes.Buffer
+	file.WriteString(`<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">`)
+	for i := range 20_000 {
+		fmt.Fprintf(&file, "<url><loc>http://a.test/%d/%s</loc></url>\n", i, strings.Repeat("x", 950))
+	}
+	file.WriteString("</urlset>")
+	s, p := onPaper(t, "http://a.test/")
+	p.on("http://a.test/robots.txt", text("Sitemap: http://a.test/sitemap.xml\n"))
+	p.on("http://a.test/sitemap.xml", answer{
+		header:  map[string]string{"Content-Type": "application/xml"},
+		chunked: func() io.ReadCloser { return io.NopCloser(bytes.NewReader(file.Bytes())) },
+	})
+	const most = 8 << 20
+	before, asked := standing(t)[0], 0
+	p.all = func(url string) (answer, bool) {
+		if asked++; asked == 10 { // one after the other
+			if left := int64(standing(t)[0]) - int64(before); left > most {
+				t.Errorf("of a sitemap of %d MB, %d MB are left", file.Len()/1e6, left/1e6)
+			}
+		}
+		return text("here"), true
+	}
+	s.opt.Delay, s.opt.MaxPages, s.opt.MaxBody = 0, 20, 30_000_000
+	if sum := s.run(t.Context()); sum.End != MaxPages || sum.Counts.Known < 20_000 {
+		t.Errorf("ended %s with %d addresses", sum.End, sum.Counts.Known)
+	}
+}
+
 func TestFileThatCannotFitIsNotLoaded(t *testing.T) {
 	for _, c := range []struct {
 		name         string
