@@ -17,7 +17,7 @@ FLAGS ?=
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help build crawl demo test race crash power idle live polite soak soak-hostile fuzz bench generate fmt vet cross clean
+.PHONY: help build crawl demo test race crash power faults idle live polite soak soak-hostile fuzz bench generate fmt vet cross clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ crash: ## kill the real binary 100 times in one crawl of 5,000 pages, in others 
 CUTS ?= 0
 power: ## cut the power at every point of recorded runs of the real binary, and open, verify and go on with what is left (a quarter of an hour)
 	$(GO) test -count=1 -timeout 60m -run TestPower -v . -power.cuts $(CUTS) -power.runs 20 -power.pages 300 -power.seed 0
+
+faults: ## have every operation of the disk fail in turn, under every command that writes: about 2,000 runs
+	$(GO) test -count=1 -timeout 30m -run 'TestDiskFaults|TestSmallDisk' . -fault.all
 
 idle: ## measure what a crawl that waits takes of the processor
 	$(GO) test -count=1 -timeout 30m -run TestIdle -v . -idle.all -idle.for 20s -idle.hosts 1,1000,100000
