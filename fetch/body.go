@@ -182,6 +182,7 @@ func (f *Fetcher) readBody(ctx context.Context, answer *http.Response, limit int
 		buf.share = f.opts.Budget.Share()
 	}
 	space := room{ctx: ctx, clock: clock, share: buf.share}
+	defer func() { res.Waited += space.waited }()
 	err := f.decode(answer.Header, w, &space, func(r io.Reader) (n int, err error) {
 		buf.take(&f.bodies)
 		buf.body, err = readUpTo(buf.body, r, limit+1, answer.ContentLength, &space)

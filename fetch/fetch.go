@@ -37,6 +37,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -249,6 +250,9 @@ type Response struct {
 	TTFB time.Duration
 	// Total is the time that Fetch took.
 	Total time.Duration
+	// Waited is how much of Total, after TTFB, went into waiting for the Rate and the
+	// Budget: it is none of the server's.
+	Waited time.Duration
 
 	// Proxy says that Class is trouble of the proxy itself, whichever host was
 	// to be asked: it cannot be reached, wants another password, or speaks what
@@ -390,6 +394,8 @@ func (f *Fetcher) Fetch(ctx context.Context, req Request, buf *Buffer) Response 
 	res := Response{Started: time.Now()}
 	f.exchange(ctx, &req, buf, &res)
 	res.Total = time.Since(res.Started)
+	// Of a connection that is shared, the waits for others are in it.
+	res.Waited = min(res.Waited, res.Total-res.TTFB)
 	return res
 }
 
@@ -406,7 +412,11 @@ func (f *Fetcher) exchange(parent context.Context, req *Request, buf *Buffer, re
 	ctx := clock.start(parent, res.Started, f.opts.Timeout)
 	defer clock.stop()
 	from := f.pool.Load()
-	defer func() { f.leave(from, tr) }()
+	defer func() {
+		waited, _ := tr.waited(time.Now(), math.MaxInt64)
+		res.Waited += waited
+		f.leave(from, tr)
+	}()
 	if req.Trusted {
 		ctx = context.WithValue(ctx, trustedKey{}, true)
 	}

@@ -473,6 +473,9 @@ func TestRateIsNoneOfTheServersTime(t *testing.T) {
 						if res.Class != None || took < thinks || res.Total <= thinks {
 							t.Errorf("%s: class %q (%s), first byte after %v, all after %v", kind, res.Class, res.Err, took, res.Total)
 						}
+						if servers := res.Total - res.Waited; servers < thinks || servers > took+time.Millisecond && kind == "HTTP/1.1" {
+							t.Errorf("%s: %v are the server's, of %v", kind, servers, res.Total)
+						}
 						// What TLS and HTTP/2 say for themselves can keep an answer waiting unread.
 						if took > thinks+time.Millisecond && kind == "HTTP/1.1" {
 							t.Errorf("%s: first byte after %v, want %v", kind, took, thinks)
