@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -143,6 +144,85 @@ func TestPageThatKillsTheProcess(t *testing.T) {
 				s.want(want)
 			})
 		}
+	}
+}
+
+// After two kills all that hung at both is suspected. That holds the crawl up for
+// a moment each, and not until time has run out.
+func TestSuspectsThatHang(t *testing.T) {
+	const hanging, latency = 15, 50 * time.Millisecond
+	inBubble(t, "", func(t *testing.T) {
+		s, p := onPaper(t)
+		s.opt.Delay, s.opt.Retries = 0, 0
+		for h := range hanging {
+			s.opt.Input.Args = append(s.opt.Input.Args, fmt.Sprintf("http://h%d.test/", h))
+		}
+		s.opt.Input.Args = append(s.opt.Input.Args, "http://good.test/")
+		p.on("http://good.test/", linking(numbered(p, "http://good.test", 1000, slow(linking(), latency))...))
+		p.all = func(url string) (answer, bool) {
+			return answer{wait: time.Hour}, !strings.HasSuffix(url, "/robots.txt")
+		}
+		for range 2 {
+			s.killAfter(10 * time.Second)
+		}
+		before, began := p.of("http://good.test/"), time.Now()
+		s.finish()
+		if p.of("http://good.test/") != before {
+			t.Error("the good host is begun anew")
+		}
+		at := p.times("good.test")
+		if took := at[len(at)-1].Sub(began); took > 1000*latency+(hanging+5)*time.Second {
+			t.Errorf("the good host is through after %v", took)
+		}
+		for url, got := range s.brief() {
+			want := "fetched"
+			if strings.HasPrefix(url, "http://h") {
+				want = "failed timeout"
+			}
+			if got != want {
+				t.Errorf("%s is %s, want %s", url, got, want)
+			}
+		}
+	})
+}
+
+// A page that kills the process long after it was asked for is found as well.
+func TestPageThatKillsTheProcessLate(t *testing.T) {
+	for _, late := range []time.Duration{500 * time.Millisecond, 5 * time.Second, 25 * time.Second} {
+		inBubble(t, late.String(), func(t *testing.T) {
+			s, p := onPaper(t, "http://a.test/", "http://b.test/", "http://hangs.test/")
+			s.opt.Delay, s.opt.Retries = 0, 0
+			want := map[string]string{"http://b.test/poison": "failed crashed", "http://hangs.test/": "failed timeout"}
+			for _, h := range []string{"http://a.test", "http://b.test"} {
+				links := numbered(p, h, 200, slow(linking(), 300*time.Millisecond))
+				p.on(h+"/", linking(append([]string{"/poison"}, links...)...))
+				p.on(h+"/poison", linking())
+				for _, l := range append(links, "/") {
+					want[h+l] = "fetched"
+				}
+			}
+			want["http://a.test/poison"] = "fetched"
+			p.on("http://b.test/poison", answer{wait: time.Hour})
+			p.on("http://hangs.test/", answer{wait: time.Hour})
+			deaths := 0
+			for s.killWhen(func(kill func()) {
+				p.watch = func(r *http.Request) {
+					if r.URL.String() == "http://b.test/poison" {
+						select {
+						case <-time.After(late + 37*time.Nanosecond):
+							kill()
+						case <-r.Context().Done():
+						}
+					}
+				}
+			}, nil) {
+				if deaths++; deaths > 12 {
+					t.Fatal("it dies for ever")
+				}
+			}
+			t.Logf("%d deaths", deaths)
+			s.want(want)
+		})
 	}
 }
 

@@ -358,6 +358,7 @@ type loop struct {
 	marked     []*task   // marked by the commit that is under way
 	alone      *task     // to be run when nothing else is
 	aloneOut   bool
+	aloneSince time.Time        // when it was handed out
 	trapsKept  time.Time        // when what is counted of traps was last kept
 	wholeAt    time.Time        // when stdin was read to its end
 	deadline   <-chan time.Time // of this run; nil: there is none
@@ -777,6 +778,9 @@ func (l *loop) sleep() time.Duration {
 	if in, ok := l.networkWake(); ok {
 		d = min(d, in)
 	}
+	if l.alone != nil && !l.aloneOut && l.busy > 0 {
+		d = min(d, l.aloneSince.Add(l.alone.job.Within).Sub(now))
+	}
 	if at, ok := l.sweep.wake(l); ok {
 		d = min(d, at.Sub(now))
 	}
@@ -807,10 +811,23 @@ func (l *loop) advance() error {
 	if err := l.review(); err != nil {
 		return err
 	}
+	l.waitForNone()
 	if err := l.handOut(); err != nil {
 		return err
 	}
 	return l.commit()
+}
+
+// waitForNone has the job that is to run alone wait no longer for those that are out
+// than its time is: a host that hangs may keep one of them for long.
+func (l *loop) waitForNone() {
+	t := l.alone
+	if t == nil || l.aloneOut || l.busy == 0 || l.now().Sub(l.aloneSince) < t.job.Within {
+		return
+	}
+	l.frontier.Release(&t.job, time.Time{})
+	l.forget(t)
+	l.frontier.PutBack(&t.job)
 }
 
 // mayHandOut tells whether jobs may be handed out at all.
@@ -904,7 +921,7 @@ func (l *loop) dispatch(job frontier.Job, r *storage.Reader) error {
 	}
 	switch {
 	case j.Alone:
-		l.alone = t
+		l.alone, l.aloneSince = t, l.now()
 	case j.Careful:
 		l.careful = append(l.careful, t)
 	default:
@@ -997,6 +1014,10 @@ func (l *loop) conclude(r *result) error {
 		l.log.Info("the host asks to be left alone", "host", j.Asked, "for", r.retryAfter)
 	}
 	if r.aborted { // it stays pending
+		if j.Alone && !l.stopping {
+			l.frontier.PutBack(j)
+			l.touch() // the file shall not say any more that it is alone
+		}
 		if r.sent.IsZero() {
 			return nil
 		}

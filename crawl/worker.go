@@ -3,6 +3,7 @@ package crawl
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"html"
 	"iter"
@@ -124,6 +125,9 @@ func (w *worker) run(ctx context.Context, tasks <-chan *task, results chan<- *re
 	}
 }
 
+// errTimeAlone breaks off a job that has kept the others waiting for too long.
+var errTimeAlone = errors.New("its time alone is over")
+
 // do makes a result of a task, also when something in it panics.
 func (w *worker) do(ctx context.Context, t *task) (res *result) {
 	began := time.Now()
@@ -141,6 +145,11 @@ func (w *worker) do(ctx context.Context, t *task) (res *result) {
 		w.buffer.Drop()
 		res = crashed(t, began, time.Now(), fmt.Sprint(p))
 	}()
+	if t.job.Alone {
+		var over context.CancelFunc
+		ctx, over = context.WithTimeoutCause(ctx, t.job.Within, errTimeAlone)
+		defer over()
+	}
 	if t.job.Robots {
 		return w.robots(ctx, t)
 	}

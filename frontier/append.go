@@ -235,6 +235,7 @@ func (f *Frontier) settle(j *Job) {
 	}
 	delete(f.out, j.ID)
 	delete(f.suspects, j.ID)
+	delete(f.spared, j.ID)
 }
 
 // Retry appends that a job is to be asked again. It fills the event's Job,

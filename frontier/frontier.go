@@ -97,6 +97,10 @@ type Job struct {
 	// RunsAlone has been called and committed. Nothing else may start before
 	// they have finished.
 	Alone bool
+	// Within is how long an Alone job may keep others from starting, from when it
+	// was handed out and again from its own start. Then it is to be broken off and
+	// given to PutBack.
+	Within time.Duration
 	// TellSent asks for a call of Sent as soon as the request has gone out,
 	// because the host may be asked again before the answer is there.
 	TellSent bool
@@ -144,9 +148,10 @@ type Frontier struct {
 	out      map[storage.JobID]*storage.Mark
 	suspects map[storage.JobID]storage.Mark
 	careful  int
-	deferred []storage.JobID // suspects that are to run alone
-	patience int64           // when they may
-	alone    *storage.Mark   // of the job that runs alone
+	deferred []storage.JobID        // suspects that are to run alone, or were put back
+	spared   map[storage.JobID]bool // suspects that were put back
+	patience int64                  // when they may
+	alone    *storage.Mark          // of the job that runs alone
 	batch    *storage.Batch
 	spare    *storage.Batch
 	staged   []push // jobs of the batch that is being filled
@@ -243,6 +248,7 @@ func newFrontier(file *storage.File, o Options) (*Frontier, error) {
 		rests:    map[uint32]int64{},
 		out:      map[storage.JobID]*storage.Mark{},
 		suspects: map[storage.JobID]storage.Mark{},
+		spared:   map[storage.JobID]bool{},
 		loading:  true,
 		text:     make([]byte, 4<<10),
 	}
@@ -368,6 +374,7 @@ func (f *Frontier) Stop() {
 	f.run.Running = false
 	clear(f.out)
 	clear(f.suspects)
+	clear(f.spared)
 	f.deferred = nil
 }
 

@@ -84,6 +84,7 @@ func (f *Frontier) originGate(h *host, https bool, gate int64) int64 {
 // and then to Finish, Retry, Robots or Withdraw, unless the run ends first.
 func (f *Frontier) Next(now time.Time, r *storage.Reader) (j Job, ok bool, err error) {
 	at := now.UnixNano()
+	f.lookedAt = at
 	if ok, err := f.nextDeferred(at, r, &j); ok || err != nil {
 		return j, ok, err
 	}
@@ -215,7 +216,9 @@ func (f *Frontier) handOut(h *host, at int64, j *Job) {
 		*mark = m
 		j.Careful = true
 		j.Condemned = isCondemned(m)
-		j.Alone = f.runsAlone(j, m, at)
+		if j.Alone = f.runsAlone(j, m, at); j.Alone {
+			j.Within = timeAlone(j, m)
+		}
 	}
 	if f.careful > 0 {
 		f.careful--
@@ -223,7 +226,9 @@ func (f *Frontier) handOut(h *host, at int64, j *Job) {
 	}
 	f.out[j.ID] = mark
 	h.out++
-	j.pace = f.paceOf(h)
+	if j.pace = f.paceOf(h); f.spared[j.ID] {
+		j.pace = paceSlow
+	}
 	f.outBy[j.pace]++
 	if !j.Robots {
 		h.outPages++

@@ -279,3 +279,77 @@ func TestCarefulWindow(t *testing.T) {
 		}
 	}
 }
+
+// A suspect that has had its time alone runs among others, and stays a suspect
+// with more time when the process dies all the same.
+func TestSuspectIsPutBack(t *testing.T) {
+	const other = "http://b.test/other"
+	o := quick()
+	o.Workers = 8
+	r := newRig(t, o)
+	r.seed(poison)
+	r.seed(other)
+	die := func() { r.take(); r.commit(); r.reopen() }
+	die()
+	die()
+	for n := range 4 {
+		r.pass(patience)
+		jobs := r.take()
+		j := jobs[poison]
+		if !j.Alone || j.Within != time.Second<<n {
+			t.Fatalf("after %d ends: %+v", n+2, j)
+		}
+		r.f.Release(j, r.now)
+		r.f.PutBack(j)
+		if j = r.take()[poison]; j == nil || j.Alone || !j.Careful || j.Attempt != 1 {
+			t.Fatalf("put back, it comes as %+v", j)
+		}
+		r.commit()
+		r.reopen()
+	}
+	// Through among others, it is none any more.
+	r.pass(patience)
+	jobs := r.take()
+	j := jobs[poison]
+	r.f.Release(j, r.now)
+	r.f.PutBack(j)
+	j = r.want(poison)
+	r.fetched(j)
+	r.fetched(jobs[other])
+	r.commit()
+	r.none()
+	if len(r.f.suspects) != 0 || len(r.f.spared) != 0 || r.f.outBy != [paces]int{} {
+		t.Errorf("left are %v, %v, %v", r.f.suspects, r.f.spared, r.f.outBy)
+	}
+	r.isPure()
+}
+
+// A robots.txt is put back as well.
+func TestPoisonedRobotsIsPutBack(t *testing.T) {
+	r := newRig(t, Options{PerHost: 1, Workers: 4})
+	r.seed("http://a.test/1")
+	const robots = "http://a.test/robots.txt"
+	for range 5 {
+		r.want(robots)
+		r.commit()
+		r.reopen()
+	}
+	r.pass(time.Minute)
+	j := r.want(robots)
+	if !j.Alone || j.Within != time.Second {
+		t.Fatalf("it comes as %+v", j)
+	}
+	r.f.Release(j, r.now)
+	r.f.PutBack(j)
+	r.pass(time.Minute)
+	j = r.want(robots)
+	if j.Alone || !j.Careful {
+		t.Fatalf("put back, it comes as %+v", j)
+	}
+	r.robots(j, storage.RobotsAllow, 0, time.Hour)
+	r.commit()
+	r.pass(time.Minute)
+	r.fetched(r.want("http://a.test/1"))
+	r.commit()
+	r.isPure()
+}

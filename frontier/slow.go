@@ -91,7 +91,6 @@ func (f *Frontier) mayGo(p pace, at int64) bool {
 
 // nextHost is the host whose turn it is, nil: there is none.
 func (f *Frontier) nextHost(at int64) *host {
-	f.lookedAt = at
 	for p := range paces {
 		q := &f.waiting[p]
 		for len(*q) > 0 && (*q)[0].at <= at && f.paceOf((*q)[0].host) != p {

@@ -21,6 +21,10 @@ import (
 //     it is put off, unless nothing else is left to do: then it runs as
 //     before, but not for ever. For where one page kills the process at once,
 //     all that it takes with it are suspects in the end, and nothing else.
+//   - No suspect keeps the others waiting for longer than a second, doubled with
+//     each further mark: who takes so long most likely waits for a host that
+//     hangs, and there may be many of them. Then it runs among others, until the
+//     next unclean end.
 //   - One that was out at three unclean ends, and was alone at two of them, is
 //     condemned: it is finished as crashed without being asked for again.
 //
@@ -66,10 +70,35 @@ func isCondemned(m storage.Mark) bool {
 	return m.Marks >= marksToCondemn && m.Alone >= aloneToCondemn
 }
 
+// timeAlone is how long a suspect may keep all others from running.
+func timeAlone(j *Job, m storage.Mark) time.Duration {
+	from := marksToRunAlone
+	if j.Robots {
+		from = robotsMarksToRunAlone
+	}
+	return patience << min(max(int(m.Marks)-from, 0), 10)
+}
+
+// PutBack takes back a job that had its time alone, or waited for it in vain, and
+// is released and not through. It is handed out again as its host allows, not
+// alone any more in this run, and stays a suspect.
+func (f *Frontier) PutBack(j *Job) {
+	delete(f.out, j.ID)
+	f.spared[j.ID] = true
+	h := f.hosts.at(j.asked)
+	if j.Robots {
+		f.addErrand(h, errand{id: j.ID, url: j.URL})
+	} else {
+		h.outPages--
+		f.deferred = append(f.deferred, j.ID)
+	}
+	f.wake(h)
+}
+
 // runsAlone tells whether a suspect that is handed out now runs alone.
 func (f *Frontier) runsAlone(j *Job, m storage.Mark, at int64) bool {
 	switch {
-	case j.Condemned, j.GaveUp != storage.NoClass:
+	case j.Condemned, j.GaveUp != storage.NoClass, f.spared[j.ID]:
 		return false
 	case j.Robots:
 		return m.Marks >= robotsMarksToRunAlone && at >= f.patience
@@ -109,6 +138,11 @@ func (f *Frontier) deferredAt(id storage.JobID) int64 {
 		return never
 	case f.originGaveUp(h, f.deferredPlace(id).https):
 		return 0
+	case f.spared[id]:
+		if !f.mayGo(paceSlow, f.lookedAt) {
+			return never // a job has to end first
+		}
+		return f.gate(h)
 	case f.suspects[id].Marks < marksToWait && f.nothingElse():
 		return f.gate(h)
 	}
