@@ -123,10 +123,14 @@ func TestIdle(t *testing.T) {
 				if c.asks {
 					want += int64(hosts)
 				}
-				for quiet, used := 0, 0.0; quiet < 3; {
+				for isKnown, quiet, used := false, 0, 0.0; quiet < 3; {
 					time.Sleep(500 * time.Millisecond)
+					if !isKnown {
+						out, _ := exec.Command("pawl", "status", "--json", "--db", db).Output()
+						isKnown = strings.Contains(string(out), fmt.Sprintf(`"known": %d,`, hosts))
+					}
 					now, _ := usedBy(t, pid)
-					if quiet++; asked.Load() < want || now-used > 0.1 {
+					if quiet++; !isKnown || asked.Load() < want || now-used > 0.05 {
 						quiet = 0
 					}
 					used = now
