@@ -189,6 +189,10 @@ func (w *deadlyWeb) want() map[string]string {
 	return want
 }
 
+// slowMachine is how many deaths more a page costs that does not get to its server
+// within a second, as on a very busy machine.
+const slowMachine = 2
+
 // TestPoison crawls with the real binary, which pages kill with SIGKILL as they
 // are asked for, and runs the same command again until it ends: each of them is
 // finished as crashed within a few runs, no other page is, and what was stored
@@ -268,7 +272,7 @@ func TestPoison(t *testing.T) {
 					killed++
 					continue
 				}
-				if deaths++; deaths > c.most {
+				if deaths++; deaths > c.most+slowMachine*len(c.poison) {
 					t.Fatalf("it has died %d times (-poison.seed %d): %v", deaths, seed, w.deaths)
 				}
 			}
