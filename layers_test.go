@@ -56,6 +56,7 @@ var owners = map[string][]string{
 	"github.com/expr-lang/expr":                       {"pawl/export"},
 	"github.com/parquet-go/parquet-go":                {"pawl/export"},
 	"modernc.org/sqlite":                              {"pawl/export"},
+	"golang.org/x/time/rate":                          {"pawl/fetch"},
 }
 
 func TestLayers(t *testing.T) {

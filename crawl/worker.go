@@ -197,7 +197,7 @@ func answered(r *fetch.Response) time.Duration {
 
 func ask(r *fetch.Response) storage.Ask {
 	a := storage.Ask{
-		Asked: !began(r).IsZero(), Time: r.Started.UnixMilli(), Took: milliseconds(r.Total),
+		Asked: !began(r).IsZero(), Time: r.Started.UnixMilli(), Took: milliseconds(r.Total - r.Waited),
 		Throttled: r.Class == fetch.Throttled, Transferred: r.Transferred,
 	}
 	if a.Asked {
