@@ -250,7 +250,7 @@ func TestPoison(t *testing.T) {
 			db := filepath.Join(t.TempDir(), "crawl.pawl")
 			args := append([]string{
 				"crawl", "--db", db, "--delay", "0", "--workers", fmt.Sprint(c.workers), "--per-host", fmt.Sprint(c.perHost),
-				"--progress", "none", "--log-level", "error", "--retries", "1",
+				"--progress", "none", "--log-level", "error", "--retries", "1", "--traps", "follow",
 			}, w.seeds()...)
 			chance := rand.New(rand.NewPCG(seed, uint64(len(c.name))))
 			stored := map[string]int{}
