@@ -26,8 +26,8 @@ func (g *crawling) endFull(s *crawl.Summary) error {
 	case s.Counts.Known == 0:
 		g.talk.sayf("to go on, make room and repeat the command with its seeds")
 		return silentError{errNoRoom}
-	case s.End == crawl.NoMemory:
-		hint = moreMemory(&crawl.MemoryError{Limit: g.settings.MaxMemory, Set: g.settings.MaxMemory > 0}, g.again)
+	case s.Memory != nil:
+		hint = moreMemory(s.Memory, g.again)
 	}
 	g.talk.sayf("nothing is lost; %s", hint)
 	if s.Unread { // only the user has the rest

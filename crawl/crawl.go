@@ -244,7 +244,8 @@ const (
 // Summary is what a run came to.
 type Summary struct {
 	End      End
-	Why      string // with NoProxy, NoSpace and NoMemory: what is the matter
+	Why      string       // with NoProxy, NoSpace and NoMemory: what is the matter
+	Memory   *MemoryError // with NoMemory: the same
 	Counts   storage.Counts
 	Before   storage.Counts // when the run began
 	Unclean  bool           // the run before did not end cleanly
@@ -733,8 +734,9 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 				return err
 			}
 			l.lookAtMemory()
-			if why, ok := l.memory.isOver(); ok {
-				stop(NoMemory, why)
+			if e := l.memory.over; e != nil {
+				l.summary.Memory = e
+				stop(NoMemory, e.Error())
 			}
 			l.publish()
 			l.gauge.tick(l)
@@ -827,7 +829,7 @@ func (l *loop) waitForNone() {
 	}
 	l.frontier.Release(&t.job, time.Time{})
 	l.forget(t)
-	l.frontier.PutBack(&t.job)
+	l.frontier.PutBack(&t.job, l.now())
 }
 
 // mayHandOut tells whether jobs may be handed out at all.
@@ -1015,7 +1017,7 @@ func (l *loop) conclude(r *result) error {
 	}
 	if r.aborted { // it stays pending
 		if j.Alone && !l.stopping {
-			l.frontier.PutBack(j)
+			l.frontier.PutBack(j, l.now())
 			l.touch() // the file shall not say any more that it is alone
 		}
 		if r.sent.IsZero() {

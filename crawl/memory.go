@@ -109,9 +109,9 @@ type memoryWatch struct {
 	said    int64 // by the user, of which it is a part; 0: nothing
 	before  int64 // with said: the limit of the process before
 	samples []metrics.Sample
-	highAt  uint64 // collection after which it was first found to be short; 0: it is not
-	idleAt  uint64 // collection after which nothing was in flight; 0: something is
-	why     string
+	highAt  uint64       // collection after which it was first found to be short; 0: it is not
+	idleAt  uint64       // collection after which nothing was in flight; 0: something is
+	over    *MemoryError // the crawl cannot go on; nil: it can
 
 	collected  time.Time // when the collector was last made to run
 	collecting atomic.Bool
@@ -149,7 +149,7 @@ func (m *memoryWatch) setLimit(limit int64) {
 	}
 	m.limit = runtimeLimit()
 	m.budget.Set(bodyBudget(m.limit))
-	m.highAt, m.idleAt, m.why = 0, 0, ""
+	m.highAt, m.idleAt, m.over = 0, 0, nil
 }
 
 // unset takes back what setLimit has set.
@@ -256,7 +256,7 @@ func (m *memoryWatch) take(now time.Time, inUse int64, n uint64, isIdle bool, co
 		m.collected = time.Time{} // there is nothing else to do
 		m.collect(now)
 	case isHigh:
-		m.why = newMemoryError(inUse, m.said, counts).Error()
+		m.over = newMemoryError(inUse, m.said, counts)
 	default:
 		// It does not get less, and there is some room.
 		m.since, m.highAt, m.idleAt = time.Time{}, 0, 0
@@ -278,9 +278,6 @@ func (m *memoryWatch) collect(now time.Time) {
 
 // isTight tells whether nothing more is to be handed out for now.
 func (m *memoryWatch) isTight() bool { return !m.since.IsZero() }
-
-// isOver tells whether the crawl cannot go on within its limit, and why.
-func (m *memoryWatch) isOver() (why string, ok bool) { return m.why, m.why != "" }
 
 // newMemoryError says what a crawl needs that takes so many bytes at rest. The limit
 // is that of the user, 0: of the process.

@@ -84,12 +84,12 @@ func TestMemoryWatch(t *testing.T) {
 			for i, w := range c.looks {
 				now = now.Add(look)
 				m.take(now, w.inUse*m.limit/100, w.collection, w.isIdle, storage.Counts{Known: 1_234_567, Hosts: 89})
-				why, isOver := m.isOver()
+				isOver := m.over != nil
 				if m.isTight() != w.isTight || isOver != w.isOver {
 					t.Errorf("look %d: tight is %v, over is %v", i, m.isTight(), isOver)
 				}
-				if isOver && !strings.Contains(why, "1,234,567 addresses and 89 hosts") {
-					t.Error(why)
+				if isOver && !strings.Contains(m.over.Error(), "1,234,567 addresses and 89 hosts") {
+					t.Error(m.over)
 				}
 			}
 		})

@@ -300,7 +300,7 @@ func TestSuspectIsPutBack(t *testing.T) {
 			t.Fatalf("after %d ends: %+v", n+2, j)
 		}
 		r.f.Release(j, r.now)
-		r.f.PutBack(j)
+		r.f.PutBack(j, r.now)
 		if j = r.take()[poison]; j == nil || j.Alone || !j.Careful || j.Attempt != 1 {
 			t.Fatalf("put back, it comes as %+v", j)
 		}
@@ -312,7 +312,7 @@ func TestSuspectIsPutBack(t *testing.T) {
 	jobs := r.take()
 	j := jobs[poison]
 	r.f.Release(j, r.now)
-	r.f.PutBack(j)
+	r.f.PutBack(j, r.now)
 	j = r.want(poison)
 	r.fetched(j)
 	r.fetched(jobs[other])
@@ -340,7 +340,7 @@ func TestPoisonedRobotsIsPutBack(t *testing.T) {
 		t.Fatalf("it comes as %+v", j)
 	}
 	r.f.Release(j, r.now)
-	r.f.PutBack(j)
+	r.f.PutBack(j, r.now)
 	r.pass(time.Minute)
 	j = r.want(robots)
 	if j.Alone || !j.Careful {

@@ -43,6 +43,9 @@ const (
 
 	marksToCondemn = 3
 	aloneToCondemn = 2
+	// othersPart is how many times as long as a suspect had to itself in vain others
+	// have before the next one.
+	othersPart = 3
 	// patience is how long a run must last before suspects run alone.
 	patience = time.Second
 )
@@ -81,8 +84,10 @@ func timeAlone(j *Job, m storage.Mark) time.Duration {
 
 // PutBack takes back a job that had its time alone, or waited for it in vain, and
 // is released and not through. It is handed out again as its host allows, not
-// alone any more in this run, and stays a suspect.
-func (f *Frontier) PutBack(j *Job) {
+// alone any more in this run, and stays a suspect. Others run for some time before the
+// next one may run alone.
+func (f *Frontier) PutBack(j *Job, now time.Time) {
+	f.patience = max(f.patience, now.UnixNano()+int64(othersPart*j.Within))
 	delete(f.out, j.ID)
 	f.spared[j.ID] = true
 	h := f.hosts.at(j.asked)
