@@ -327,6 +327,7 @@ type loop struct {
 	hours  Hours
 	// closedSince is since when it is none of the hours.
 	closedSince time.Time
+	memoryTold  time.Time // when it was last told that memory is short
 	rate        *fetch.Rate
 	rules       ruleCache
 

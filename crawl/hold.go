@@ -29,6 +29,9 @@ type HoldStatus struct {
 	Until  string     `json:"until,omitempty"`
 }
 
+// memoryTold is how often it is told that memory is short.
+const memoryTold = 10 * time.Minute
+
 // hold is why nothing is handed out now; nil: nothing keeps it from that.
 func (l *loop) hold() *Hold {
 	now := l.now()
@@ -63,16 +66,17 @@ func (l *loop) tellHold(was *Hold) {
 	if reason(was) == reason(l.held) {
 		return
 	}
-	switch reason(was) {
-	case HeldByHours:
+	if reason(was) == HeldByHours {
 		l.log.Info("inside of --hours again")
-	case HeldByMemory:
-		l.log.Info("there is enough memory again")
 	}
 	switch h := l.held; reason(h) {
 	case HeldByHours:
 		l.log.Info("outside of --hours; nothing is asked until they begin", "hours", l.settings.Hours, "begin", h.Until.Format("2006-01-02 15:04"))
 	case HeldByMemory:
-		l.log.Warn("memory is short; nothing is asked until there is more")
+		// Where a few large pages fill it that is so again and again.
+		if l.memoryTold.IsZero() || h.Since.Sub(l.memoryTold) >= memoryTold {
+			l.memoryTold = h.Since
+			l.log.Warn("memory is short; nothing is asked until there is more")
+		}
 	}
 }

@@ -176,7 +176,7 @@ func (l *loop) doubt(r *result) (d doubt, isDoubtful bool) {
 	class := r.class()
 	switch class {
 	case storage.DNS:
-		return d, !isSpecialUse(hostname(j.Asked))
+		return d, !isNowhere(hostname(j.Asked))
 	case storage.Connect, storage.Timeout, storage.Reset, storage.TLS:
 		return d, true
 	case storage.NoClass:
@@ -239,12 +239,9 @@ func (r *result) foreign(asked string) string {
 // hostname takes the port off a host.
 func hostname(host string) string { return weburl.URL("http://" + host + "/").Hostname() }
 
-// isSpecialUse tells whether a name is one that no resolver knows, whether the
-// network is there or not (RFC 6761, RFC 6762).
-func isSpecialUse(name string) bool {
-	last := name[strings.LastIndexByte(name, '.')+1:]
-	return slices.Contains([]string{"test", "invalid", "localhost", "example", "local"}, last)
-}
+// isNowhere tells whether a name is one that nobody has, whether the network is there
+// or not (RFC 6761 section 6.4).
+func isNowhere(name string) bool { return name == "invalid" || strings.HasSuffix(name, ".invalid") }
 
 // hostAnswered takes in that a host was asked at a time, and answered at another.
 func (l *loop) hostAnswered(asked, at time.Time) error {
