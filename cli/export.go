@@ -531,10 +531,7 @@ func writeFile(ctx context.Context, name string, write func(io.Writer) error) er
 		return err
 	}
 	// Otherwise the file of before may be there after a power cut.
-	if err = storage.SyncDir(filepath.Dir(name)); errors.Is(err, fs.ErrPermission) {
-		return nil // a folder that may be written, but not read
-	}
-	return err
+	return storage.SyncResults(filepath.Dir(name))
 }
 
 func queueRows(pending iter.Seq2[frontier.Pending, error]) iter.Seq2[export.QueueRow, error] {

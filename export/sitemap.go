@@ -319,7 +319,7 @@ func (s *sitemapFiles) publish() error {
 	for i := len(s.files) - 1; i >= 0; i-- {
 		if i == 0 && len(s.files) > 1 {
 			// Also after a power cut the index names no file that is not there.
-			if err := storage.SyncDir(dir); err != nil {
+			if err := storage.SyncResults(dir); err != nil {
 				return err
 			}
 		}
@@ -328,7 +328,7 @@ func (s *sitemapFiles) publish() error {
 		}
 	}
 	s.parts = nil
-	return storage.SyncDir(dir)
+	return storage.SyncResults(dir)
 }
 
 // index writes the index as another part.

@@ -81,6 +81,17 @@ func Publish(tmp, path string) error {
 	return nil
 }
 
+// SyncResults is SyncDir for a folder of files that can be made anew from the crawl
+// file. One that may be written, but not read, as that of a drop box, cannot be
+// synced, and that is no error then.
+func SyncResults(dir string) error {
+	err := SyncDir(dir)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return err
+}
+
 // TempName is a name in the folder of path under which nothing is, for a file that
 // is to be given to Publish or Replace. What is left there after a crash may be
 // deleted; what others have left for more than a day it deletes itself.
