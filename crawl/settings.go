@@ -1,6 +1,7 @@
 package crawl
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/mail"
@@ -146,6 +147,14 @@ func Defaults(userAgent string) Settings {
 		MinFree:      Automatic,
 		MaxRedirects: 10,
 	}
+}
+
+// UnmarshalJSON reads settings as a crawl file keeps them. What was not yet a setting
+// when they were written is as in Defaults; most that came later have zero there.
+func (s *Settings) UnmarshalJSON(text []byte) error {
+	type plain Settings
+	s.MinFree = Automatic
+	return json.Unmarshal(text, (*plain)(s))
 }
 
 // Bounds of settings that are counts.

@@ -1,6 +1,7 @@
 package crawl
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -64,5 +65,18 @@ func TestResultsThatCannotBe(t *testing.T) {
 				t.Errorf("%v, want %s", err, c.want)
 			}
 		})
+	}
+}
+
+// Settings that were written before there was a margin of free space have that of
+// the defaults, and what was chosen stays.
+func TestSettingsFromBeforeTheMargin(t *testing.T) {
+	for text, want := range map[string]int64{
+		`{"scope":"host","workers":16}`: Automatic, `{"min_free":0}`: 0, `{"min_free":7}`: 7, `{"min_free":-1}`: Automatic,
+	} {
+		var s Settings
+		if err := json.Unmarshal([]byte(text), &s); err != nil || s.MinFree != want {
+			t.Errorf("%s: %d, %v; want %d", text, s.MinFree, err, want)
+		}
 	}
 }
