@@ -47,7 +47,7 @@ type space struct {
 
 	mu      sync.Mutex
 	margin  int64
-	changed chan struct{} // closed when the margin is another
+	changed chan struct{} // closed when the margin is another, or a disk is nobody's
 	watched []string      // disks
 	isLow   bool
 }
@@ -91,15 +91,20 @@ func (s *space) setMargin(margin int64) {
 	defer s.mu.Unlock()
 	if margin != s.margin {
 		s.margin = margin
-		close(s.changed)
-		s.changed = make(chan struct{})
+		s.change()
 	}
+}
+
+// change has all watches look. mu is held.
+func (s *space) change() {
+	close(s.changed)
+	s.changed = make(chan struct{})
 }
 
 // stop ends the watch. It does not wait for a look that hangs.
 func (s *space) stop() { close(s.over) }
 
-// terms are the margin, and what is closed when it is another.
+// terms are the margin, and what is closed when it is another or a disk is nobody's.
 func (s *space) terms() (margin int64, changed <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,6 +120,14 @@ func (s *space) isFirst(disk string) bool {
 	}
 	s.watched = append(s.watched, disk)
 	return true
+}
+
+// leave leaves a disk to whoever else can see it.
+func (s *space) leave(disk string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watched = slices.DeleteFunc(s.watched, func(d string) bool { return d == disk })
+	s.change()
 }
 
 // tell says that too little is free, unless it was said before or is by a margin
@@ -133,14 +146,14 @@ type spaceWatch struct {
 	*space
 	path   string
 	folder string // that is looked at
-	isOurs bool   // nobody else watches its disk
+	disk   string // that nobody else watches; empty: somebody does
 	free   int64  // when it was last looked at
 	at     time.Time
 	fall   float64 // of what is free, in bytes per second
 }
 
-// run looks until the watch is over, or somebody else watches the same disk. It
-// calls first when it has looked once.
+// run looks until the watch is over, but rests while somebody else watches the same
+// disk. It calls first when it has looked once.
 func (w *spaceWatch) run(first func()) {
 	defer first()
 	rest := time.NewTimer(0)
@@ -153,8 +166,10 @@ func (w *spaceWatch) run(first func()) {
 			if !more {
 				return
 			}
-			rest.Reset(next)
-			again = rest.C
+			if next > 0 {
+				rest.Reset(next)
+				again = rest.C
+			}
 		}
 		first()
 		select {
@@ -166,7 +181,7 @@ func (w *spaceWatch) run(first func()) {
 	}
 }
 
-// once looks, and tells when to look again, if ever.
+// once looks, and tells when to look again, if ever; 0: when a disk is nobody's.
 func (w *spaceWatch) once(margin int64) (next time.Duration, more bool) {
 	if w.folder == "" {
 		var ok bool
@@ -175,13 +190,19 @@ func (w *spaceWatch) once(margin int64) (next time.Duration, more bool) {
 		}
 	}
 	disk, ok := w.look(w.folder)
+	if w.disk != "" && (!ok || disk.ID != w.disk) { // the folder is gone, or stands elsewhere
+		w.leave(w.disk)
+		w.disk = ""
+	}
 	if !ok {
+		w.folder = "" // where the path leads is found out again
 		return spaceRest, true
 	}
-	if !w.isOurs {
-		if w.isOurs = w.isFirst(disk.ID); !w.isOurs {
-			return 0, false
+	if w.disk == "" {
+		if !w.isFirst(disk.ID) {
+			return 0, true
 		}
+		w.disk = disk.ID
 	}
 	keep := marginOf(margin, disk.Size)
 	if disk.Free < keep {
@@ -235,8 +256,10 @@ func megabytes(n int64) string {
 		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
 	case n < 1_000_000_000:
 		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	case n < 1_000_000_000_000:
+		return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 	}
-	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
+	return fmt.Sprintf("%.1f TB", float64(n)/1e12)
 }
 
 // folderOf is the folder where the file or folder really is that a path leads to;

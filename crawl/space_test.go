@@ -53,8 +53,16 @@ func (p *paperDisks) look(dir string) (storage.Disk, bool) {
 	defer p.mu.Unlock()
 	p.looks = append(p.looks, time.Now())
 	d, ok := p.disks[filepath.Base(dir)]
+	ok = ok && d.ID != ""
 	d.Free -= int64(time.Since(p.began).Seconds() * float64(p.fall))
 	return d, ok
+}
+
+// set puts another disk, or none without an ID, under a folder.
+func (p *paperDisks) set(folder string, d storage.Disk) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.disks[folder] = d
 }
 
 // watchPaper watches folders of paper.
@@ -148,6 +156,30 @@ func TestSpace(t *testing.T) {
 			}
 		})
 	})
+	t.Run("is looked at by another folder when one is gone", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			there := storage.Disk{ID: "1", Free: 5_000 * mega, Size: 20_000 * mega}
+			p := &paperDisks{disks: map[string]storage.Disk{"data": there, "out": there}}
+			s := watchPaper(t, p, Automatic, "data", "out")
+			for _, gone := range []string{"data", "out"} { // whichever was first
+				time.Sleep(time.Minute)
+				p.set(gone, storage.Disk{})
+				time.Sleep(time.Minute)
+				p.set(gone, there)
+			}
+			if why := isLow(s); why != "" {
+				t.Errorf("says %q", why)
+			}
+			p.set("data", storage.Disk{})
+			time.Sleep(time.Minute)
+			there.Free = 1
+			p.set("out", there)
+			time.Sleep(time.Minute)
+			if why := isLow(s); !strings.Contains(why, "out, ") {
+				t.Errorf("says %q", why)
+			}
+		})
+	})
 	t.Run("of the second disk", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := &paperDisks{disks: map[string]storage.Disk{
@@ -235,7 +267,7 @@ func TestFolderOf(t *testing.T) {
 }
 
 func TestMegabytes(t *testing.T) {
-	for n, want := range map[int64]string{0: "0.0 kB", 999: "1.0 kB", 48_200_000: "48.2 MB", 256 * mega: "256.0 MB", 2_500 * mega: "2.5 GB"} {
+	for n, want := range map[int64]string{0: "0.0 kB", 999: "1.0 kB", 48_200_000: "48.2 MB", 256 * mega: "256.0 MB", 2_500 * mega: "2.5 GB", 1_000_000 * mega: "1.0 TB"} {
 		if got := megabytes(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
