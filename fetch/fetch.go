@@ -388,14 +388,19 @@ func (o *Options) headers() (plain, secret http.Header) {
 }
 
 // Fetch makes one exchange and returns what came of it. It returns at the
-// latest when the time of the options is over or ctx is done. Many goroutines
-// may call it at once, each with a Buffer of its own.
+// latest when the time of the options is over, which stands still for the Rate and the
+// Budget, or ctx is done. Many goroutines may call it at once, each with a Buffer
+// of its own.
 func (f *Fetcher) Fetch(ctx context.Context, req Request, buf *Buffer) Response {
 	res := Response{Started: time.Now()}
 	f.exchange(ctx, &req, buf, &res)
 	res.Total = time.Since(res.Started)
 	// Of a connection that is shared, the waits for others are in it.
 	res.Waited = min(res.Waited, res.Total-res.TTFB)
+	if res.Status == 0 {
+		// Nothing may have been read behind a handshake, which would have waited for it.
+		f.opts.Rate.settle(ctx)
+	}
 	return res
 }
 

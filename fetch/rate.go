@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"context"
 	"errors"
 	"net"
 	"sync"
@@ -29,7 +30,9 @@ const (
 // What counts is what is read from connections, TLS and all, but not the packets
 // around it. Readings wait, so that the window of TCP slows servers down; what that
 // lets them send ahead, some 64 KB on a new connection, comes as fast as the network
-// is. A handshake of TLS does not wait: its bytes are made up for afterwards.
+// is. A handshake of TLS does not wait: its bytes are made up for afterwards, by what is
+// read next, or else before Fetch returns, in none of the times of its Response. What is
+// said to have a tunnel of a proxy does not count.
 //
 // The time for which an exchange waits for the Rate does not count for its time-outs, as
 // long as it has not read more than an answer can be. Nor does it for Response.TTFB, but
@@ -75,6 +78,27 @@ func (r *Rate) Set(perSecond int64) {
 	}
 	if old != nil {
 		close(old.replaced)
+	}
+}
+
+// settle waits until what was read without waiting is made up for, or ctx is done.
+func (r *Rate) settle(ctx context.Context) {
+	if r == nil {
+		return
+	}
+	for b := r.bound.Load(); b != nil; b = r.bound.Load() {
+		now := time.Now()
+		wait := b.limiter.ReserveN(now, 0).DelayFrom(now)
+		if wait <= 0 {
+			return
+		}
+		select {
+		case <-time.After(wait):
+			return
+		case <-b.replaced:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

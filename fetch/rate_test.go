@@ -221,6 +221,100 @@ func TestRateIsKept(t *testing.T) {
 	}
 }
 
+// A handshake does not wait while it goes on. Those that come to nothing are paid for
+// all the same, so that they cannot take more than the Rate, nor leave a debt to others.
+func TestRateCountsHandshakesThatComeToNothing(t *testing.T) {
+	const perSecond, workers, hosts = 10_000, 8, 200
+	for name, isTrusted := range map[string]bool{"their certificate is not valid": false, "they hang up behind it": true} {
+		t.Run(name, func(t *testing.T) {
+			o := Defaults()
+			o.Insecure = isTrusted
+			withBadHosts(t, perSecond, o, func(t *testing.T, f *Fetcher, good, bad *inMemory) {
+				began := time.Now()
+				var fetches sync.WaitGroup
+				for worker := range workers {
+					fetches.Go(func() {
+						for i := range hosts / workers {
+							res := get(f, fmt.Sprintf("https://host%d-%d.test/", worker, i))
+							if res.Class == None || res.Class == TimedOut || res.Total-res.Waited > time.Second {
+								t.Errorf("class %q (%s) after %v", res.Class, res.Err, res.Total)
+							}
+						}
+					})
+				}
+				fetches.Wait()
+				took, read := time.Since(began), bad.read.Load()
+				if least := seconds(read-minChunk, perSecond); took < least {
+					t.Errorf("%d bytes took %v, want %v", read, took, least)
+				}
+				res := get(f, "http://good.test/")
+				if most := seconds(2*workers*read/hosts, perSecond); res.Class != None || res.Total > most {
+					t.Errorf("the next host: class %q (%s) after %v, want at most %v", res.Class, res.Err, res.Total, most)
+				}
+			})
+		})
+	}
+}
+
+// What is paid for a handshake can be waited for long. It ends with the caller, and with
+// the bound.
+func TestRateOfHandshakesWaitsNoLongerThanTheCaller(t *testing.T) {
+	for name, end := range map[string]func(*Fetcher, context.CancelFunc){
+		"the caller": func(_ *Fetcher, cancel context.CancelFunc) { cancel() },
+		"the bound":  func(f *Fetcher, _ context.CancelFunc) { f.opts.Rate.Set(0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			withBadHosts(t, 1, Defaults(), func(t *testing.T, f *Fetcher, _, _ *inMemory) {
+				f.opts.Rate.bound.Load().limiter.ReserveN(time.Now(), minChunk)
+				began := time.Now()
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				time.AfterFunc(time.Minute, func() { end(f, cancel) })
+				res := f.Fetch(ctx, Request{URL: "https://host.test/"}, new(Buffer))
+				if took := time.Since(began); res.Class != TLS || took != time.Minute {
+					t.Errorf("class %q (%s), came back after %v", res.Class, res.Err, took)
+				}
+			})
+		})
+	}
+}
+
+// withBadHosts runs a test in fake time, with hosts of which those of https hang up
+// behind the handshake, and a Fetcher that is bound by a Rate.
+func withBadHosts(t *testing.T, perSecond int64, o Options, test func(t *testing.T, f *Fetcher, good, bad *inMemory)) {
+	t.Helper()
+	config, _ := authority(t)
+	synctest.Test(t, func(t *testing.T) {
+		good, bad := newInMemory(), newInMemory()
+		s := &http.Server{Handler: sends(100), ErrorLog: quiet()}
+		var serving sync.WaitGroup
+		serving.Go(func() { s.Serve(good) })
+		serving.Go(func() {
+			for {
+				c, err := bad.Accept()
+				if err != nil {
+					return
+				}
+				serving.Go(func() {
+					tls.Server(c, config).Handshake()
+					c.Close()
+				})
+			}
+		})
+		o.Rate = NewRate(perSecond)
+		f, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.pool.Store(&pool{newTransportOver(o, good.dial, bad.dial)})
+		test(t, f, good, bad)
+		f.Close()
+		s.Close()
+		bad.Close()
+		serving.Wait()
+	})
+}
+
 // Connections share the Rate alike, whatever is spoken on them.
 func TestRateIsFair(t *testing.T) {
 	const hosts = 10
