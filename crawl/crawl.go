@@ -825,7 +825,7 @@ func (l *loop) advance() error {
 // than its time is: a host that hangs may keep one of them for long.
 func (l *loop) waitForNone() {
 	t := l.alone
-	if t == nil || l.aloneOut || l.busy == 0 || l.now().Sub(l.aloneSince) < t.job.Within {
+	if t == nil || l.aloneOut || l.busy == 0 && len(l.outage.doubts) == 0 || l.now().Sub(l.aloneSince) < t.job.Within {
 		return
 	}
 	l.frontier.Release(&t.job, time.Time{})
@@ -861,7 +861,7 @@ func (l *loop) out(t *task, by int) {
 // room tells whether another job may be handed out now, if there is one.
 func (l *loop) room() bool {
 	return l.busy+len(l.careful)+len(l.marked) < l.settings.Workers && l.frontier.Waiting() < 2*commitEvents && l.weight() < l.memory.mostWeight() &&
-		len(l.outage.doubts) < mostDoubts && l.mayHandOut()
+		len(l.outage.doubts) < mostDoubts && l.outage.weight < mostWeight && l.mayHandOut()
 }
 
 // handOut gives jobs to idle workers.
@@ -969,10 +969,6 @@ func (l *loop) withoutAsking(t *task, r *storage.Reader) *result {
 // receive takes a result from a worker.
 func (l *loop) receive(r *result) error {
 	l.busy--
-	if r.held != nil {
-		l.memoryHeld = append(l.memoryHeld, r.held)
-		l.touch()
-	}
 	if r.task == l.alone {
 		l.alone, l.aloneOut = nil, false
 	}
@@ -996,7 +992,7 @@ func (l *loop) drain() error {
 
 // settle takes in what came of a job.
 func (l *loop) settle(r *result) error {
-	if isKept, err := l.doubts(r); isKept || err != nil {
+	if isKept, err := l.keepDoubtful(r); isKept || err != nil {
 		return err
 	}
 	return l.conclude(r)
@@ -1007,6 +1003,10 @@ func (l *loop) release(r *result) {
 	j := &r.task.job
 	l.frontier.Release(j, l.frontier.Arrival(j, l.at(r.sent), r.answered))
 	l.out(r.task, -1)
+	if r.held != nil {
+		l.memoryHeld = append(l.memoryHeld, r.held)
+		l.touch()
+	}
 }
 
 // conclude decides what a result means, and appends it.
@@ -1031,7 +1031,7 @@ func (l *loop) conclude(r *result) error {
 	}
 	l.touch()
 	if l.noteProxy(r); r.proxy != "" {
-		return l.askAgain(r, l.proxy.until, r.proxy)
+		return l.askAgain(r, storage.Ask{Time: l.now().UnixMilli()}, later(l.proxy.until, l.at(l.outage.until)), r.proxy)
 	}
 	if j.Robots {
 		return l.settleRobots(r)
@@ -1429,7 +1429,7 @@ func (l *loop) commit() error {
 	}
 	switch {
 	case len(l.careful) > 0:
-	case l.alone != nil && !l.aloneOut && l.busy == 0:
+	case l.alone != nil && !l.aloneOut && l.busy == 0 && len(l.outage.doubts) == 0:
 		l.frontier.RunsAlone(&l.alone.job)
 		l.aloneOut = true
 		l.careful = []*task{l.alone}

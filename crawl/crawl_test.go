@@ -52,7 +52,7 @@ func newSite(t *testing.T, o fakeweb.Options) *site {
 		t.Fatal(err)
 	}
 	s := &site{t: t, path: newPath(t), web: web}
-	s.opt = Options{Settings: Defaults("pawl/test"), Transport: web, Input: Input{Args: web.Seeds()}}
+	s.opt = Options{Settings: Defaults("pawl/test"), Transport: web, Input: Input{Args: web.Seeds()}, Probe: thereIs}
 	return s
 }
 

@@ -3,6 +3,8 @@ package crawl
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -365,7 +367,7 @@ func TestRedirectsThatAreNoPortal(t *testing.T) {
 				}
 				most := 30 * time.Second
 				if moved == 20 {
-					most = 10 * time.Minute
+					most = portalPatient + time.Minute
 				}
 				if took := time.Since(began); took > most {
 					t.Errorf("it took %v", took)
@@ -432,5 +434,190 @@ func TestNetworkIsGoneForAMoment(t *testing.T) {
 		})
 		s.finish()
 		s.wantUncharged(30 * 31)
+	})
+}
+
+// Hosts that hang or die for good beside others, or alone, are charged in the end,
+// whatever they do together: the benefit of the doubt is had once.
+func TestBadHostsTogetherAreCharged(t *testing.T) {
+	ways := map[string]answer{"silence": slow(answer{}, time.Hour), "reset": reset, "refused": refused}
+	for name, way := range ways {
+		for _, living := range []time.Duration{0, 10 * time.Millisecond, 3 * time.Second} { // how long its answers take; 0: there is none
+			for _, delay := range []time.Duration{0, 5 * time.Second, 40 * time.Second} {
+				t.Run(fmt.Sprintf("%s beside %v, delay %v", name, living, delay), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						s, c := onCable(t, 3, 12)
+						var said bytes.Buffer
+						s.opt.Log = slog.New(slog.NewTextHandler(&said, nil))
+						s.opt.Delay, s.opt.Retries = delay, 1
+						p := c.RoundTripper.(*paper)
+						for i := range 3 {
+							for n := 5; n <= 12; n++ {
+								p.on(fmt.Sprintf("http://www.h%d.com/%d", i, n), way)
+							}
+						}
+						if living > 0 {
+							s.opt.Input.Args = append(s.opt.Input.Args, "http://www.living.com/")
+							numbered(p, "http://www.living.com", 300, slow(answer{}, living))
+							p.on("http://www.living.com/", slow(linking(numberedLinks(300)...), living))
+						}
+						began := time.Now()
+						sum := s.finish()
+						if n := sum.Counts.Of(storage.Failed); n != 24 {
+							t.Errorf("%d failed", n)
+						}
+						most := 40 * time.Minute
+						if living > 0 {
+							most = max(most, 301*max(delay, living)*11/10)
+						}
+						if took := time.Since(began); took > most {
+							t.Errorf("it took %v", took)
+						}
+						if n := strings.Count(said.String(), "the network is gone"); n > 3 {
+							t.Errorf("%d outages\n%s", n, said.String())
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+func numberedLinks(n int) (links []string) {
+	for i := range n {
+		links = append(links, fmt.Sprintf("/%d", i+1))
+	}
+	return links
+}
+
+// A portal that nobody logs in to for hours is one all the same.
+func TestPortalForHours(t *testing.T) {
+	for name, gone := range map[string]func(*http.Request) (*http.Response, error){
+		"redirects": portal,
+		"false certificates": func(*http.Request) (*http.Response, error) {
+			return nil, &tls.CertificateVerificationError{Err: x509.HostnameError{Certificate: new(x509.Certificate), Host: "www.h0.com"}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, c := onCable(t, 8, 60)
+				s.opt.Retries = 1
+				c.pull(3*time.Second, 9*time.Hour, nil, gone)
+				s.finish()
+				s.wantUncharged(8 * 61)
+			})
+		})
+	}
+}
+
+// While nothing may be tried for another reason, nobody is to blame.
+func TestOutageWhileNothingMayBeTried(t *testing.T) {
+	for _, gone := range []func(*http.Request) (*http.Response, error){portal, connectionRefused} {
+		for _, hold := range []string{"hours", "pause"} {
+			t.Run(hold, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s, c := onCable(t, 6, 60)
+					s.opt.Retries = 0
+					c.pull(3*time.Second, 13*time.Hour, nil, gone)
+					if hold == "hours" {
+						s.opt.Hours = "12:59-00:01,13:01-13:02,14:00-24:00" // the bubble begins at midnight
+						s.clock = func() time.Time { return time.Now().UTC() }
+					} else {
+						s.beside = func(ctx context.Context, c *Crawl) {
+							time.Sleep(10 * time.Second)
+							if err := c.Pause(ctx); err != nil {
+								t.Error(err)
+							}
+							time.Sleep(13 * time.Hour)
+							if err := c.Resume(ctx); err != nil {
+								t.Error(err)
+							}
+						}
+					}
+					s.finish()
+					s.wantUncharged(6 * 61)
+				})
+			})
+		}
+	}
+}
+
+// A host rests after a request that is not charged, also when the run is stopped and
+// another goes on.
+func TestUnchargedRequestsCountForPoliteness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := onCable(t, 3, 8)
+		s.opt.Delay = 20 * time.Second
+		c.pull(30*time.Second, 3*time.Minute, errNoRoute, flaky())
+		p := c.RoundTripper.(*paper)
+		for i := range 12 {
+			s.stopAfter(time.Duration(7+i) * time.Second)
+		}
+		s.finish()
+		s.wantUncharged(27)
+		for i := range 3 {
+			if gap := p.gap(fmt.Sprintf("www.h%d.com", i)); gap < 20*time.Second {
+				t.Errorf("a gap of %v", gap)
+			}
+		}
+	})
+}
+
+// The number of attempts is bounded whenever a run is stopped.
+func TestAttemptsOverStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := onCable(t, 1, 1)
+		p := c.RoundTripper.(*paper)
+		p.on("http://www.h0.com/1", slow(reset, 100*time.Millisecond))
+		s.opt.Retries, s.opt.Delay = 1, 0
+		for range 40 {
+			s.stopAfter(150 * time.Millisecond)
+		}
+		s.finish()
+		if n := p.of("http://www.h0.com/1"); n > 3 {
+			t.Errorf("asked %d times", n)
+		}
+	})
+}
+
+// Pages that lead to other sites, each to its own, are no portal and wait for nobody.
+func TestExitLinksAreNoPortal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := onCable(t, 3, 200)
+		p := c.RoundTripper.(*paper)
+		for i := range 3 {
+			for n := range 200 {
+				p.on(fmt.Sprintf("http://www.h%d.com/%d", i, n+1), moved(fmt.Sprintf("http://other%d-%d.org/", i, n)))
+			}
+		}
+		began := time.Now()
+		sum := s.finish()
+		if n := sum.Counts.Of(storage.Redirected); n != 600 {
+			t.Errorf("%d redirected", n)
+		}
+		if took := time.Since(began); took > 30*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// Hosts that are asked by their addresses answer though no name can be looked up: what
+// has a name waits for that.
+func TestNameServersAreGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := onCable(t, 4, 40)
+		s.opt.Retries = 0
+		p := c.RoundTripper.(*paper)
+		s.opt.Input.Args = append(s.opt.Input.Args, "http://192.0.2.7/")
+		numbered(p, "http://192.0.2.7", 300, linking())
+		c.pull(2*time.Second, 5*time.Minute, errors.New("the name server does not answer"), func(r *http.Request) (*http.Response, error) {
+			if r.URL.Host == "192.0.2.7" {
+				return p.RoundTrip(r)
+			}
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "i/o timeout", IsTimeout: true, IsTemporary: true}}
+		})
+		s.opt.Delay = 500 * time.Millisecond
+		s.finish()
+		s.wantUncharged(4*41 + 301)
 	})
 }

@@ -34,6 +34,7 @@ func (l *loop) noteProxy(r *result) {
 		}
 		*p = proxyTrouble{}
 	case r.proxy == "" || now.Before(p.until): // of the same moment
+	case l.outage.isOn(): // to be reached it takes a network
 	default:
 		if p.since.IsZero() {
 			p.since = now
@@ -51,9 +52,9 @@ func (p *proxyTrouble) isOver(now time.Time) bool {
 
 // askAgain has a job asked for again from a time on, as if it had not been: its
 // host is not to blame.
-func (l *loop) askAgain(r *result, from time.Time, why string) error {
+func (l *loop) askAgain(r *result, at storage.Ask, from time.Time, why string) error {
 	j := &r.task.job
-	at, due := storage.Ask{Time: l.now().UnixMilli()}, from.UnixMilli()
+	due := from.UnixMilli()
 	if j.Robots {
 		e := &storage.Host{
 			Ask: at, State: storage.RobotsRetry, Attempt: j.Attempt - 1, Hops: j.Hops, Due: due, Error: why,

@@ -205,12 +205,15 @@ var (
 	reset   = answer{err: &net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}}
 )
 
+// thereIs is a probe that finds the network.
+func thereIs(context.Context, []string) error { return nil }
+
 // onPaper is a site whose web is a paper one.
 func onPaper(t *testing.T, seeds ...string) (*site, *paper) {
 	t.Helper()
 	p := newPaper()
 	s := &site{t: t, path: newPath(t)}
-	s.opt = Options{Settings: Defaults("pawl/test"), Transport: p, Input: Input{Args: seeds}}
+	s.opt = Options{Settings: Defaults("pawl/test"), Transport: p, Input: Input{Args: seeds}, Probe: thereIs}
 	return s, p
 }
 

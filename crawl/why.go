@@ -677,8 +677,7 @@ func (t *teller) waits() string {
 	}
 	var parts []string
 	if t.story.Standing == "retrying" {
-		parts = append(parts, fmt.Sprintf("attempt %d failed (%s), and the next is due at %s",
-			t.last.Attempt, failureOf(t.last.Class, t.last.Status, t.last.Error), stamp(t.last.Due)))
+		parts = append(parts, fmt.Sprintf("%s, and the next is due at %s", lastAttempt(t.last), stamp(t.last.Due)))
 	}
 	if rule := t.forbidden(); rule != "" {
 		parts = append(parts, "it will be blocked by "+rule)

@@ -61,6 +61,9 @@ func howFound(f *storage.Found) string {
 // attemptOf says what came of an attempt that was not the last.
 func attemptOf(e *storage.Retry) string {
 	text := fmt.Sprintf("attempt %d: %s", e.Attempt, failureOf(e.Class, e.Status, e.Error))
+	if e.Class == storage.NoClass && e.Status == 0 && e.Error != "" {
+		text = clean(e.Error, 200) // which says that it is none
+	}
 	if e.Class == storage.NoClass && e.Status >= 300 && e.Status < 400 { // which is no failure
 		text = fmt.Sprintf("status %d, redirected to another spelling of the same address", e.Status)
 	}
@@ -74,6 +77,14 @@ func attemptOf(e *storage.Retry) string {
 		text += fmt.Sprintf("; the next is due at %s", stamp(e.Due))
 	}
 	return text
+}
+
+// lastAttempt says what came of the last attempt.
+func lastAttempt(e *storage.Retry) string {
+	if e.Class == storage.NoClass && e.Status == 0 && e.Error != "" {
+		return clean(e.Error, 200) // uncharged
+	}
+	return fmt.Sprintf("attempt %d failed (%s)", e.Attempt, failureOf(e.Class, e.Status, e.Error))
 }
 
 // failureOf says what went wrong.

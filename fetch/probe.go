@@ -61,8 +61,8 @@ var (
 // was cancelled. With a proxy the host that counts is the proxy.
 //
 // It asks the routing table for a way to an address, without sending anything, and
-// when one of the hosts has a name, the name servers of this machine for names that
-// nobody can have kept: a random one in com, and for networks that do not know of
+// when one of the hosts has a name, or a public address, the name servers of this machine
+// for names that nobody can have kept: a random one in com, and for networks that do not know of
 // com, random ones below the names of up to two of the hosts. Any answer will do,
 // that there is no such name above all. Names that the hosts file of this machine has
 // count as their addresses, and hosts that are this machine itself are always there.
@@ -103,13 +103,17 @@ func (p *prober) probe(parent context.Context, hosts []string) error {
 		return nil
 	}
 	routed := p.routed(ctx, addrs)
-	if len(names) == 0 {
+	isWorld := slices.ContainsFunc(addrs, func(a netip.Addr) bool { return !Private(a) })
+	if len(names) == 0 && (!routed || !isWorld) {
 		if !routed {
 			return errNoRoute
 		}
 		return nil
 	}
 	err := p.lookup(ctx, names)
+	if len(names) == 0 && errors.Is(err, errNoResolver) {
+		return nil // nobody here needs one
+	}
 	switch {
 	case err == nil: // perhaps in a network that leads nowhere else
 		return nil

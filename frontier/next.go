@@ -330,6 +330,9 @@ func (f *Frontier) Release(j *Job, sent time.Time) {
 // HasServed tells whether a page was ever fetched from the host that a job asks.
 func (f *Frontier) HasServed(j *Job) bool { return f.hosts.at(j.asked).fetched > 0 }
 
+// Took is how long the last answer of the host took that a job asks, in milliseconds.
+func (f *Frontier) Took(j *Job) uint32 { return f.hosts.at(j.asked).took }
+
 // Wake is when the next job may be handed out; ok is false when there is none
 // to wait for.
 func (f *Frontier) Wake() (at time.Time, ok bool) {
