@@ -54,6 +54,9 @@ func TestEndsForWantOfRoom(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := &crawl.Summary{End: c.end, Unread: c.piped, Why: c.why, Counts: storage.Counts{Known: 2000, Admitted: 2000, Pending: 1234}}
+			if c.end == crawl.NoMemory {
+				s.Memory = &crawl.MemoryError{Needs: 310_000_000, Limit: c.limit, Set: c.limit > 0}
+			}
 			if code, _ := judge(g.conclude(s)); code != ExitFull {
 				t.Errorf("exit code %d", code)
 			}
