@@ -31,6 +31,9 @@ const (
 	mostIdleBrief = 0.05
 )
 
+// mostToIdle is how long a crawl may take until it has nothing to do but wait.
+const mostToIdle = 5 * time.Minute
+
 // TestIdle runs crawls that have nothing to do but wait, with the real binary,
 // and reads from the kernel how much of a core they take and how often they wake
 // up.
@@ -123,7 +126,12 @@ func TestIdle(t *testing.T) {
 				if c.asks {
 					want += int64(hosts)
 				}
+				end := time.Now().Add(mostToIdle)
 				for isKnown, quiet, used := false, 0, 0.0; quiet < 3; {
+					if time.Now().After(end) {
+						t.Fatalf("it does not come to rest in %v: all hosts are known %v, %d of %d requests, %.2f s of a core",
+							mostToIdle, isKnown, asked.Load()-before, want-before, used)
+					}
 					time.Sleep(500 * time.Millisecond)
 					if !isKnown {
 						out, _ := exec.Command("pawl", "status", "--json", "--db", db).Output()
