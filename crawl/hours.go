@@ -194,9 +194,9 @@ func (h Hours) String() string { return h.text }
 
 // Closed tells whether it is none of these times at now, by the clock of now's time
 // zone, and when the next one begins; zero: that is not known. Where clocks are set
-// forward a time that is left out never comes, and what would begin then begins with
-// the first minute that there is; where they are set back what comes twice is open
-// twice. It allocates nothing.
+// forward a time that is left out never comes: what begins in it and ends behind it
+// begins with the first minute that there is, what lies all in it does not come that day.
+// Where they are set back what comes twice is open twice. It allocates nothing.
 func (h Hours) Closed(now time.Time) (opens time.Time, isClosed bool) {
 	if h.open == nil {
 		return time.Time{}, false
