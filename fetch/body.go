@@ -21,8 +21,11 @@ const (
 	believed = 4
 	// freeBody is the size from which on a body is counted by the Budget.
 	freeBody = 64 << 10
-	// maxPause is how long an exchange may wait for its share of the Budget.
-	maxPause = 10 * time.Minute
+	// maxPause is how long an exchange may wait for its share of the Budget: few
+	// servers keep a connection for longer that nobody reads from.
+	maxPause = 2 * time.Minute
+	// longPause is from when on a server may have given up an exchange that waits.
+	longPause = 5 * time.Second
 	// drainLimit is what is read of a body that has ended by its encoding but
 	// not yet on the wire: a last chunk, so that the connection can be kept.
 	drainLimit = 16 << 10
@@ -36,7 +39,18 @@ const (
 	maxEmptyReads = 100
 )
 
-var errWireLimit = errors.New("encoded body is far larger than its content")
+var (
+	errWireLimit = errors.New("encoded body is far larger than its content")
+	// errCrowded ends an exchange that has waited for the Budget for too long.
+	errCrowded = errors.New("no memory for the body in time")
+)
+
+// crowdedError is the end of an exchange that came of its waiting for the Budget, or
+// may have: the server is not to blame.
+type crowdedError struct{ err error }
+
+func (e *crowdedError) Error() string { return e.err.Error() }
+func (e *crowdedError) Unwrap() error { return e.err }
 
 // Buffer is the memory of one worker: bodies are read into it, and the small
 // things of an exchange are used again. The zero Buffer is ready. It serves
@@ -112,19 +126,56 @@ type room struct {
 	ctx   context.Context
 	clock *clock
 	share *Share // nil: there is no Budget
+	body  int64  // what was taken for the body
 	// waited is for how long the exchange has waited.
 	waited time.Duration
 }
 
-// forBody makes room for a body that had so many bytes and is to have more.
-func (r *room) forBody(had, more int64) error {
-	if had <= freeBody {
-		had = 0 // it is not counted
-	}
-	if r.share == nil || more <= freeBody {
+// forBody makes room for a body of n bytes in all.
+func (r *room) forBody(n int64) error {
+	if r.share == nil || n <= freeBody || n <= r.body {
 		return nil
 	}
-	return r.take(more - had)
+	if err := r.take(n - r.body); err != nil {
+		return err
+	}
+	r.body = n
+	return nil
+}
+
+// has tells what the memory of the body is: what was taken beyond that is given back.
+func (r *room) has(n int64) {
+	if r.share == nil || r.body <= n {
+		return
+	}
+	if n <= freeBody {
+		n = 0 // it is not counted
+	}
+	r.giveBack(r.body - n)
+	r.body = n
+}
+
+// blame puts right who is to blame for the end of the exchange: one who was kept
+// waiting may lose the connection, or its patience; what is wrong with the content is
+// its own.
+func (r *room) blame(err error) error {
+	cause, broken := context.Cause(r.ctx), (*brokenError)(nil)
+	switch {
+	case err == nil:
+		return nil
+	case cause == errCrowded:
+		return &crowdedError{cause}
+	case r.waited < longPause:
+		return err
+	case cause == errTimedOut, errors.As(cause, &broken):
+		return &crowdedError{err}
+	case cause != nil: // it was stopped
+		return err
+	}
+	if class, _ := classify(err); class == Reset || class == TimedOut {
+		return &crowdedError{err}
+	}
+	return err
 }
 
 // take takes n bytes. The time that it waits for them is not the server's.
@@ -185,7 +236,11 @@ func (f *Fetcher) readBody(ctx context.Context, answer *http.Response, limit int
 	defer func() { res.Waited += space.waited }()
 	err := f.decode(answer.Header, w, &space, func(r io.Reader) (n int, err error) {
 		buf.take(&f.bodies)
+		if had := int64(cap(buf.body)); had > freeBody {
+			space.body = had
+		}
 		buf.body, err = readUpTo(buf.body, r, limit+1, answer.ContentLength, &space)
+		space.has(int64(cap(buf.body)))
 		return len(buf.body), err
 	})
 	if int64(len(buf.body)) > limit {
@@ -197,7 +252,7 @@ func (f *Fetcher) readBody(ctx context.Context, answer *http.Response, limit int
 		w.drain()
 	}
 	res.Body, res.Transferred = buf.body, w.count
-	return err
+	return space.blame(err)
 }
 
 // limit is where the body of a request is cut.
@@ -213,13 +268,15 @@ func (f *Fetcher) limit(req *Request) int64 {
 }
 
 // readUpTo appends what r gives to body until its end or until body is limit
-// bytes long. The hint is a size that has been promised, or -1.
+// bytes long. The hint is a size that has been promised, or -1: memory is made as the
+// body comes, but what it will take of the Budget is taken before, so that those who
+// wait have nothing yet.
 func readUpTo(body []byte, r io.Reader, limit, hint int64, space *room) ([]byte, error) {
 	first := min(max(firstRead, min(hint+1, keepBuffer)), limit)
-	if had := int64(cap(body)); had < first {
-		if err := space.forBody(had, first); err != nil {
-			return body, err
-		}
+	if err := space.forBody(max(first, min(hint+1, limit))); err != nil {
+		return body, err
+	}
+	if int64(cap(body)) < first {
 		body = make([]byte, 0, first)
 	}
 	for {
@@ -232,7 +289,7 @@ func readUpTo(body []byte, r io.Reader, limit, hint int64, space *room) ([]byte,
 				more = hint + 1 // with the end
 			}
 			more = min(more, limit)
-			if err := space.forBody(had, more); err != nil {
+			if err := space.forBody(more); err != nil {
 				return body, err
 			}
 			grown := make([]byte, len(body), more)

@@ -234,7 +234,7 @@ func TestLargeBodiesWaitForTheBudget(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				const exchanges, size = 40, 5 << 19
+				const exchanges, size = 14, 5 << 19
 				o := Defaults()
 				o.Timeout, o.IdleBodyTimeout = c.timeout, c.idle
 				o.Transport, o.Budget, o.MaxBody = roundTrip(largeBodies), NewBudget(size), 2<<20
@@ -272,11 +272,11 @@ func TestAWaitForTheBudgetEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(5*time.Minute, cancel)
-		if res := f.Fetch(ctx, Request{URL: "http://a.test/"}, new(Buffer)); res.Class != Aborted || res.Total != 5*time.Minute {
+		time.AfterFunc(maxPause/2, cancel)
+		if res := f.Fetch(ctx, Request{URL: "http://a.test/"}, new(Buffer)); res.Class != Aborted || res.Crowded || res.Total != maxPause/2 {
 			t.Errorf("when it is stopped: %q (%s) after %v", res.Class, res.Err, res.Total)
 		}
-		if res := f.Fetch(t.Context(), Request{URL: "http://a.test/"}, new(Buffer)); res.Class != TimedOut || res.Total < maxPause {
+		if res := f.Fetch(t.Context(), Request{URL: "http://a.test/"}, new(Buffer)); res.Class != Aborted || !res.Crowded || res.Total < maxPause {
 			t.Errorf("else: %q (%s) after %v", res.Class, res.Err, res.Total)
 		}
 		if u := o.Budget.Use(); u.Used != 1<<20 || u.Waiting != 0 {
@@ -341,6 +341,161 @@ func TestBodyKeepsItsShare(t *testing.T) {
 	if used() < 1_000_000 {
 		t.Errorf("%d used", used())
 	}
+}
+
+// sharedLine is a body of n bytes that comes over a line that all share, of so many
+// bytes per second.
+type sharedLine struct {
+	line chan struct{} // of one place
+	rate int
+	left int
+	read int
+}
+
+func (b *sharedLine) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, io.EOF
+	}
+	n := min(len(p), b.left, 16<<10)
+	b.line <- struct{}{}
+	time.Sleep(time.Duration(n) * time.Second / time.Duration(b.rate))
+	<-b.line
+	b.left -= n
+	b.read += n
+	return n, nil
+}
+
+func (b *sharedLine) Close() error { return nil }
+
+// However long an exchange waits for memory, no host is to blame; and of a body whose
+// length is told nothing is read before there is room for all of it.
+func TestNoHostIsBlamedForOurWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const exchanges, size = 64, 9_900_000
+		line := make(chan struct{}, 1)
+		o := Defaults()
+		o.Timeout, o.MaxBody, o.Budget = 0, 10_000_000, NewBudget(14_400_000)
+		o.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{
+				StatusCode: 200, Proto: "HTTP/1.1", Header: http.Header{}, ContentLength: size, Request: r,
+				Body: &sharedLine{line: line, rate: 500_000, left: size},
+			}, nil
+		})
+		f := fetcher(t, o)
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		whole, crowded := 0, 0
+		for range exchanges {
+			all.Go(func() {
+				var buf Buffer
+				defer buf.Release()
+				res := f.Fetch(t.Context(), Request{URL: "http://a.test/"}, &buf)
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case res.Class == None:
+					whole++
+				case res.Class == Aborted && res.Crowded && res.Transferred == 0 && res.Total-res.Waited < time.Second:
+					crowded++
+				default:
+					t.Errorf("%q (%s) after %v, %d bytes", res.Class, res.Err, res.Total, res.Transferred)
+				}
+			})
+		}
+		all.Wait()
+		if u := o.Budget.Use(); whole < 3 || whole+crowded != exchanges || u.Used != 0 {
+			t.Errorf("%d are whole, %d had no memory, and %+v", whole, crowded, u)
+		}
+	})
+}
+
+// brokenWhenRead is a body that ends before its time, with an error.
+type brokenWhenRead struct {
+	left int
+	err  error
+}
+
+func (b *brokenWhenRead) Read(p []byte) (int, error) {
+	n := min(len(p), b.left)
+	if b.left -= n; n == 0 {
+		return 0, b.err
+	}
+	return n, nil
+}
+
+func (b *brokenWhenRead) Close() error { return nil }
+
+// A server that loses its patience while we wait is not to blame; one that breaks off
+// by itself is, and so is one whose content is bad.
+func TestWhoIsToBlameAfterAWait(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		wait    time.Duration
+		status  int
+		coding  string
+		err     error
+		class   Class
+		crowded bool
+	}{
+		{"lost after a long wait", 30 * time.Second, 200, "", io.ErrUnexpectedEOF, Aborted, true},
+		{"lost after a short wait", 2 * time.Second, 200, "", io.ErrUnexpectedEOF, Reset, false},
+		{"lost without a wait", 0, 200, "", io.ErrUnexpectedEOF, Reset, false},
+		{"not what it says it is", 30 * time.Second, 200, "br", io.EOF, Protocol, false},
+		{"throttled after a long wait", 30 * time.Second, 503, "", io.ErrUnexpectedEOF, Throttled, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := Defaults()
+				o.Budget = NewBudget(1 << 20)
+				o.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+					h := http.Header{}
+					if c.coding != "" {
+						h.Set("Content-Encoding", c.coding)
+					}
+					return &http.Response{
+						StatusCode: c.status, Proto: "HTTP/1.1", Header: h, ContentLength: 500_000, Request: r,
+						Body: &brokenWhenRead{left: 300_000, err: c.err},
+					}, nil
+				})
+				f := fetcher(t, o)
+				first := o.Budget.Share()
+				if err := first.Grow(t.Context(), 2<<20, nil); err != nil {
+					t.Fatal(err)
+				}
+				time.AfterFunc(c.wait, first.Release)
+				time.Sleep(time.Nanosecond)
+				var buf Buffer
+				res := f.Fetch(t.Context(), Request{URL: "http://a.test/"}, &buf)
+				buf.Release()
+				if res.Class != c.class || res.Crowded != c.crowded {
+					t.Errorf("%q (%s), crowded is %v", res.Class, res.Err, res.Crowded)
+				}
+				if u := o.Budget.Use(); u.Used != 0 {
+					t.Errorf("%+v", u)
+				}
+			})
+		})
+	}
+}
+
+// What is promised and does not come is given back.
+func TestPromisedRoomIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := Defaults()
+		o.Budget = NewBudget(0)
+		o.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{
+				StatusCode: 200, Proto: "HTTP/1.1", Header: http.Header{}, ContentLength: 5_000_000, Request: r,
+				Body: &brokenWhenRead{left: 300_000, err: io.ErrUnexpectedEOF},
+			}, nil
+		})
+		var buf Buffer
+		fetcher(t, o).Fetch(t.Context(), Request{URL: "http://a.test/"}, &buf)
+		if u := o.Budget.Use(); u.Most != 5_000_001 || u.Used > 2<<20 || u.Used < 300_000 {
+			t.Errorf("%+v", u)
+		}
+		buf.Release()
+	})
 }
 
 // A length that the server has told is not exceeded by half, once some of the body has

@@ -37,7 +37,8 @@ const (
 	Throttled Class = "throttled"
 	// PrivateAddress is for a host at an address that is not public.
 	PrivateAddress Class = "private_address"
-	// Aborted is for an exchange that the caller ended.
+	// Aborted is for an exchange that the caller ended, or that had no memory for its
+	// body: see Response.Crowded.
 	Aborted Class = "aborted"
 )
 

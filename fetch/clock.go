@@ -55,6 +55,10 @@ func (c *clock) fire() {
 		c.timer.Reset(left)
 		return
 	}
+	if !c.pause.IsZero() {
+		c.cancel(errCrowded)
+		return
+	}
 	c.cancel(errTimedOut)
 }
 
@@ -143,8 +147,13 @@ func (c *clock) standStill(most time.Duration) (since time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	since = time.Now()
-	if c.timer != nil && !c.isOver {
-		c.pause = since.Add(most)
+	if c.isOver {
+		return since
+	}
+	c.pause = since.Add(most)
+	if c.timer == nil {
+		c.timer = time.AfterFunc(most, c.fire)
+	} else {
 		c.timer.Reset(most)
 	}
 	return since

@@ -253,6 +253,9 @@ type Response struct {
 	// Waited is how much of Total, after TTFB, went into waiting for the Rate and the
 	// Budget: it is none of the server's.
 	Waited time.Duration
+	// Crowded says, with Aborted, that the body is not whole because it had to wait for
+	// the Budget: for longer than two minutes, or than the server kept the connection.
+	Crowded bool
 
 	// Proxy says that Class is trouble of the proxy itself, whichever host was
 	// to be asked: it cannot be reached, wants another password, or speaks what
@@ -558,6 +561,10 @@ func (f *Fetcher) header(req *Request, to *url.URL, now time.Time) http.Header {
 // fail fills in the class of an error, which is that of the clock or of the
 // caller if one of them ended the exchange.
 func (r *Response) fail(ctx context.Context, err error) {
+	if crowded := (*crowdedError)(nil); errors.As(err, &crowded) {
+		r.Class, r.Err, r.Crowded = Aborted, errCrowded.Error(), true
+		return
+	}
 	cause := context.Cause(ctx)
 	broken := (*brokenError)(nil)
 	if errors.As(cause, &broken) {
