@@ -4,6 +4,7 @@ package main
 
 import (
 	"os"
+	"os/signal"
 	"runtime/debug"
 
 	"golang.org/x/sys/unix"
@@ -19,8 +20,18 @@ func partStderr() (stderr *os.File, crashTo func(f *os.File) error) {
 		return os.Stderr, nil // there is none, perhaps
 	}
 	stderr = os.NewFile(uintptr(own), os.Stderr.Name())
+	quit := make(chan os.Signal, 1)
+	go func() {
+		// Ctrl-\ is the user's: what the runtime says to it is for the terminal.
+		for range quit {
+			_ = unix.Dup2(own, unix.Stderr)
+			signal.Reset(unix.SIGQUIT)
+			_ = unix.Kill(unix.Getpid(), unix.SIGQUIT)
+		}
+	}()
 	return stderr, func(f *os.File) error {
 		if f == nil {
+			signal.Stop(quit)
 			debug.SetTraceback("single")
 			return unix.Dup2(own, unix.Stderr)
 		}
@@ -31,6 +42,9 @@ func partStderr() (stderr *os.File, crashTo func(f *os.File) error) {
 			_ = unix.Setrlimit(unix.RLIMIT_CORE, &limit)
 		}
 		debug.SetTraceback("crash")
+		if !signal.Ignored(unix.SIGQUIT) {
+			signal.Notify(quit, unix.SIGQUIT)
+		}
 		return unix.Dup2(int(f.Fd()), unix.Stderr)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -96,7 +97,7 @@ func TestDiesByItself(t *testing.T) {
 				t.Fatalf("the next run: %v\n%s", err, out)
 			}
 			text := string(out)
-			if !strings.Contains(text, "did not end cleanly") || !strings.Contains(text, "it died by itself: ") ||
+			if !strings.Contains(text, "did not end cleanly") || !strings.Contains(text, "the last run died by itself: ") ||
 				!strings.Contains(text, c.said) || !strings.Contains(text, db+".crash") || !strings.Contains(text, "finished") {
 				t.Errorf("the next run says\n%s", text)
 			}
@@ -136,5 +137,38 @@ func TestKilledIsNotDiedByItself(t *testing.T) {
 	}
 	if _, err := os.Stat(db + ".crash"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("there is a report: %v", err)
+	}
+}
+
+// Who asks a process by Ctrl-\ what it does reads the answer where it was asked; it
+// did not die by itself.
+func TestQuitIsToldToTheUser(t *testing.T) {
+	if _, crashTo := partStderr(); crashTo == nil || runtime.GOOS == "windows" {
+		t.Skip("there is no such signal, or no report")
+	}
+	asked := make(chan struct{}, 1)
+	isHealthy := atomic.Bool{}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" && !isHealthy.Load() {
+			asked <- struct{}{}
+			<-r.Context().Done()
+		}
+	}))
+	defer server.Close()
+	db := filepath.Join(t.TempDir(), "crawl.pawl")
+	args := []string{"crawl", server.URL + "/", "--db", db, "--delay", "0", "--progress", "none"}
+	cmd, done, said := start(t, "pawl", args)
+	<-asked
+	if err := cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+	if !strings.Contains(said.String(), "SIGQUIT: quit") || !strings.Contains(said.String(), "goroutine ") {
+		t.Errorf("the user sees\n%.1000s", said.String())
+	}
+	isHealthy.Store(true)
+	out, err := exec.Command("pawl", args...).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "did not end cleanly") || strings.Contains(string(out), "died") {
+		t.Errorf("the next run: %v\n%s", err, out)
 	}
 }

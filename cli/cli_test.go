@@ -36,6 +36,7 @@ type world struct {
 	stdin          io.Reader
 	stdout, stderr bytes.Buffer
 	env            map[string]string
+	crashTo        func(f *os.File) error
 }
 
 func (w *world) run(t *testing.T, ctx context.Context, args ...string) int {
@@ -44,6 +45,7 @@ func (w *world) run(t *testing.T, ctx context.Context, args ...string) int {
 	w.stderr.Reset()
 	return Run(ctx, append([]string{"pawl"}, args...), System{
 		Stdin: w.stdin, Stdout: &w.stdout, Stderr: &w.stderr, Env: func(name string) string { return w.env[name] },
+		CrashTo: w.crashTo,
 	})
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // maxCrash is how large the file of crashes may be when a run begins, in bytes. A
-// larger one begins anew.
+// larger one is put aside, in the place of the one that was before.
 const maxCrash = 4 << 20
 
 // maxCause is how many bytes are told of what a run died of.
@@ -25,12 +25,14 @@ func (g *crawling) keepCrash() (over func()) {
 		return func() {}
 	}
 	path := crashFile(g.file.Path())
+	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && info.Size() > maxCrash {
+		if err := os.Rename(path, path+".old"); err != nil {
+			_ = os.Truncate(path, 0)
+		}
+	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return func() {} // then it is said on stderr
-	}
-	if info, err := f.Stat(); err == nil && info.Size() > maxCrash {
-		_ = f.Truncate(0)
 	}
 	if err := g.CrashTo(f); err != nil {
 		f.Close()
@@ -46,30 +48,54 @@ func (g *crawling) keepCrash() (over func()) {
 	}
 }
 
-// lastCrash says in a few words how a run died that began at the given time, and
-// where more is told of it; empty: it did not die by itself.
-func lastCrash(db string, began time.Time) (why, path string) {
-	path = crashFile(db)
+// tellCrash tells how the process died that had the file before, if it did by itself:
+// in a run, or while it was loading and there was none yet. It is told until a run
+// has begun. What is known of it is found in the file of before once keepCrash has put
+// that aside.
+func (g *crawling) tellCrash() {
+	if g.made {
+		return // it speaks of another file of that name
+	}
+	since := time.UnixMilli(max(g.state.Run.Started, g.file.Header().Created))
+	path := crashFile(g.file.Path())
+	why, size := lastCrash(path, since)
+	if why == "" {
+		return
+	}
+	if size > maxCrash {
+		path += ".old"
+	}
+	g.talk.sayf("the last run died by itself: %s; what is known of it is in %s", why, path)
+}
+
+// lastCrash says in a few words how the last process died that a file of crashes
+// tells of, and how large the file is; empty: nothing was added to it since then, or
+// the user had the process say where it was (Ctrl-\).
+func lastCrash(path string, since time.Time) (why string, size int64) {
+	// Lstat, since to open a pipe may take for ever.
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 || info.ModTime().Before(since) {
+		return "", 0
+	}
 	f, err := os.Open(path)
 	if err != nil {
-		return "", ""
+		return "", 0
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() || info.Size() == 0 || info.ModTime().Before(began) {
-		return "", ""
-	}
 	text, err := io.ReadAll(io.LimitReader(f, 2*maxCrash))
 	if err != nil {
-		return "", ""
+		return "", 0
 	}
 	why = "of an unknown cause"
 	for line := range bytes.Lines(text) {
+		if bytes.HasPrefix(line, []byte("SIGQUIT: quit")) {
+			why = ""
+		}
 		for _, begin := range []string{"panic: ", "fatal error: ", "runtime: goroutine stack exceeds "} {
 			if rest, ok := strings.CutPrefix(string(line), begin); ok {
 				why = clean(strings.TrimSpace(begin + rest[:min(len(rest), maxCause)]))
 			}
 		}
 	}
-	return why, path
+	return why, info.Size()
 }

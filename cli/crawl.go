@@ -323,6 +323,7 @@ func (g *crawling) choose() error {
 // run crawls, and tells of it.
 func (g *crawling) run(ctx context.Context) error {
 	defer crawl.BoundHeap()()
+	g.tellCrash()
 	defer g.keepCrash()()
 	measured, unmeasured, err := g.listen(ctx)
 	var results *results
@@ -423,9 +424,6 @@ func (g *crawling) greet(c *crawl.Crawl) error {
 	}
 	if g.state.Run.Running {
 		g.talk.sayf("the last run did not end cleanly; nothing is lost, at most what was in flight is fetched again")
-		if why, path := lastCrash(g.file.Path(), time.UnixMilli(g.state.Run.Started)); why != "" {
-			g.talk.sayf("it died by itself: %s; what is known of it is in %s", why, path)
-		}
 	}
 	if len(g.changes) > 0 {
 		g.talk.sayf("settings changed: %s", strings.Join(g.changes, ", "))
