@@ -131,6 +131,8 @@ func judge(err error) (code int, hint string) {
 		}
 	case errors.As(err, &write):
 		code, hint = ExitFull, "nothing is lost: "+mend(err)+" and go on with the same command"
+	case errors.Is(err, storage.ErrGone):
+		code, hint = ExitFile, "put it back, or start anew"
 	case errors.Is(err, storage.ErrMissing):
 		code, hint = ExitFile, "start a crawl with: pawl crawl URL, or name its file with --db FILE"
 	case errors.Is(err, storage.ErrInUse):

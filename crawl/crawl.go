@@ -304,6 +304,8 @@ const (
 	maxLarge = 2
 	// trapsKept is how often what is counted of traps is kept in the file.
 	trapsKept = 5 * time.Minute
+	// isThere is how often it is looked whether the crawl file is still where it was.
+	isThere = 5 * time.Second
 	// reviewSlice is how many events, or links in them, a review of skipped links
 	// takes at once.
 	reviewSlice = 2000
@@ -626,6 +628,7 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
 	ticked := time.Now()
+	thereAt := ticked
 	var graceOver <-chan time.Time
 	l.setDeadline()
 	l.memory.setLimit(l.settings.MaxMemory)
@@ -733,6 +736,11 @@ func (l *loop) run(ctx context.Context, abort context.CancelFunc) error {
 			}
 			if err := l.followClock(); err != nil {
 				return err
+			}
+			if time.Since(thereAt) >= isThere {
+				if thereAt = time.Now(); l.file.IsReplaced() {
+					return storage.ErrGone // what is written from now on nobody would find
+				}
 			}
 			l.lookAtMemory()
 			if e := l.memory.over; e != nil {

@@ -1,7 +1,10 @@
 package crawl
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -351,6 +354,27 @@ func TestStopBreaksOffWhatTakesTooLong(t *testing.T) {
 		s.want(map[string]string{"http://a.test/": "fetched", "http://b.test/": "fetched"})
 		if gap := p.gap("a.test"); gap < time.Minute {
 			t.Errorf("a.test was asked again %v after the request that was broken off", gap)
+		}
+	})
+}
+
+// A crawl whose file is taken away says so, and does not go on for nobody.
+func TestCrawlFileIsTakenAway(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a file in use cannot be removed")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s, p := onPaper(t, "http://a.test/")
+		numbered(p, "http://a.test", 1000, linking())
+		s.opt.Delay = time.Second
+		time.AfterFunc(10*time.Second, func() { os.Remove(s.path) })
+		began := time.Now()
+		_, err := s.try(t.Context())
+		if !errors.Is(err, storage.ErrGone) {
+			t.Errorf("%v", err)
+		}
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("after %v", took)
 		}
 	})
 }

@@ -148,8 +148,9 @@ func (f *File) replace(with string) error {
 	return nil
 }
 
-// isReplaced tells whether another file stands at the path by now.
-func (f *File) isReplaced() bool {
+// IsReplaced tells whether another file stands at the path by now, or none. It may be
+// called concurrently.
+func (f *File) IsReplaced() bool {
 	is, err := os.Stat(f.path)
 	if err != nil {
 		return true

@@ -550,7 +550,7 @@ func TestWhoWaitsForAFileThatIsReplaced(t *testing.T) {
 			if err == nil {
 				<-opened
 				g.file = h
-				if !g.isReplaced() {
+				if !g.IsReplaced() {
 					err = errors.New("it is not told")
 				}
 				h.Close()

@@ -48,6 +48,7 @@ var (
 	ErrTooNew   = errors.New("the crawl file was written by a newer version of pawl")
 	ErrDamaged  = errors.New("the crawl file is damaged")
 	ErrReadOnly = errors.New("the crawl file cannot be written")
+	ErrGone     = errors.New("the crawl file was removed, or another put in its place")
 )
 
 // WriteError is a failed commit: a full disk, an I/O error, a file system that
@@ -225,7 +226,7 @@ func Open(path string, readOnly bool) (*File, error) {
 			f, err = open(path, false)
 		}
 	}
-	if err == nil && f.isReplaced() {
+	if err == nil && f.IsReplaced() {
 		f.Close()
 		err = ErrInUse
 	}
