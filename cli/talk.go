@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync"
 
 	"github.com/lmittmann/tint"
 	"github.com/mattn/go-isatty"
@@ -77,7 +78,9 @@ func newTalk(c *call) (*talk, error) {
 		if err != nil {
 			return nil, c.given["log-file"].wrong(err)
 		}
-		out, terminal = t.file, false
+		out, terminal = &logFile{file: t.file, fails: func(err error) {
+			t.complainf("the log cannot be written, and the crawl goes on: %v", err)
+		}}, false
 	}
 	if format == "json" {
 		t.json = t.file == nil
@@ -88,6 +91,22 @@ func newTalk(c *call) (*talk, error) {
 		}))
 	}
 	return t, nil
+}
+
+// logFile is a log that nobody would miss before they need it: it tells once when it
+// cannot be written.
+type logFile struct {
+	file  *os.File
+	fails func(error)
+	once  sync.Once
+}
+
+func (l *logFile) Write(b []byte) (int, error) {
+	n, err := l.file.Write(b)
+	if err != nil {
+		l.once.Do(func() { l.fails(err) })
+	}
+	return n, err
 }
 
 // visible escapes what could steer a terminal in texts that come from
