@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,7 +64,7 @@ func TestKill(t *testing.T) {
 
 	dir := t.TempDir()
 	db := filepath.Join(dir, "crawl.pawl")
-	bin := buildBinary(t, dir)
+	bin := realBinary(t)
 	args := append([]string{"crawl", "--db", db, "--delay", "0", "--per-host", fmt.Sprint(workers / hosts), "--workers", fmt.Sprint(workers), "--progress", "none", "--log-level", "error", "--retries", "1"}, roots...)
 
 	stored := map[string]int{} // URLs with an outcome, and how often they had been asked for by then
@@ -154,17 +155,29 @@ func startWeb(t *testing.T, o fakeweb.Options) (web *fakeweb.Web, roots []string
 	return web, roots
 }
 
-func buildBinary(t *testing.T, dir string) string {
+// realBinary is the path of the real binary, which all tests share and none writes to.
+func realBinary(t *testing.T) string {
 	t.Helper()
-	bin := filepath.Join(dir, "pawl")
-	if runtime.GOOS == "windows" {
-		bin += ".exe"
-	}
-	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	bin, err := builtBinary()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return bin
 }
+
+// builtBinary builds it beside the commands of testscript, which removes them when all
+// tests are over.
+var builtBinary = sync.OnceValues(func() (bin string, err error) {
+	beside, err := exec.LookPath("pawl")
+	if err != nil {
+		return "", err
+	}
+	bin = filepath.Join(filepath.Dir(beside), "real", filepath.Base(beside))
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return bin, nil
+})
 
 // start starts the binary. done has what came of it; then talk is what it said.
 func start(t *testing.T, bin string, args []string) (cmd *exec.Cmd, done <-chan error, talk *bytes.Buffer) {

@@ -45,7 +45,7 @@ func TestLive(t *testing.T) {
 	o.Faults = fakeweb.Faults{NotFound: 20, ServerError: 5, Redirect: 30, Binary: 10, Gzip: 300}
 	o.Latency = fakeweb.Fixed(15 * time.Millisecond)
 	web, roots := startWeb(t, o)
-	bin := buildBinary(t, t.TempDir())
+	bin := realBinary(t)
 	want := map[string][2]string{}
 	for row := range web.Expected(fakeweb.Walk{Roots: roots}) {
 		if row.Outcome != fakeweb.Skipped {

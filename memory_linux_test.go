@@ -51,7 +51,7 @@ func TestMaxMemory(t *testing.T) {
 	}))
 	defer web.Close()
 	dir := t.TempDir()
-	bin := buildBinary(t, dir)
+	bin := realBinary(t)
 	for i, c := range []struct {
 		args []string
 		most int64 // anonymous memory

@@ -21,7 +21,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var networkInside = flag.String("network.inside", "", "set by the test itself: it runs in namespaces of its own, with this binary")
+var (
+	networkInside = flag.String("network.inside", "", "set by the test itself: it runs in namespaces of its own, with this binary")
+	networkName   = flag.String("network.case", "", "set by the test itself: which case it is")
+)
 
 // island is a network of our own: one device, a resolver and some web servers.
 type island struct {
@@ -35,43 +38,64 @@ const (
 	islandPages   = 60
 )
 
+// networkCase is a crawl that loses its network.
+type networkCase struct {
+	hosts     []string
+	lose      func(n *island, isLost bool) // has the network go, and come back
+	isStopped bool                         // by Ctrl-C, amid the outage
+}
+
+// networkCases are by their names. They take their time in waiting, so each has
+// namespaces of its own and they run at the same time.
+func networkCases() map[string]networkCase {
+	several := []string{"www.one.com", "www.two.com", "www.three.com"}
+	return map[string]networkCase{
+		"one host by its address, no device": {[]string{islandAddress}, (*island).unplug, false},
+		"one host by its name, no resolver":  {[]string{"www.one.com"}, (*island).silence, false},
+		"hosts by their names, no device":    {several, (*island).unplug, false},
+		"stopped amid the outage":            {several, (*island).unplug, true},
+	}
+}
+
 // TestNetwork crawls with the real binary in a network of its own, whose device is
 // taken down and whose resolver falls silent. Nothing that fails meanwhile is
 // charged, and the crawl goes on by itself.
 func TestNetwork(t *testing.T) {
-	if testing.Short() && *networkInside == "" {
+	if *networkInside != "" {
+		n := &island{t: t}
+		n.build()
+		n.crawl(networkCases()[*networkName])
+		return
+	}
+	if testing.Short() {
 		t.Skip("takes some seconds")
 	}
-	if *networkInside == "" {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestNetwork$", "-test.v", "-test.count=1", "-network.inside="+buildBinary(t, t.TempDir()))
+	bin := realBinary(t)
+	inside := make(map[string]*exec.Cmd)
+	for name := range networkCases() {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestNetwork$", "-test.v", "-test.count=1", "-network.inside="+bin, "-network.case="+name)
 		ownSystem(cmd)
-		out, err := cmd.CombinedOutput()
+		cmd.Stdout = new(bytes.Buffer)
+		cmd.Stderr = cmd.Stdout
+		err := cmd.Start()
 		if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EACCES) {
 			t.Skip("no namespaces: ", err)
 		}
 		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
+			t.Fatal(err)
 		}
-		if !bytes.Contains(out, []byte("--- PASS: TestNetwork/")) {
-			t.Skipf("%s", out)
-		}
-		return
+		defer cmd.Process.Kill()
+		inside[name] = cmd
 	}
-	n := &island{t: t}
-	n.build()
-	for name, c := range map[string]struct {
-		hosts     []string
-		isLost    func(isLost bool) // has the network go, and come back
-		isStopped bool              // by Ctrl-C, amid the outage
-	}{
-		"one host by its address, no device": {[]string{islandAddress}, n.unplug, false},
-		"one host by its name, no resolver":  {[]string{"www.one.com"}, n.silence, false},
-		"hosts by their names, no device":    {[]string{"www.one.com", "www.two.com", "www.three.com"}, n.unplug, false},
-		"stopped amid the outage":            {[]string{"www.one.com", "www.two.com", "www.three.com"}, n.unplug, true},
-	} {
+	for name, cmd := range inside {
 		t.Run(name, func(t *testing.T) {
-			n.t = t
-			n.crawl(c.hosts, c.isLost, c.isStopped)
+			err := cmd.Wait()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, cmd.Stdout)
+			}
+			if out := cmd.Stdout.(*bytes.Buffer); !bytes.Contains(out.Bytes(), []byte("--- PASS: TestNetwork")) {
+				t.Skipf("%s", out)
+			}
 		})
 	}
 }
@@ -180,38 +204,34 @@ func (n *island) unplug(isLost bool) {
 func (n *island) silence(isLost bool) { n.resolv.Store(!isLost) }
 
 // crawl crawls the hosts, and loses the network amid that.
-func (n *island) crawl(hosts []string, lose func(isLost bool), isStopped bool) {
-	t := n.t
+func (n *island) crawl(c networkCase) {
+	t, hosts := n.t, c.hosts
 	db := filepath.Join(t.TempDir(), "crawl.pawl")
 	args := []string{"crawl", "--db", db, "--delay", "25ms", "--retries", "0", "--timeout", "3s", "--progress", "none"}
 	for _, h := range hosts {
 		args = append(args, "http://"+h+"/")
 	}
-	n.served.Store(0)
 	cmd, done, talk := start(t, *networkInside, args)
-	n.wait("pages", func() bool { return n.served.Load() > int64(10*len(hosts)) })
-	lose(true)
-	status := func() string {
+	n.wait("pages", 5*time.Millisecond, func() bool { return n.served.Load() > int64(10*len(hosts)) })
+	c.lose(n, true)
+	n.wait("the hold", 100*time.Millisecond, func() bool {
 		out, _ := exec.Command(*networkInside, "status", "--db", db, "--json").Output()
-		return string(out)
-	}
-	n.wait("the hold", func() bool {
-		return strings.Contains(status(), `"reason":"network"`) || strings.Contains(status(), `"reason": "network"`)
+		return bytes.Contains(out, []byte(`"reason": "network"`))
 	})
-	if isStopped {
+	if c.isStopped {
 		cmd.Process.Signal(os.Interrupt)
 		if code := exitCode(t, <-done); code != 4 {
 			t.Fatalf("exit %d\n%s", code, talk.String())
 		}
-		lose(false)
+		c.lose(n, false)
 		cmd, done, talk = start(t, *networkInside, args)
 	} else {
-		lose(false)
+		c.lose(n, false)
 	}
 	if err := <-done; err != nil {
 		t.Fatalf("%v\n%s", err, talk.String())
 	}
-	if said := talk.String(); !isStopped && (!strings.Contains(said, "the network is gone") || !strings.Contains(said, "the network is back")) {
+	if said := talk.String(); !c.isStopped && (!strings.Contains(said, "the network is gone") || !strings.Contains(said, "the network is back")) {
 		t.Errorf("it said\n%s", said)
 	}
 	out, err := exec.Command(*networkInside, "export", "--db", db, "--columns", "url,outcome,attempts,error").Output()
@@ -232,10 +252,10 @@ func (n *island) crawl(hosts []string, lose func(isLost bool), isStopped bool) {
 	}
 }
 
-// wait waits until something is so.
-func (n *island) wait(what string, is func() bool) {
+// wait waits until something is so, and looks every so often.
+func (n *island) wait(what string, every time.Duration, is func() bool) {
 	n.t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(every) {
 		if time.Now().After(end) {
 			n.t.Fatalf("waited for %s for a minute", what)
 		}

@@ -30,7 +30,7 @@ func TestPolite(t *testing.T) {
 	o.Tally = true
 	web, roots := startWeb(t, o)
 	dir := t.TempDir()
-	bin := buildBinary(t, dir)
+	bin := realBinary(t)
 	args := append([]string{
 		"crawl", "--db", filepath.Join(dir, "crawl.pawl"), "--delay", delay.String(), "--workers", "64",
 		"--progress", "none", "--log-level", "error", "--retries", "1",

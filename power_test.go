@@ -66,7 +66,7 @@ type power struct {
 
 func newPower(t *testing.T) *power {
 	t.Helper()
-	p := &power{bin: buildBinary(t, t.TempDir()), seed: *powerSeed, archives: map[uint64]bool{}, hashSeed: maphash.MakeSeed()}
+	p := &power{bin: realBinary(t), seed: *powerSeed, archives: map[uint64]bool{}, hashSeed: maphash.MakeSeed()}
 	if p.seed == 0 {
 		p.seed = rand.Uint64()
 	}

@@ -28,7 +28,7 @@ func TestSnapshotKill(t *testing.T) {
 	_, roots := startWeb(t, o)
 	dir := t.TempDir()
 	db := filepath.Join(dir, "crawl.pawl")
-	bin := buildBinary(t, dir)
+	bin := realBinary(t)
 	crawl := func(db string, more ...string) []string {
 		return append([]string{"crawl", "--db", db, "--delay", "0", "--per-host", "4", "--links", "--progress", "none", "--log-level", "error"}, more...)
 	}
@@ -105,7 +105,7 @@ func TestCompactKill(t *testing.T) {
 	_, roots := startWeb(t, o)
 	dir := t.TempDir()
 	db := filepath.Join(dir, "crawl.pawl")
-	bin := buildBinary(t, dir)
+	bin := realBinary(t)
 	command(t, bin, "crawl", "--db", db, "--delay", "0", "--links", "--progress", "none", "--log-level", "error", roots[0])
 	want := command(t, bin, "export", "--db", db)
 	old, err := os.ReadFile(db)

@@ -67,7 +67,7 @@ func TestSoak(t *testing.T) {
 	defer runtime.UnlockOSThread()
 	bin := *soakBinary
 	if bin == "" {
-		bin = buildBinary(t, t.TempDir())
+		bin = realBinary(t)
 	}
 	if !*soakInside && !*soakPlain {
 		if runInside(t, bin) {

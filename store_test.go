@@ -31,7 +31,7 @@ func TestAppStore(t *testing.T) {
 		seed = rand.Uint64()
 	}
 	t.Logf("-store.seed %d", seed)
-	bin := buildBinary(t, t.TempDir())
+	bin := realBinary(t)
 	for i, test := range []struct {
 		name  string
 		apps  int
@@ -190,7 +190,7 @@ func checkCells(t *testing.T, what string, text []byte, root string, truth []fak
 
 // TestRecipes runs the other recipes of examples/ against the store.
 func TestRecipes(t *testing.T) {
-	bin := buildBinary(t, t.TempDir())
+	bin := realBinary(t)
 	o := fakeweb.DefaultStore()
 	o.Apps, o.Tally = 60, false
 	store, root := startStore(t, o)
