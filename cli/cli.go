@@ -181,14 +181,12 @@ func judge(err error) (code int, hint string) {
 
 // mend says what the user can do about a write that failed.
 func mend(err error) string {
-	// bbolt keeps only the words of some errors.
-	is := func(e syscall.Errno) bool { return errors.Is(err, e) || strings.Contains(err.Error(), e.Error()) }
-	switch {
-	case is(syscall.EIO):
+	switch e, _ := storage.DiskTrouble(err); e {
+	case syscall.EIO:
 		return "the disk does not work as it should; see to it"
-	case is(syscall.EFBIG):
+	case syscall.EFBIG:
 		return "files may not grow that far (ulimit -f, or the file system); change that"
-	case is(syscall.EROFS):
+	case syscall.EROFS:
 		return "the disk can only be read; see to it"
 	}
 	return "make room"

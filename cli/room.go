@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"errors"
-	"syscall"
-
 	"pawl/crawl"
+	"pawl/storage"
 )
 
 // written are the files and folders that a run writes beside the crawl file. What they
@@ -61,10 +59,6 @@ func (g *crawling) outputFailed(err error, trouble *crawl.SinkError, pending uin
 
 // isDisk tells of a disk that does not take what is written, whatever that is.
 func isDisk(err error) bool {
-	for _, e := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EIO, syscall.EROFS} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+	_, ok := storage.DiskTrouble(err)
+	return ok
 }

@@ -15,6 +15,8 @@ import (
 	"syscall"
 
 	"modernc.org/sqlite"
+
+	"pawl/storage"
 )
 
 // sqliteRows writes a database of SQLite with one table. SQLite changes a file
@@ -257,7 +259,8 @@ func (s *sqliteRows[R]) told(err error) error {
 			err = fmt.Errorf("%w: %w", syscall.EIO, err)
 		}
 	}
-	return &TempDirError{Dir: s.dir, Full: errors.Is(err, syscall.ENOSPC), Err: err}
+	e, _ := storage.DiskTrouble(err)
+	return &TempDirError{Dir: s.dir, Full: e == syscall.ENOSPC, Err: err}
 }
 
 // discard removes the temporary file.

@@ -21,5 +21,3 @@ func SyncDir(dir string) error {
 	}
 	return err
 }
-
-func isReadOnlyFS(err error) bool { return errors.Is(err, syscall.EROFS) }

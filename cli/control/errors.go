@@ -137,6 +137,9 @@ func answerTo(err error, o *Options) *answer {
 	case errors.As(err, &write):
 		a.Code, a.status = codeWrite, http.StatusInsufficientStorage
 	default:
+		if e, ok := storage.DiskTrouble(err); ok {
+			err = errors.Join(e, err)
+		}
 		for _, c := range codes {
 			if errors.Is(err, c.err) {
 				a.Code, a.status = c.code, c.status
