@@ -418,3 +418,30 @@ func TestDroppedAreExported(t *testing.T) {
 	}
 	t.Errorf("no end of an address divides %v", queued)
 }
+
+// The rows that a running crawl writes itself are not written by anybody else.
+func TestGrowingRowsHaveOneWriter(t *testing.T) {
+	s := newSteps(t, 60, 20*time.Millisecond)
+	dir := t.TempDir()
+	db, rows := filepath.Join(dir, "crawl.pawl"), filepath.Join(dir, "pages.csv")
+	crawl := exec.Command("pawl", "crawl", "--db", db, "-q", "--delay", "100ms", "-o", rows, s.root)
+	if err := crawl.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer crawl.Process.Kill()
+	until(t, "rows", func() bool { return linesIn(rows) > 2 })
+	for _, how := range [][]string{{}, {"--follow"}} {
+		var said bytes.Buffer
+		export := exec.Command("pawl", append([]string{"export", "--db", db, "-o", rows}, how...)...)
+		export.Stderr = &said
+		if code := exitCode(t, export.Run()); code != 2 || !strings.Contains(said.String(), "itself, as it goes on (-o)") {
+			t.Errorf("%v: exit %d, %s", how, code, said.String())
+		}
+	}
+	if out, err := exec.Command("pawl", "stop", "--db", db).CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	if code := exitCode(t, crawl.Wait()); code != 4 {
+		t.Errorf("the crawl ended with exit %d", code)
+	}
+}

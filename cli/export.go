@@ -121,6 +121,11 @@ func (c *call) exportNow(ctx context.Context, e *control.Export, name, path stri
 		if err != nil {
 			return err
 		}
+		if s.isLive {
+			if err := refuseGrowing(ctx, s, name); err != nil {
+				return err
+			}
+		}
 		err = exportTo(ctx, e, name, c.Stdout, func(w io.Writer) error { return s.Export(ctx, *e, w) })
 		if !s.isLive {
 			return c.inUse(ctx, path, err)
@@ -448,6 +453,23 @@ func refuseTarget(name, db string) error {
 	}
 	if other, err := os.Stat(db); err == nil && os.SameFile(info, other) {
 		return fmt.Errorf("%s is the crawl file itself", name)
+	}
+	return nil
+}
+
+// refuseGrowing keeps an export from writing the file that the running crawl writes as
+// it goes on.
+func refuseGrowing(ctx context.Context, running control.Crawl, name string) error {
+	info, err := os.Stat(name)
+	if err != nil || name == "-" || !info.Mode().IsRegular() {
+		return nil
+	}
+	s, err := running.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if other, err := os.Stat(s.Settings["output"]); err == nil && os.SameFile(info, other) {
+		return usageError{error: fmt.Errorf("the crawl that runs writes %s itself, as it goes on (-o): it is up to date; name another file", name), command: "export"}
 	}
 	return nil
 }

@@ -212,6 +212,9 @@ func (f *following) look(ctx context.Context) error {
 func (f *following) live(ctx context.Context, running control.Crawl) error {
 	e := *f.e
 	if f.name != "" {
+		if err := refuseGrowing(ctx, running, f.name); err != nil {
+			return err
+		}
 		isNew, err := f.touch()
 		if err != nil {
 			return err
