@@ -39,6 +39,7 @@ var (
 //   - the file is sound after every kill, and an export gives the same bytes
 //     each time.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	seed := *crashSeed
 	if seed == 0 {
 		seed = rand.Uint64()

@@ -38,6 +38,7 @@ const mostToIdle = 5 * time.Minute
 // and reads from the kernel how much of a core they take and how often they wake
 // up.
 func TestIdle(t *testing.T) {
+	t.Parallel()
 	// A proxy that stands for all hosts, each of which wants to be left alone for
 	// long.
 	var asked atomic.Int64

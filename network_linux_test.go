@@ -70,6 +70,7 @@ func TestNetwork(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}
+	t.Parallel()
 	bin := realBinary(t)
 	inside := make(map[string]*exec.Cmd)
 	for name := range networkCases() {

@@ -29,7 +29,7 @@ import (
 )
 
 var (
-	powerCuts  = flag.Int("power.cuts", 16, "at how many points of each record TestPower cuts the power, 0: at all")
+	powerCuts  = flag.Int("power.cuts", 8, "at how many points of each record TestPower cuts the power, 0: at all")
 	powerRuns  = flag.Int("power.runs", 2, "from how many of the states that are left a crawl goes on to its end")
 	powerPages = flag.Int("power.pages", 120, "how many pages are crawled for it")
 	powerSeed  = flag.Uint64("power.seed", 1, "seed of what is left to chance, 0: by chance")

@@ -18,6 +18,7 @@ import (
 // and the crawl at random. What has the name of a snapshot is a whole crawl, which
 // comes to the same end as the one that it was taken of.
 func TestSnapshotKill(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("a crawl that was killed leaves its socket there for a while")
 	}
@@ -100,6 +101,7 @@ func TestSnapshotKill(t *testing.T) {
 // TestCompactKill kills what gives space back, at random: the file is always the
 // old one or the new one, and both are the crawl.
 func TestCompactKill(t *testing.T) {
+	t.Parallel()
 	o := fakeweb.Defaults()
 	o.Hosts, o.Pages = 1, 400
 	_, roots := startWeb(t, o)

@@ -31,7 +31,7 @@ var (
 	soakPages   = flag.Int("soak.pages", 3000, "how many pages TestSoak crawls")
 	soakHosts   = flag.Int("soak.hosts", 30, "how many hosts they are on")
 	soakFor     = flag.Duration("soak.for", 2*time.Second, "how long the crawl would take at least if nobody disturbed it; from a minute on all is larger: cuts, sleeps, hostile servers")
-	soakEvents  = flag.Int("soak.events", 8, "how often it is disturbed")
+	soakEvents  = flag.Int("soak.events", 5, "how often it is disturbed")
 	soakSeed    = flag.Uint64("soak.seed", 0, "seed of how it is disturbed, and of the web; 0: by chance")
 	soakPlain   = flag.Bool("soak.plain", false, "use no namespaces: no network without a route, no disk of a few bytes")
 	soakInside  = flag.Bool("soak.inside", false, "set by the test itself: it runs in namespaces of its own")

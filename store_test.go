@@ -26,6 +26,7 @@ var (
 // wrote against the truth: no app is missing, none is there twice, and what a
 // page does not say is empty.
 func TestAppStore(t *testing.T) {
+	t.Parallel()
 	seed := *storeSeed
 	if seed == 0 {
 		seed = rand.Uint64()

@@ -24,6 +24,7 @@ import (
 // one response for each row that has a status, with the content that its hash
 // stands for.
 func TestWARC(t *testing.T) {
+	t.Parallel()
 	bin := realBinary(t)
 	o := fakeweb.Defaults()
 	o.Pages, o.Latency, o.Tally = 250, fakeweb.Fixed(10*time.Millisecond), false
