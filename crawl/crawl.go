@@ -100,6 +100,8 @@ type Crawl struct {
 	live        atomic.Pointer[LiveStatus] // without what is worked out when it is asked for
 	hosts       hostsLook
 	desk        desk
+	beside      atomic.Int32  // what else is at work in the process, see Beside
+	overAfter   time.Duration // see memoryWatch
 }
 
 // Rules are the rules of canonical spelling for a new crawl file with the given
@@ -160,6 +162,7 @@ func New(file *storage.File, o Options) (*Crawl, error) {
 	c := &Crawl{
 		file: file, settings: &o.Settings, input: o.Input, log: o.Log, transport: o.Transport, speller: speller,
 		outputs: o.Outputs, links: o.Links, archive: o.Archive, archiveKey: o.ArchiveKey, folders: o.Folders, probe: o.Probe, clock: time.Now,
+		overAfter: overAfter,
 	}
 	if c.probe == nil && c.transport == nil {
 		c.probe = fetch.Probe
@@ -330,8 +333,10 @@ type loop struct {
 	// closedSince is since when it is none of the hours.
 	closedSince time.Time
 	memoryTold  time.Time // when it was last told that memory is short
-	rate        *fetch.Rate
-	rules       ruleCache
+	// memoryCleared is when what can be made again was last given up for it.
+	memoryCleared time.Time
+	rate          *fetch.Rate
+	rules         ruleCache
 
 	sitemapFiles map[string]int  // asked for in this run, by host
 	began        time.Time       // when the run began, by the clock that only goes forward
@@ -868,7 +873,7 @@ func (l *loop) out(t *task, by int) {
 
 // room tells whether another job may be handed out now, if there is one.
 func (l *loop) room() bool {
-	return l.busy+len(l.careful)+len(l.marked) < l.settings.Workers && l.frontier.Waiting() < 2*commitEvents && l.weight() < l.memory.mostWeight() &&
+	return l.busy+len(l.careful)+len(l.marked) < l.memory.most(l.settings.Workers) && l.frontier.Waiting() < 2*commitEvents && l.weight() < l.memory.mostWeight() &&
 		len(l.outage.doubts) < mostDoubts && l.outage.weight < mostWeight && l.mayHandOut()
 }
 
@@ -1040,6 +1045,9 @@ func (l *loop) conclude(r *result) error {
 	l.touch()
 	if l.noteProxy(r); r.proxy != "" {
 		return l.askAgain(r, storage.Ask{Time: l.now().UnixMilli()}, later(l.proxy.until, l.at(l.outage.until)), r.proxy)
+	}
+	if r.crowded {
+		return l.goOnLater(r)
 	}
 	if j.Robots {
 		return l.settleRobots(r)

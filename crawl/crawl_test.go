@@ -23,11 +23,12 @@ type site struct {
 	web  *fakeweb.Web
 	opt  Options
 
-	during   func(*storage.File)           // called before each run
-	withFile func(*storage.File, *Options) // called before each run
-	atDeath  func()                        // called when the process dies
-	beside   func(context.Context, *Crawl) // goes on beside each run
-	clock    func() time.Time              // the machine's; nil: the real one
+	during    func(*storage.File)           // called before each run
+	withFile  func(*storage.File, *Options) // called before each run
+	atDeath   func()                        // called when the process dies
+	beside    func(context.Context, *Crawl) // goes on beside each run
+	clock     func() time.Time              // the machine's; nil: the real one
+	overAfter time.Duration                 // see Crawl; 0: as ever
 }
 
 // newPath is a place for a crawl file: in memory where there is such a place,
@@ -86,6 +87,9 @@ func (s *site) try(ctx context.Context) (Summary, error) {
 	}
 	if s.clock != nil {
 		c.clock = s.clock
+	}
+	if s.overAfter > 0 {
+		c.overAfter = s.overAfter
 	}
 	if s.during != nil {
 		s.during(file)

@@ -97,13 +97,19 @@ func gcPercent(live uint64) int {
 // last ran, and the stacks and tables of the runtime. From tightAt of the limit on,
 // if it still is when the collector has run again, and from certainAt on at once,
 // nothing more is handed out, until it is less than easyAt: what is in flight
-// finishes, is committed, and goes. When nothing is in flight any more and it is
-// still too much, then it is the queue itself that does not fit.
+// finishes, is committed, and goes. Then half as many are out at a time, and slowly
+// more again. When nothing is in flight any more, nothing else is at work, and it is
+// still too much for overAfter, then it is the queue itself that does not fit; but
+// where that is too small for it, it goes on with one at a time.
 //
 // The mapped crawl file does not count: the system takes its pages back by itself.
 type memoryWatch struct {
 	since  time.Time    // it is short; zero: it is not
 	budget fetch.Budget // of bodies
+
+	places   int       // jobs that may be out at a time; 0: as many as there are workers
+	placedAt time.Time // when that last changed
+	oneUntil time.Time // one at a time may be out, however much is in use
 
 	limit   int64 // of the process, in bytes; 0: none
 	said    int64 // by the user, of which it is a part; 0: nothing
@@ -111,9 +117,12 @@ type memoryWatch struct {
 	samples []metrics.Sample
 	highAt  uint64       // collection after which it was first found to be short; 0: it is not
 	idleAt  uint64       // collection after which nothing was in flight; 0: something is
+	idle    time.Time    // since when, with idleAt
 	over    *MemoryError // the crawl cannot go on; nil: it can
 
-	collected  time.Time // when the collector was last made to run
+	collected  time.Time     // when the collector was last made to run
+	spell      time.Duration // for how long not again
+	out        int           // jobs that were out at the last look
 	collecting atomic.Bool
 	collector  sync.WaitGroup
 }
@@ -133,23 +142,52 @@ const (
 	weightPart = 16
 	// poolsGone is after how many collections nothing is kept for use again.
 	poolsGone = 3
-	// collectPeriod is how often the collector is made to run.
-	collectPeriod = 500 * time.Millisecond
+	// collectPeriod is how often the collector is made to run, at first: twice as
+	// seldom each time when nothing has changed.
+	collectPeriod    = 500 * time.Millisecond
+	maxCollectPeriod = 8 * time.Second
+	// overAfter is for how long it must be too much with nothing in flight before the
+	// crawl is over.
+	overAfter = 30 * time.Second
+	// widenEvery is after how long more may be out again, and for how long one at a
+	// time is, at the least.
+	widenEvery = 30 * time.Second
+	// crowdedEvery is how often what had no memory makes the places fewer.
+	crowdedEvery = 10 * time.Second
+	// crowdedWait is when what had no memory is asked for again.
+	crowdedWait = 10 * time.Second
+	// clearEvery is how often what can be made again is given up.
+	clearEvery = 10 * time.Minute
 	// What an address and a host take at the least: see docs/architecture.md.
 	addressBytes = 10
 	hostBytes    = 190
+	// What they take at the most, and a pending job beside.
+	mostAddressBytes = 14
+	mostHostBytes    = 500
+	pendingBytes     = 16
 )
 
-// setLimit bounds the memory of the process, in bytes; 0: by what the process, or the
-// system, is set to already.
+// setLimit bounds the memory of the process, in bytes, by no more than the process, or
+// the system, is set to already; 0: by that alone.
 func (m *memoryWatch) setLimit(limit int64) {
 	m.unset()
+	m.limit = within(limit)
 	if limit > 0 {
-		m.before, m.said = debug.SetMemoryLimit(withRoom(limit)), limit
+		m.before, m.said = debug.SetMemoryLimit(m.limit), limit
 	}
-	m.limit = runtimeLimit()
 	m.budget.Set(bodyBudget(m.limit))
-	m.highAt, m.idleAt, m.over = 0, 0, nil
+	m.enough()
+	m.over, m.places, m.oneUntil = nil, 0, time.Time{}
+}
+
+// within is the limit of the process with one of the user, who may set 0: the lesser of
+// both; 0: there is none.
+func within(said int64) int64 {
+	limit := runtimeLimit()
+	if own := withRoom(said); said > 0 && (limit == 0 || own < limit) {
+		return own
+	}
+	return limit
 }
 
 // unset takes back what setLimit has set.
@@ -214,22 +252,39 @@ func (m *memoryWatch) weigh() (inUse int64, collection uint64) {
 	return n(sampleLive) + max(tables, 0), m.samples[sampleCycles].Value.Uint64() + 1
 }
 
-// look takes in how much is in use. It is called a few times per second. isIdle
-// tells that nothing is in flight, and all is committed.
-func (m *memoryWatch) look(now time.Time, isIdle bool, counts storage.Counts) {
+// work is what the crawl is at.
+type work struct {
+	out      int  // jobs at workers
+	workers  int  // that there may be
+	isIdle   bool // nothing is in flight, all is committed, and nothing else is at work
+	isPaused bool // nothing is handed out, whatever is in use
+	counts   storage.Counts
+	patience time.Duration // for how long it must be too much before the crawl is over
+}
+
+// look takes in how much is in use. It is called a few times per second.
+func (m *memoryWatch) look(now time.Time, w *work) {
 	if m.limit == 0 {
-		m.since = time.Time{}
+		m.enough()
+		m.widen(now, w.workers)
 		return
 	}
 	inUse, collection := m.weigh()
-	m.take(now, inUse, collection, isIdle, counts)
+	m.take(now, inUse, collection, w)
 }
 
 // take takes in how much is in use after the n-th collection.
-func (m *memoryWatch) take(now time.Time, inUse int64, n uint64, isIdle bool, counts storage.Counts) {
+func (m *memoryWatch) take(now time.Time, inUse int64, n uint64, w *work) {
+	if w.out != m.out {
+		m.out, m.spell = w.out, 0
+	}
 	isHigh := inUse/tightAt >= m.limit/100
-	if inUse/easyAt < m.limit/100 || !isHigh && m.since.IsZero() {
-		m.since, m.highAt, m.idleAt = time.Time{}, 0, 0
+	switch {
+	case inUse/easyAt < m.limit/100 || !isHigh && m.since.IsZero():
+		m.enough()
+		m.widen(now, w.workers)
+		return
+	case w.isPaused || now.Before(m.oneUntil):
 		return
 	}
 	if m.since.IsZero() {
@@ -242,34 +297,89 @@ func (m *memoryWatch) take(now time.Time, inUse int64, n uint64, isIdle bool, co
 			return
 		}
 		m.since = now
+		m.narrow(now, w.out)
 	}
-	if !isIdle {
+	if !w.isIdle {
 		m.idleAt = 0
 		m.collect(now)
 		return
 	}
 	if m.idleAt == 0 {
-		m.idleAt = n
+		m.idleAt, m.idle = n, now
 	}
-	switch {
+	switch mayBeQueue := mostNeeded(w.counts) >= m.limit/2; {
 	case n < m.idleAt+poolsGone:
-		m.collected = time.Time{} // there is nothing else to do
+		m.spell = 0 // there is nothing else to do
 		m.collect(now)
-	case isHigh:
-		m.over = newMemoryError(inUse, m.said, counts)
+	case isHigh && mayBeQueue && now.Sub(m.idle) < w.patience:
+		m.collect(now)
+	case isHigh && mayBeQueue:
+		m.over = newMemoryError(inUse, m.said, w.counts)
 	default:
-		// It does not get less, and there is some room.
-		m.since, m.highAt, m.idleAt = time.Time{}, 0, 0
+		// It does not get less, and there is some room, or it is not the queue.
+		m.enough()
+		if isHigh {
+			m.places = 1
+		}
+		if m.places == 1 {
+			m.placedAt, m.oneUntil = now, now.Add(widenEvery)
+		}
 	}
+}
+
+// enough ends a shortage.
+func (m *memoryWatch) enough() {
+	m.since, m.highAt, m.idleAt, m.spell = time.Time{}, 0, 0, 0
+}
+
+// narrow halves what may be out at a time; now so many are.
+func (m *memoryWatch) narrow(now time.Time, out int) {
+	if m.places > 0 {
+		out = min(out, m.places)
+	}
+	m.places, m.placedAt = max(out/2, 1), now
+}
+
+// crowded takes in that an exchange had no memory for its body in time, with so many
+// out at once.
+func (m *memoryWatch) crowded(now time.Time, out int) {
+	if m.places == 0 || now.Sub(m.placedAt).Abs() >= crowdedEvery { // else it was one of many
+		m.narrow(now, out)
+	}
+}
+
+// widen has a few more out at a time, if it has been a while.
+func (m *memoryWatch) widen(now time.Time, workers int) {
+	if m.places == 0 || now.Sub(m.placedAt).Abs() < widenEvery {
+		return
+	}
+	m.places, m.placedAt = m.places+max(m.places/8, 1), now
+	if m.places >= workers {
+		m.places = 0
+	}
+}
+
+// most is how many of so many workers may have a job.
+func (m *memoryWatch) most(workers int) int {
+	if m.places == 0 {
+		return workers
+	}
+	return min(m.places, workers)
+}
+
+// mostNeeded is what a queue takes at the most, in bytes.
+func mostNeeded(c storage.Counts) int64 {
+	return int64(c.Known*mostAddressBytes + c.Hosts*mostHostBytes + c.Pending*pendingBytes)
 }
 
 // collect has the collector run, beside the loop, which needs to know what is alive:
 // as long as nothing is handed out, it may not run by itself.
 func (m *memoryWatch) collect(now time.Time) {
-	if now.Sub(m.collected).Abs() < collectPeriod || m.collecting.Swap(true) {
+	if now.Sub(m.collected).Abs() < m.spell || m.collecting.Swap(true) {
 		return
 	}
 	m.collected = now
+	m.spell = min(max(2*m.spell, collectPeriod), maxCollectPeriod)
 	m.collector.Go(func() {
 		defer m.collecting.Store(false)
 		runtime.GC()
@@ -280,10 +390,10 @@ func (m *memoryWatch) collect(now time.Time) {
 func (m *memoryWatch) isTight() bool { return !m.since.IsZero() }
 
 // newMemoryError says what a crawl needs that takes so many bytes at rest. The limit
-// is that of the user, 0: of the process.
+// is that of the user, 0: none; the one that counts is named.
 func newMemoryError(atRest, limit int64, counts storage.Counts) *MemoryError {
-	e := &MemoryError{Needs: atRest / easyAt * 100, Limit: limit, Set: limit > 0, Addresses: counts.Known, Hosts: counts.Hosts}
-	if e.Set {
+	e := &MemoryError{Needs: atRest / easyAt * 100, Limit: limit, Addresses: counts.Known, Hosts: counts.Hosts}
+	if e.Set = limit > 0 && withRoom(limit) == within(limit); e.Set {
 		e.Needs = e.Needs / 9 * 10 // as withRoom leaves it
 	} else {
 		e.Limit = runtimeLimit()
@@ -308,8 +418,16 @@ func (e *MemoryError) Error() string {
 	if e.Set {
 		limit = "--max-memory is"
 	}
-	return fmt.Sprintf("the crawl needs %s for %s addresses and %s hosts, and %s %s",
-		megabytes(e.Needs), inThousands(e.Addresses), inThousands(e.Hosts), limit, megabytes(e.Limit))
+	return fmt.Sprintf("the crawl needs %s for %s and %s, and %s %s",
+		megabytes(e.Needs), counted(e.Addresses, "address", "addresses"), counted(e.Hosts, "host", "hosts"), limit, megabytes(e.Limit))
+}
+
+// counted spells a number of things for people.
+func counted(n uint64, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return inThousands(n) + " " + many
 }
 
 // inThousands spells a number for people: 1,234,567.
@@ -324,10 +442,7 @@ func inThousands(n uint64) string {
 // checkMemory tells whether what a crawl file counts can fit into memory: with a
 // MemoryError when it cannot, whatever is done.
 func checkMemory(counts storage.Counts, limit int64) error {
-	allowed := withRoom(limit)
-	if limit == 0 {
-		allowed = runtimeLimit()
-	}
+	allowed := within(limit)
 	least := int64(counts.Known*addressBytes + counts.Hosts*hostBytes)
 	if allowed == 0 || least <= allowed {
 		return nil
@@ -403,7 +518,7 @@ func (c *Crawl) loadWithin(limit int64) error {
 		return err
 	}
 	if limit > 0 {
-		before := debug.SetMemoryLimit(withRoom(limit))
+		before := debug.SetMemoryLimit(within(limit))
 		defer debug.SetMemoryLimit(before)
 	}
 	return c.load()
@@ -412,12 +527,32 @@ func (c *Crawl) loadWithin(limit int64) error {
 // lookAtMemory has the memory looked at, and does without what can be made again when
 // it is short.
 func (l *loop) lookAtMemory() {
-	m := &l.memory
+	m, now := &l.memory, l.now()
 	was := m.isTight()
-	isIdle := l.idle() && !l.committing && l.frontier.Waiting() == 0 && !l.paused
-	m.look(l.now(), isIdle, l.frontier.Counts())
-	if m.isTight() && !was {
+	_, _, isReviewing := l.frontier.Review()
+	isElse := isReviewing || l.sweep.isOpen() || l.beside.Load() > 0
+	m.look(now, &work{
+		out: l.busy, workers: l.settings.Workers, counts: l.frontier.Counts(), patience: l.overAfter, isPaused: l.paused,
+		isIdle: l.idle() && !l.committing && l.frontier.Waiting() == 0 && !isElse,
+	})
+	if m.isTight() && !was && (l.memoryCleared.IsZero() || now.Sub(l.memoryCleared).Abs() >= clearEvery) {
+		l.memoryCleared = now
 		l.terms.fetcher.Close() // connections that nobody uses
 		l.rules.clear()
 	}
+}
+
+// Beside tells a run that something else in its process takes memory, an export say,
+// until done is called: for that no run is ended. It may be called concurrently.
+func (c *Crawl) Beside() (done func()) {
+	c.beside.Add(1)
+	return sync.OnceFunc(func() { c.beside.Add(-1) })
+}
+
+// goOnLater has a job asked for again, uncharged, whose body had no memory in time, and
+// has fewer out at a time.
+func (l *loop) goOnLater(r *result) error {
+	l.memory.crowded(l.now(), l.busy+1)
+	at := storage.Ask{Asked: true, Time: l.at(r.sent).UnixMilli(), Took: l.frontier.Took(&r.task.job)}
+	return l.askAgain(r, at, l.now().Add(crowdedWait), "not charged, for memory was short")
 }

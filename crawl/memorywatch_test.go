@@ -16,6 +16,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pawl/storage"
@@ -30,6 +31,9 @@ type weighing struct {
 	isTight    bool
 	isOver     bool
 }
+
+// largeQueue may be what fills 100 MB.
+var largeQueue = storage.Counts{Known: 4_234_567, Hosts: 89}
 
 func TestMemoryWatch(t *testing.T) {
 	for _, c := range []struct {
@@ -64,6 +68,9 @@ func TestMemoryWatch(t *testing.T) {
 		{"with nothing in flight it is too much", []weighing{
 			{90, 1, true, false, false}, {90, 2, true, true, false}, {90, 3, true, true, false}, {90, 4, true, true, false}, {86, 5, true, true, true},
 		}},
+		{"with nothing in flight it takes more than many collections", []weighing{
+			{90, 1, true, false, false}, {90, 8, true, true, false}, {90, 12, true, true, false}, {90, 16, true, true, false}, {90, 17, true, true, true},
+		}},
 		{"what comes in between counts anew", []weighing{
 			{90, 1, true, false, false},
 			{90, 2, true, true, false},
@@ -71,10 +78,11 @@ func TestMemoryWatch(t *testing.T) {
 			{90, 9, false, true, false},
 			{90, 10, true, true, false},
 			{90, 12, true, true, false},
-			{90, 13, true, true, true},
+			{90, 13, true, true, false},
+			{90, 14, true, true, true},
 		}},
 		{"far beyond the limit", []weighing{
-			{1000, 1, false, true, false}, {1000, 2, false, true, false}, {1000, 3, true, true, false}, {1000, 6, true, true, true},
+			{1000, 1, false, true, false}, {1000, 2, false, true, false}, {1000, 3, true, true, false}, {1000, 4, true, true, false}, {1000, 5, true, true, false}, {1000, 6, true, true, true},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -82,17 +90,176 @@ func TestMemoryWatch(t *testing.T) {
 			defer m.collector.Wait()
 			now := time.Unix(1e9, 0)
 			for i, w := range c.looks {
-				now = now.Add(look)
-				m.take(now, w.inUse*m.limit/100, w.collection, w.isIdle, storage.Counts{Known: 1_234_567, Hosts: 89})
+				now = now.Add(overAfter / 3)
+				m.take(now, w.inUse*m.limit/100, w.collection, &work{out: 64, workers: 64, isIdle: w.isIdle, counts: largeQueue, patience: overAfter})
 				isOver := m.over != nil
 				if m.isTight() != w.isTight || isOver != w.isOver {
 					t.Errorf("look %d: tight is %v, over is %v", i, m.isTight(), isOver)
 				}
-				if isOver && !strings.Contains(m.over.Error(), "1,234,567 addresses and 89 hosts") {
+				if isOver && !strings.Contains(m.over.Error(), "4,234,567 addresses and 89 hosts") {
 					t.Error(m.over)
 				}
 			}
 		})
+	}
+}
+
+// A queue that is small cannot be what fills the memory: the crawl goes on with one at
+// a time.
+func TestSmallQueueGoesOnOneByOne(t *testing.T) {
+	m := &memoryWatch{limit: 100_000_000}
+	defer m.collector.Wait()
+	now := time.Unix(1e9, 0)
+	open := 0
+	for n := range uint64(20 * 60 * 5) {
+		now = now.Add(look)
+		m.take(now, 200_000_000, n+1, &work{workers: 64, isIdle: true, counts: storage.Counts{Known: 31, Hosts: 1}})
+		if m.over != nil {
+			t.Fatal(m.over)
+		}
+		if !m.isTight() {
+			open++
+		}
+		if n > 10 && m.most(64) != 1 {
+			t.Fatalf("look %d: %d may be out", n, m.most(64))
+		}
+	}
+	if open < 20*60*5*9/10 {
+		t.Errorf("at %d of %d looks one may be out", open, 20*60*5)
+	}
+	for n := range uint64(3) { // and it is not for ever
+		now = now.Add(widenEvery)
+		m.take(now, 50_000_000, 1e6+n, &work{workers: 64})
+	}
+	if m.most(64) < 3 {
+		t.Errorf("only %d may be out when there is room", m.most(64))
+	}
+}
+
+// Where what is out at once does not fit, fewer are: the crawl does not stop and go.
+func TestFewerAreOutAfterAShortage(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		atRest int64 // percent of the limit
+		each   int64 // of what is out
+		most   int
+	}{
+		{"a few fit", 40, 4, 30},
+		{"one fits", 78, 5, 60},
+		{"not one fits", 80, 10, 60},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := &memoryWatch{limit: 100_000_000}
+			defer m.collector.Wait()
+			now := time.Unix(1e9, 0)
+			changes, out, pages := 0, 0, 0
+			for n := range uint64(5 * 600) { // ten minutes
+				now = now.Add(look)
+				was := m.isTight()
+				if n%10 == 0 { // that is how long they take
+					pages += out
+					out = 0
+					if !m.isTight() {
+						out = m.most(64)
+					}
+				}
+				m.take(now, (c.atRest+c.each*int64(out))*m.limit/100, n+1, &work{out: out, workers: 64, isIdle: out == 0, counts: largeQueue, patience: overAfter})
+				if m.isTight() != was {
+					changes++
+				}
+			}
+			if m.over != nil || changes > c.most || pages < 100 {
+				t.Errorf("%d changes in ten minutes, %d pages, over: %v", changes, pages, m.over)
+			}
+		})
+	}
+}
+
+// The collector is not kept at work for what does not change, nor during a pause.
+func TestShortageLeavesTheCollectorAlone(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		is   work
+		most int
+	}{
+		{"with requests that hang", work{out: 3, workers: 64}, 30},
+		{"during a pause", work{workers: 64, isPaused: true}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := &memoryWatch{limit: 100_000_000}
+			now := time.Unix(1e9, 0)
+			m.take(now, 96_000_000, 1, &work{out: 3, workers: 64})
+			m.collector.Wait()
+			ran := 0
+			for range 5 * 120 { // two minutes
+				now = now.Add(look)
+				last := m.collected
+				m.take(now, 96_000_000, uint64(2+ran), &c.is)
+				m.collector.Wait()
+				if m.collected != last {
+					ran++
+				}
+			}
+			if !m.isTight() || m.over != nil || ran > c.most {
+				t.Errorf("%d collections in two minutes", ran)
+			}
+		})
+	}
+}
+
+// Many that have no memory at the same moment count as one; the next ones again.
+func TestCrowdedExchangesMakeThePlacesFewer(t *testing.T) {
+	m := new(memoryWatch)
+	now := time.Unix(1e9, 0)
+	for range 30 {
+		m.crowded(now, 64)
+	}
+	if m.most(64) != 32 {
+		t.Errorf("%d places at first", m.most(64))
+	}
+	for range 30 {
+		m.crowded(now.Add(crowdedEvery), 32)
+	}
+	if m.most(64) != 16 || m.most(8) != 8 {
+		t.Errorf("%d places then", m.most(64))
+	}
+	for i := range 100 {
+		m.look(now.Add(time.Duration(i)*widenEvery), &work{workers: 64})
+	}
+	if m.most(64) != 64 || m.most(1000) != 1000 {
+		t.Errorf("%d places in the end", m.most(64))
+	}
+}
+
+// A limit of the user does not take that of the system away.
+func TestLesserLimitCounts(t *testing.T) {
+	before := debug.SetMemoryLimit(500_000_000)
+	defer debug.SetMemoryLimit(before)
+	for _, c := range []struct {
+		said, want int64
+		names      string
+	}{
+		{4_000_000_000, 500_000_000, "the process may take 500.0 MB"},
+		{0, 500_000_000, "the process may take 500.0 MB"},
+		{200_000_000, 180_000_000, "--max-memory is 200.0 MB"},
+	} {
+		counts := storage.Counts{Known: 90_000_000, Hosts: 1}
+		check := func(when string) {
+			if err := checkMemory(counts, c.said); err == nil || !strings.Contains(err.Error(), c.names) {
+				t.Errorf("%d, %s: %v", c.said, when, err)
+			}
+		}
+		check("at rest")
+		var m memoryWatch
+		m.setLimit(c.said)
+		if got := debug.SetMemoryLimit(-1); m.limit != c.want || got != c.want {
+			t.Errorf("%d: the limit is %d, and %d in the runtime", c.said, m.limit, got)
+		}
+		check("in a run")
+		m.stop()
+		if got := debug.SetMemoryLimit(-1); got != 500_000_000 {
+			t.Errorf("%d: afterwards the limit is %d", c.said, got)
+		}
 	}
 }
 
@@ -102,7 +269,7 @@ func TestMemoryErrorSaysWhatIsNeeded(t *testing.T) {
 		want string
 	}{
 		{MemoryError{310_000_000, 256_000_000, true, 12_000_000, 40_000}, "the crawl needs 310.0 MB for 12,000,000 addresses and 40,000 hosts, and --max-memory is 256.0 MB"},
-		{MemoryError{310_000_000, 256_000_000, false, 999, 1}, "the crawl needs 310.0 MB for 999 addresses and 1 hosts, and the process may take 256.0 MB"},
+		{MemoryError{310_000_000, 256_000_000, false, 999, 1}, "the crawl needs 310.0 MB for 999 addresses and 1 host, and the process may take 256.0 MB"},
 	} {
 		if got := c.e.Error(); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
@@ -284,6 +451,7 @@ func TestQueueThatDoesNotFitEndsTheRun(t *testing.T) {
 		return answer{body: b.String()}, true
 	}
 	s.opt.Scope, s.opt.MaxMemory, s.opt.Delay, s.opt.IgnoreRobots = ScopeAny, 48_000_000, 0, true
+	s.overAfter = time.Second
 	ctx, cancel := withPatience(t)
 	defer cancel()
 	end := memoryPeak()
@@ -335,6 +503,58 @@ func TestLimitChangesWhileTheCrawlRuns(t *testing.T) {
 	if got := debug.SetMemoryLimit(-1); got != before {
 		t.Errorf("afterwards the limit is %d", got)
 	}
+}
+
+// Pages that have to wait for the memory of others, over a slow line, are all fetched
+// in the end: none is charged for that.
+func TestLargePagesOverASlowLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const pages, size, rate = 24, 4_900_000, 100_000
+		line := make(chan struct{}, 1)
+		s, p := onPaper(t, "http://a.test/")
+		var links []string
+		for i := range pages {
+			links = append(links, fmt.Sprintf("http://h%d.test/", i))
+		}
+		p.on("http://a.test/", linking(links...))
+		p.all = func(url string) (answer, bool) {
+			if strings.HasSuffix(url, "robots.txt") {
+				return answer{}, false
+			}
+			a := text("")
+			a.chunked = func() io.ReadCloser {
+				return io.NopCloser(&metered{repeated{text: "much of the same ", left: size}, line, rate})
+			}
+			return a, true
+		}
+		s.opt.Scope, s.opt.MaxDepth, s.opt.Retries, s.opt.Timeout, s.opt.MaxMemory = ScopeAny, 1, 0, 0, 32_000_000
+		sum := s.finish()
+		if n := sum.Counts.Of(storage.Fetched); n != pages+1 {
+			t.Errorf("%d of %d pages were fetched: %v", n, pages+1, s.brief())
+		}
+		if len(p.asked) < pages*2+3 {
+			t.Errorf("%d requests for %d hosts: nobody had to wait", len(p.asked), pages+1)
+		}
+		if len(p.asked) > pages*8 {
+			t.Errorf("%d requests for %d hosts", len(p.asked), pages+1)
+		}
+		t.Logf("%d requests for %d hosts, in %v", len(p.asked), pages+1, sum.Took)
+	})
+}
+
+// metered is a body over a line that all share, of so many bytes per second.
+type metered struct {
+	repeated
+	line chan struct{}
+	rate int
+}
+
+func (m *metered) Read(p []byte) (int, error) {
+	m.line <- struct{}{}
+	defer func() { <-m.line }()
+	n, err := m.repeated.Read(p[:min(len(p), 16<<10)])
+	time.Sleep(time.Duration(n) * time.Second / time.Duration(m.rate))
+	return n, err
 }
 
 // What a sitemap with many long addresses takes, it takes until they are committed.

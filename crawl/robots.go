@@ -23,6 +23,9 @@ const (
 func (w *worker) robots(ctx context.Context, t *task) *result {
 	j := &t.job
 	r := w.fetch(ctx, t, j.URL, fetch.MaxRobots)
+	if r.Crowded {
+		return crowded(t, &r)
+	}
 	if r.Class == fetch.Aborted {
 		return &result{task: t, sent: r.Sent, aborted: true}
 	}

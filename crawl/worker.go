@@ -77,6 +77,7 @@ type result struct {
 	proxy      string        // not empty: the proxy itself is in trouble, the host was not asked
 	large      bool          // a sitemap that is to be asked for again, with more room
 	later      time.Duration // but not before
+	crowded    bool          // it had no memory for its body: nobody is to blame
 	aborted    bool
 
 	keptLinks storage.Kept  // all links, if they are to be kept
@@ -102,6 +103,7 @@ type worker struct {
 	log      *slog.Logger
 	sent     chan<- sending
 	large    chan struct{} // of as many places as sitemaps may be in memory
+	isLarge  bool          // it has one of them
 	buffer   fetch.Buffer
 	parsers  *sync.Pool // of *page.Parser: a worker that waits for a host needs none
 	address  []byte     // of a link, to be hashed
@@ -121,6 +123,10 @@ func (w *worker) run(ctx context.Context, tasks <-chan *task, results chan<- *re
 			r.held = w.buffer.Keep(n)
 		}
 		w.buffer.Release()
+		if w.isLarge {
+			w.isLarge = false
+			<-w.large
+		}
 		results <- r
 	}
 }
@@ -246,11 +252,12 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 				visit: &storage.Visit{Ask: storage.Ask{Time: time.Now().UnixMilli()}},
 			}
 		}
-		if limit == maxSitemap {
-			defer func() { w.buffer.Release(); <-w.large }()
-		}
+		w.isLarge = limit == maxSitemap // until the result is made
 	}
 	r := w.fetch(ctx, t, url, limit)
+	if r.Crowded {
+		return crowded(t, &r)
+	}
 	if r.Class == fetch.Aborted {
 		return &result{task: t, sent: r.Sent, aborted: true}
 	}
@@ -297,6 +304,11 @@ func (w *worker) page(ctx context.Context, t *task) *result {
 		w.log.Debug("asked", "url", url, "status", r.Status, "class", r.Class, "took", r.Total.Round(time.Millisecond), "bytes", r.Transferred)
 	}
 	return res
+}
+
+// crowded is the result of an exchange that had no memory for its body in time.
+func crowded(t *task, r *fetch.Response) *result {
+	return &result{task: t, sent: began(r), answered: answered(r), ended: r.Started.Add(r.Total), reused: r.Reused, crowded: true}
 }
 
 // judge gives the visit its outcome.
