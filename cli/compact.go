@@ -62,6 +62,7 @@ func runCompact(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	storage.RemoveLeftovers(filepath.Dir(real))
 	if err := roomFor(path, filepath.Dir(real), info.Packed); err != nil {
 		return err
 	}

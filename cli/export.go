@@ -535,6 +535,7 @@ func writeFile(ctx context.Context, name string, write func(io.Writer) error) er
 	if err != nil {
 		return err
 	}
+	storage.LockTemp(f)
 	err = write(f)
 	if errors.As(err, &path) && path.Path == tmp {
 		err = fmt.Errorf("write %s: %w", name, path.Err)

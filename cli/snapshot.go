@@ -54,6 +54,7 @@ func runSnapshot(ctx context.Context, c *call) error {
 	}
 	path, _ := c.file()
 	began := time.Now()
+	storage.RemoveLeftovers(filepath.Dir(target))
 	tmp := storage.TempName(target)
 	defer os.Remove(tmp)
 	if err := c.snapshot(ctx, path, tmp, to); err != nil {

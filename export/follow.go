@@ -740,6 +740,9 @@ func (w *Follower) temporary(mode fs.FileMode) (*os.File, error) {
 		// The temporary name says nothing to the user.
 		return nil, fmt.Errorf("write %s: %w", w.path, path.Err)
 	}
+	if err == nil {
+		storage.LockTemp(f)
+	}
 	return f, err
 }
 

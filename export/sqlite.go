@@ -28,6 +28,7 @@ type sqliteRows[R any] struct {
 	name    string
 	dir     string
 	path    string // of the temporary file, empty: there is none
+	lock    *os.File
 	db      driver.Conn
 	insert  driver.StmtExecContext
 	args    []driver.NamedValue
@@ -53,10 +54,8 @@ func (s *sqliteRows[R]) create() error {
 	if err != nil {
 		return err
 	}
-	s.path = f.Name()
-	if err := f.Close(); err != nil {
-		return err
-	}
+	s.path, s.lock = f.Name(), f
+	storage.LockTemp(f)
 	if s.db, err = new(sqlite.Driver).Open(dataSource(s.path)); err != nil {
 		return err
 	}
@@ -267,6 +266,7 @@ func (s *sqliteRows[R]) told(err error) error {
 func (s *sqliteRows[R]) discard() {
 	_ = s.close() // of a file that is not wanted
 	if s.path != "" {
+		s.lock.Close() // not before the database: that would take its locks away
 		os.Remove(s.path)
 		s.path = ""
 	}

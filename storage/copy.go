@@ -94,9 +94,8 @@ func SyncResults(dir string) error {
 
 // TempName is a name in the folder of path under which nothing is, for a file that
 // is to be given to Publish or Replace. What is left there after a crash may be
-// deleted; what others have left for more than a day it deletes itself.
+// deleted: see RemoveLeftovers.
 func TempName(path string) string {
-	removeLeftovers(filepath.Dir(path), time.Now())
 	var b [8]byte
 	rand.Read(b[:]) // never fails
 	return filepath.Join(filepath.Dir(path), fmt.Sprintf(".pawl-%x.tmp", b))
@@ -170,7 +169,7 @@ func (f *File) RealPath() (string, error) {
 
 // copyTemp makes the copy under a temporary name in the folder of path.
 func (f *File) copyTemp(ctx context.Context, path string, pace func(time.Duration)) (string, error) {
-	removeLeftovers(filepath.Dir(path), time.Now())
+	RemoveLeftovers(filepath.Dir(path))
 	h, err := os.CreateTemp(filepath.Dir(path), ".pawl-*.tmp")
 	if err != nil {
 		return "", createError(path, err)

@@ -9,19 +9,23 @@ import (
 )
 
 // What a process leaves that loses its power goes with the next file that is made
-// beside it, but not before a day is over, and nothing else does.
+// beside it, but not before a day is over, or a month where no
+// lock tells whether it is worked on, and nothing else does.
 func TestLeftoversAreRemoved(t *testing.T) {
 	now := time.Now()
-	old := now.Add(-25 * time.Hour)
+	old, older := now.Add(-25*time.Hour), now.Add(-31*24*time.Hour)
+	hasLocks := canLock(t)
 	files := map[string]struct {
 		at   time.Time
 		gone bool
 	}{
-		".pawl-1234567890.tmp":             {old, true}, // of Create
-		".pawl-0123456789abcdef.tmp":       {old, true}, // of TempName
-		".pawl-export-4711-4045028171.tmp": {old, true},
-		".pawl-export-4045028171.tmp":      {old, true}, // of a database
-		".pawl-sitemap-4711-45028171.tmp":  {old, true},
+		".pawl-1234567890.tmp":             {old, hasLocks}, // of Create
+		".pawl-0123456789abcdef.tmp":       {old, hasLocks}, // of TempName
+		".pawl-export-4711-4045028171.tmp": {old, hasLocks},
+		".pawl-export-4045028171.tmp":      {old, hasLocks}, // of a database
+		".pawl-1212121212.tmp":             {older, true},
+		".pawl-sitemap-4711-45028171.tmp":  {old, false}, // closed before it is published
+		".pawl-sitemap-4711-45028172.tmp":  {older, true},
 		".pawl-9876543210.tmp":             {now.Add(-time.Hour), false},
 		".pawl-1111111111.tmp":             {now.Add(48 * time.Hour), false},
 		".pawl-mine.tmp":                   {old, false},
@@ -37,7 +41,7 @@ func TestLeftoversAreRemoved(t *testing.T) {
 			}
 			return err
 		},
-		"TempName": func(path string) error { TempName(path); return nil },
+		"RemoveLeftovers": func(path string) error { RemoveLeftovers(filepath.Dir(path)); return nil },
 		"CopyTo": func(path string) error {
 			f, err := Create(filepath.Join(t.TempDir(), "crawl.pawl"), nil)
 			if err != nil {
@@ -67,5 +71,58 @@ func TestLeftoversAreRemoved(t *testing.T) {
 				t.Error("a folder is gone")
 			}
 		})
+	}
+}
+
+// canLock tells whether there are locks by which others see what is worked on.
+func canLock(t *testing.T) bool {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "unlocked")
+	must(t, os.WriteFile(path, nil, 0o600))
+	return removeUnlocked(path)
+}
+
+// A machine may sleep for days amid an export, a snapshot or a compaction: what is
+// being written is not left over, however old it looks.
+func TestWhatIsWorkedOnIsNotLeftOver(t *testing.T) {
+	if !canLock(t) {
+		t.Skip("there are no locks that tell")
+	}
+	dir := t.TempDir()
+	old := time.Now().Add(-60 * 24 * time.Hour)
+	age := func(path string) {
+		t.Helper()
+		must(t, os.Chtimes(path, old, old))
+	}
+	rows := filepath.Join(dir, ".pawl-export-1-1.tmp")
+	export, err := os.Create(rows)
+	must(t, err)
+	defer export.Close()
+	LockTemp(export)
+	age(rows)
+
+	source, err := Create(filepath.Join(t.TempDir(), "crawl.pawl"), nil)
+	must(t, err)
+	defer source.Close()
+	made := TempName(filepath.Join(dir, "copy.pawl"))
+	must(t, source.CopyTo(context.Background(), made, nil))
+	snapshot, err := Open(made, true)
+	must(t, err)
+	defer snapshot.Close()
+	age(made)
+
+	RemoveLeftovers(dir)
+	for _, path := range []string{rows, made} {
+		if _, err := os.Lstat(path); err != nil {
+			t.Errorf("it is gone: %v", err)
+		}
+	}
+	export.Close()
+	snapshot.Close()
+	RemoveLeftovers(dir)
+	for _, path := range []string{rows, made} {
+		if _, err := os.Lstat(path); err == nil {
+			t.Errorf("%s is still there", path)
+		}
 	}
 }

@@ -118,7 +118,7 @@ func Create(path string, rules json.RawMessage) (*File, error) {
 }
 
 func createTemp(path string, rules json.RawMessage) (string, error) {
-	removeLeftovers(filepath.Dir(path), time.Now())
+	RemoveLeftovers(filepath.Dir(path))
 	// Not with the name of the file in it, which may be as long as names can be.
 	f, err := os.CreateTemp(filepath.Dir(path), ".pawl-*.tmp")
 	if err != nil {
