@@ -561,6 +561,9 @@ func overlayMore(s *crawl.Settings, all given) error {
 
 // Export of a crawl that runs.
 func (r *running) Export(ctx context.Context, e control.Export, w io.Writer) error {
+	if !e.Follow {
+		defer r.Beside()()
+	}
 	settings, _, err := crawl.Remembered(r.file)
 	if err != nil {
 		return err
