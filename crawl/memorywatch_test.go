@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"net/http"
 	"runtime"
@@ -19,7 +20,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/zeebo/xxh3"
+
+	"pawl/fetch"
+	"pawl/page"
 	"pawl/storage"
+	"pawl/weburl"
 )
 
 // weighing is what a memoryWatch is told, in percent of its limit, and what it makes
@@ -502,6 +508,99 @@ func TestLimitChangesWhileTheCrawlRuns(t *testing.T) {
 	s.finish()
 	if got := debug.SetMemoryLimit(-1); got != before {
 		t.Errorf("afterwards the limit is %d", got)
+	}
+}
+
+// A limit that large pages pass again and again makes a crawl slow; it does not end it,
+// for the queue is nearly nothing.
+func TestLeastLimitLetsLargePagesThrough(t *testing.T) {
+	if raceOn || testing.Short() {
+		t.Skip("takes too long")
+	}
+	const pages, bombs, size = 24, 6, 9_800_000
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	io.Copy(z, &repeated{text: "boom ", left: 5 * size}) // is cut
+	z.Close()
+	s, p := onPaper(t, "http://a.test/")
+	var links []string
+	for i := range pages + bombs {
+		links = append(links, fmt.Sprintf("/%d", i))
+	}
+	p.on("http://a.test/", linking(links...))
+	p.all = func(url string) (answer, bool) {
+		var n int
+		if _, err := fmt.Sscanf(url, "http://a.test/%d", &n); err != nil {
+			return answer{}, false
+		}
+		a := text("")
+		if n >= pages {
+			a.header["Content-Encoding"] = "gzip"
+			a.chunked = func() io.ReadCloser { return io.NopCloser(bytes.NewReader(bomb.Bytes())) }
+		} else {
+			a.chunked = func() io.ReadCloser { return io.NopCloser(&repeated{text: "page " + fmt.Sprint(n), left: size}) }
+		}
+		return a, true
+	}
+	s.opt.MaxMemory, s.opt.PerHost, s.opt.Delay, s.opt.Workers, s.opt.StoreBodies = 16_000_000, 16, 0, 16, true
+	s.overAfter = time.Millisecond
+	sum := s.finish()
+	if n := sum.Counts.Of(storage.Fetched); n != pages+bombs+1 {
+		t.Errorf("%d of %d pages were fetched: %v", n, pages+bombs+1, s.brief())
+	}
+}
+
+// A sitemap that may be as large as the protocol allows is counted until its commit.
+func TestLargestSitemapsAreCounted(t *testing.T) {
+	var file bytes.Buffer
+	file.WriteString(`<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">`)
+	for i := range 5000 {
+		fmt.Fprintf(&file, "<url><loc>http://a.test/%d/%s</loc></url>\n", i, strings.Repeat("x", 100))
+	}
+	file.WriteString("</urlset>")
+	p := newPaper()
+	p.on("http://a.test/sitemap.xml", answer{body: file.String(), header: map[string]string{"Content-Type": "application/xml"}})
+	budget := fetch.NewBudget(0)
+	o := fetch.Defaults()
+	o.Transport, o.Budget, o.UserAgent = p, budget, "pawl/test"
+	f, err := fetch.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := Defaults("pawl/test")
+	treats, err := newTreatments(&settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := settings.Rules()
+	if err != nil {
+		t.Fatal(err)
+	}
+	speller, err := weburl.New(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &worker{
+		settings: &settings, fetcher: f, speller: speller, hash: xxh3.Hash, log: slog.New(slog.DiscardHandler),
+		large: make(chan struct{}, 1), parsers: new(sync.Pool),
+	}
+	job := &task{treat: treats.of("http://a.test/sitemap.xml"), trusted: true}
+	job.job.URL, job.job.Kind, job.job.Hops = "http://a.test/sitemap.xml", uint8(page.KindSitemapFile), 1
+	tasks, results := make(chan *task, 2), make(chan *result)
+	tasks <- job
+	tasks <- job
+	close(tasks)
+	go w.run(t.Context(), tasks, results)
+	var all int64
+	for i := range 2 {
+		r := <-results
+		if r.large || len(r.links) != 5000 || r.held.Held() < largeResult {
+			t.Errorf("sitemap %d: %d links, %d bytes are counted", i, len(r.links), r.held.Held())
+		}
+		all += r.held.Held()
+	}
+	if used := budget.Use().Used; used != all {
+		t.Errorf("%d bytes are used, and %d counted", used, all)
 	}
 }
 
