@@ -108,6 +108,8 @@ var (
 	errHarmless = errors.New("the checkpoint in the crawl file is damaged")
 )
 
+const helpHint = "see: pawl --help"
+
 // judge is where errors become exit codes, and the only place.
 func judge(err error) (code int, hint string) {
 	var (
@@ -121,11 +123,13 @@ func judge(err error) (code int, hint string) {
 	)
 	switch {
 	case errors.As(err, &asked):
-		code, hint = ExitUsage, asked.Hint
+		if code, hint = ExitUsage, asked.Hint; hint == "" && errors.As(err, &usage) {
+			hint = "see: pawl " + usage.command + " --help"
+		}
 	case errors.As(err, &query):
 		code = ExitUsage
 	case errors.As(err, &usage):
-		code, hint = ExitUsage, "see: pawl --help"
+		code, hint = ExitUsage, helpHint
 		if usage.command != "" {
 			hint = "see: pawl " + usage.command + " --help"
 		}

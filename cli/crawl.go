@@ -121,6 +121,12 @@ func (g *crawling) wake(ctx context.Context, path string) (woke bool, err error)
 	if err := client.Resume(ctx); err != nil {
 		return false, err
 	}
+	if s, err = client.Status(ctx); err == nil {
+		if hold := holdOf(s); hold != nil {
+			g.talk.sayf("the pause is over, in process %d, but the crawl is held: %s", pid, strings.Join(holdWords(hold, time.Now()), ", "))
+			return true, nil
+		}
+	}
 	g.talk.sayf("the crawl goes on, in process %d", pid)
 	return true, nil
 }
@@ -503,7 +509,9 @@ func (g *crawling) conclude(s *crawl.Summary) error {
 		if s.Unread {
 			g.talk.sayf("the seeds from stdin were not read to their end; pipe them again to go on")
 		}
-		g.talk.sayf("%s", g.seePages())
+		if s.Counts.Of(storage.Fetched) > 0 {
+			g.talk.sayf("%s", g.seePages())
+		}
 	case s.Counts.Admitted == 0:
 		g.talk.sayf("nothing was crawled: every seed was refused, by --exclude or because it is too long; see: pawl export skipped%s", g.again)
 	case did == 0 && s.Before.Admitted > 0 && s.NewSeeds == 0:

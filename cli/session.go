@@ -401,12 +401,16 @@ func usageOf(err error) *control.UsageError {
 	if !errors.As(err, &usage) {
 		return nil
 	}
-	_, hint := judge(err)
-	return &control.UsageError{Text: err.Error(), Hint: hint}
+	return &control.UsageError{Text: err.Error(), Hint: hintOf(err)}
 }
 
+// hintOf is what the user can do, unless that is to read the help of a command, which
+// is the asker's to know.
 func hintOf(err error) string {
 	_, hint := judge(err)
+	if hint == helpHint {
+		return ""
+	}
 	return hint
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"pawl/cli/control"
 	"pawl/crawl"
 )
 
@@ -35,6 +36,9 @@ func runSet(ctx context.Context, c *call) error {
 		return err
 	}
 	list, err := s.Set(ctx, values)
+	if usage := (*control.UsageError)(nil); errors.As(err, &usage) {
+		return usageError{error: err, command: "set"}
+	}
 	if err != nil {
 		return c.outOfReach(err)
 	}
