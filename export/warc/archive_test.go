@@ -312,6 +312,9 @@ func TestArchiveLeavesTheFilesOfOthers(t *testing.T) {
 	}
 }
 
+// theirGzip is the beginning of a text that was compressed by somebody else.
+const theirGzip = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xcb\x48\xcd\xc9\xc9\xd7\x51\x28\xc9\xc8\x2c\x56\x00\xa2\x44\x85\x92\xd4\x8a\x12\x85\xfc\x34\x85\xe2\xfc\xdc\xd4\xa4\xfc\x94\x4a\x85\xd4\x9c\xe2\x54\xf5\x62\x1d\x85\xf2\x8c\xcc\xe4\x0c\x90\x9a\xbc\x7c\x85\xa2\xd4\xe4"
+
 func TestArchiveRefusesWhatOthersChanged(t *testing.T) {
 	dir := t.TempDir()
 	a := mustOpen(t, dir, nil, testOptions(1e6))
@@ -332,6 +335,9 @@ func TestArchiveRefusesWhatOthersChanged(t *testing.T) {
 		"added to, broken off":  ok.with(name, text+theirs[:len(theirs)-3]),
 		"text added":            ok.with(name, text+"hello"),
 		"some zeros added":      ok.with(name, text+"hello"+strings.Repeat("\x00", 15)),
+		"many zeros added":      ok.with(name, text+"hello"+strings.Repeat("\x00", 2000)),
+		"zeros further on":      ok.with(name, text+strings.Repeat("hello", 500)+strings.Repeat("\x00", 2000)+"hello"),
+		"gzip with zeros added": ok.with(name, text+theirGzip+strings.Repeat("\x00", 2000)+"hello"),
 		"gzip added":            ok.with(name, text+"\x1f\x8b\x08\x08abc"),
 		"completed, added to":   ok.with(name).with(strings.TrimSuffix(name, ".open"), text+theirs),
 		"completed and changed": ok.with(name).with(strings.TrimSuffix(name, ".open"), "x"+text[1:len(text)-1]+"y"),

@@ -274,7 +274,11 @@ func (a *Archive) wroteAll(r *io.SectionReader, serial int) (bool, error) {
 				return ours, err
 			}
 			_, start, _ := r.Outer()
-			return torn(io.NewSectionReader(r, at, r.Size()-at), start+at)
+			hole, ok, err := firstHole(io.NewSectionReader(r, at, r.Size()-at), start+at)
+			if err != nil || !ok || hole == 0 {
+				return ok, err
+			}
+			return brokenOff(io.NewSectionReader(r, at, hole))
 		}
 		if rec.get("WARC-Warcinfo-ID") != id {
 			return false, nil
@@ -288,28 +292,28 @@ func (a *Archive) wroteAll(r *io.SectionReader, serial int) (bool, error) {
 // sector is what a disk writes at once.
 const sector = 512
 
-// torn reports whether a reader, which begins at that offset of a file, has zeros up
+// firstHole finds where a reader, which begins at that offset of a file, has zeros up
 // to the end of a sector. What is written between two syncs comes to the disk in
 // any order, so that a power cut leaves holes. What is compressed has no such zeros,
 // but for a few by chance.
-func torn(r io.Reader, at int64) (bool, error) {
+func firstHole(r io.Reader, at int64) (hole int64, ok bool, err error) {
 	const enough = 16
 	in := bufio.NewReaderSize(r, 1<<16)
-	for isFirst := true; ; isFirst = false {
+	for read := int64(0); ; {
 		var b [sector]byte
-		n, err := io.ReadFull(in, b[:sector-at%sector])
+		n, err := io.ReadFull(in, b[:sector-(at+read)%sector])
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 			if errors.Is(err, io.EOF) {
 				err = nil
 			}
-			return false, err
+			return 0, false, err
 		}
-		at += int64(n)
-		zeros := n - len(bytes.TrimRight(b[:n], "\x00"))
+		data := len(bytes.TrimRight(b[:n], "\x00"))
 		// A record does not begin with a zero.
-		if zeros >= enough || isFirst && zeros == n {
-			return true, nil
+		if n-data >= enough || read == 0 && data == 0 {
+			return read + int64(data), true, nil
 		}
+		read += int64(n)
 	}
 }
 
@@ -330,7 +334,7 @@ func brokenOff(r *io.SectionReader) (bool, error) {
 	}
 	const version = "WARC/1.1"
 	text, err := io.ReadAll(io.LimitReader(zip, maxFields))
-	if err == nil || bytes.Contains(text, []byte("\r\n\r\n")) {
+	if !errors.Is(err, io.ErrUnexpectedEOF) || bytes.Contains(text, []byte("\r\n\r\n")) {
 		return false, nil
 	}
 	n := min(len(text), len(version))
