@@ -263,15 +263,6 @@ type Response struct {
 	// that it cannot reach it or may not, takes too long to, or hangs up. The 407
 	// of a plain request is the proxy's until it has served one.
 	Proxy bool
-	// Refused says that the connection was refused: a machine has answered, or
-	// one before it has for it, so the network leads somewhere. With Proxy it is
-	// that of the proxy.
-	Refused bool
-	// NoRoute says that this machine knew no way to the address or was not let,
-	// or that a router said so, before the connection or while it stood: there is
-	// no network, none of the address's family, or the host alone is gone. Trouble
-	// with the lookup of a name never says it.
-	NoRoute bool
 	// Reused says that the request went out on a connection that had served before:
 	// that it was not answered then says nothing of whether the host can be reached.
 	Reused bool
@@ -572,7 +563,6 @@ func (r *Response) fail(ctx context.Context, err error) {
 	}
 	if ctx.Err() == nil || broken != nil {
 		r.Class, r.Err = classify(err)
-		r.Refused, r.NoRoute = errors.Is(err, errnoRefused), noRoute(err)
 		trouble := (*proxyError)(nil)
 		r.Proxy = errors.As(err, &trouble) && trouble.own
 		return

@@ -470,7 +470,7 @@ func TestProxyCannotBeReached(t *testing.T) {
 			o := options()
 			o.Proxy = scheme + "://user:secret@" + address
 			res := get(fetcher(t, o), url)
-			if want := "proxy " + address + ": connection refused"; res.Class != Connect || res.Err != want || !res.Proxy || !res.Refused || !res.Sent.IsZero() {
+			if want := "proxy " + address + ": connection refused"; res.Class != Connect || res.Err != want || !res.Proxy || !res.Sent.IsZero() {
 				t.Errorf("%s, %s: got class %q, %q; want %q", scheme, url, res.Class, res.Err, want)
 			}
 		}
