@@ -225,7 +225,7 @@ func (n *island) crawl(c networkCase) {
 			t.Fatalf("exit %d\n%s", code, talk.String())
 		}
 		c.lose(n, false)
-		cmd, done, talk = start(t, *networkInside, args)
+		_, done, talk = start(t, *networkInside, args)
 	} else {
 		c.lose(n, false)
 	}
