@@ -138,6 +138,8 @@ func TestSecondSignalLeavesAtOnce(t *testing.T) {
 	lines := bufio.NewScanner(stderr)
 	for lines.Scan() && lines.Text() != want {
 	}
+	// Sooner it would count as the same signal, told twice.
+	time.Sleep(2 * sameSignal)
 	signal()
 	rest, _ := io.ReadAll(stderr)
 	if code := exitCode(t, cmd.Wait()); code != 4 {
