@@ -136,6 +136,14 @@ type doubt struct {
 
 func (o *outage) isOn() bool { return o.reason != "" }
 
+// excuse is why what fails in an outage is not charged.
+func (o *outage) excuse() string {
+	if o.reason == HeldByPortal {
+		return "the network asks for a log-in"
+	}
+	return "the network was gone"
+}
+
 // start has the outage ready for a run; stop ends it.
 func (o *outage) start(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -184,7 +192,7 @@ func (l *loop) keepDoubtful(r *result) (isKept bool, err error) {
 		if !o.isGone {
 			o.pardon(d.host)
 		}
-		return true, l.putOff(&d, "the network was gone")
+		return true, l.putOff(&d, o.excuse())
 	case r.sent.Before(o.spoiled):
 		return true, l.putOff(&d, o.spoiler)
 	case l.stopping && d.portal != "":
@@ -400,7 +408,7 @@ func (l *loop) watchNetwork() error {
 		if o.portal, o.patience = portal, portalPatient; isServed {
 			o.patience = portalServed
 		}
-		return l.putOffDoubts("the network asks for a log-in")
+		return l.putOffDoubts(o.excuse())
 	}
 	// Redirects are answers all the same: without more of them they are believed.
 	err := l.believe(func(d *doubt) bool {
@@ -560,7 +568,7 @@ func (l *loop) networkProbed(gone error) error {
 		l.proxy = proxyTrouble{} // to be reached it takes a network, too
 		l.beginOutage(HeldByNetwork, gone.Error())
 		o.isGone = true
-		return l.putOffDoubts("the network was gone")
+		return l.putOffDoubts(o.excuse())
 	case o.isGust(o.heard, time.Now()):
 		return l.pardonDoubts()
 	default:
@@ -574,7 +582,7 @@ func (l *loop) networkProbed(gone error) error {
 			}
 			l.beginOutage(reason, why)
 			o.patience = patience
-			return l.putOffDoubts("the network was gone")
+			return l.putOffDoubts(o.excuse())
 		}
 	}
 	return l.believe(func(d *doubt) bool { return d.portal == "" })

@@ -50,8 +50,8 @@ func (p *proxyTrouble) isOver(now time.Time) bool {
 	return !p.since.IsZero() && now.Sub(p.since) >= proxyPatience
 }
 
-// askAgain has a job asked for again from a time on, as if it had not been: its
-// host is not to blame.
+// askAgain has a job asked for again from a time on, without charging an attempt: its
+// host is not to blame. at is what is kept of the request, for its host's rest.
 func (l *loop) askAgain(r *result, at storage.Ask, from time.Time, why string) error {
 	j := &r.task.job
 	due := from.UnixMilli()
