@@ -353,7 +353,7 @@ type loop struct {
 	commits chan commitment
 	done    chan committed // a commit is through
 
-	memoryHeld []*fetch.Share      // by what the next commit writes
+	shares     []*fetch.Share      // by what the next commit writes
 	exchanges  []Exchange          // to be archived with the next commit
 	exchanged  int                 // bytes in them
 	positions  []storage.SideValue // of the outputs, to be kept
@@ -372,11 +372,11 @@ type loop struct {
 	wholeAt    time.Time        // when stdin was read to its end
 	deadline   <-chan time.Time // of this run; nil: there is none
 	stopping   bool
-	paused     bool // nothing is handed out until the user says so
-	held       *Hold
-	toStop     bool // the user wants the run to stop
-	resting    bool // nothing is to be fetched: only what is asked is answered
-	feeding    bool // seeds are still being read
+	paused     bool  // nothing is handed out until the user says so
+	held       *Hold // why nothing is handed out for a while; nil: nothing keeps it from that
+	toStop     bool  // the user wants the run to stop
+	resting    bool  // nothing is to be fetched: only what is asked is answered
+	feeding    bool  // seeds are still being read
 	gauge      gauge
 	counter    counter
 	sweep      sweep
@@ -511,7 +511,7 @@ func (l *loop) startCommitter() (gone <-chan struct{}) {
 		for m := range l.commits {
 			began := time.Now()
 			err := l.Crawl.commit(m)
-			for _, h := range m.held {
+			for _, h := range m.shares {
 				h.Release()
 			}
 			l.done <- committed{err, time.Since(began)}
@@ -529,7 +529,7 @@ type committed struct {
 // commitment is what a commit is made of.
 type commitment struct {
 	batch     *storage.Batch
-	held      []*fetch.Share // of memory, until it is through
+	shares    []*fetch.Share // of memory, until it is through
 	exchanges []Exchange
 	isLast    bool // nothing is pending any more
 }
@@ -1016,8 +1016,8 @@ func (l *loop) release(r *result) {
 	j := &r.task.job
 	l.frontier.Release(j, l.frontier.Arrival(j, l.at(r.sent), r.answered))
 	l.out(r.task, -1)
-	if r.held != nil {
-		l.memoryHeld = append(l.memoryHeld, r.held)
+	if r.share != nil {
+		l.shares = append(l.shares, r.share)
 		l.touch()
 	}
 }
@@ -1482,8 +1482,8 @@ func (l *loop) sealAnd(keepTraps bool) {
 	}
 	b.Side = append(b.Side, l.positions...)
 	l.positions = nil
-	l.commits <- commitment{b, l.memoryHeld, l.exchanges, l.isLast}
-	l.memoryHeld, l.exchanges, l.exchanged = nil, nil, 0
+	l.commits <- commitment{b, l.shares, l.exchanges, l.isLast}
+	l.shares, l.exchanges, l.exchanged = nil, nil, 0
 }
 
 // committed ends a commit: what it brought may be handed out, and the jobs

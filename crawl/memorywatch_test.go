@@ -594,10 +594,10 @@ func TestLargestSitemapsAreCounted(t *testing.T) {
 	var all int64
 	for i := range 2 {
 		r := <-results
-		if r.large || len(r.links) != 5000 || r.held.Held() < largeResult {
-			t.Errorf("sitemap %d: %d links, %d bytes are counted", i, len(r.links), r.held.Held())
+		if r.large || len(r.links) != 5000 || r.share.Held() < largeResult {
+			t.Errorf("sitemap %d: %d links, %d bytes are counted", i, len(r.links), r.share.Held())
 		}
-		all += r.held.Held()
+		all += r.share.Held()
 	}
 	if used := budget.Use().Used; used != all {
 		t.Errorf("%d bytes are used, and %d counted", used, all)

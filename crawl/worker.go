@@ -84,7 +84,7 @@ type result struct {
 	body      *storage.Body // nil: it is not to be stored; valid but for its Content
 	packed    storage.Kept  // the same
 	exchange  *Exchange     // nil: it is not to be archived
-	held      *fetch.Share  // of memory, for all this; nil: it is little
+	share     *fetch.Share  // of memory, for all this; nil: it is little
 }
 
 // worker turns tasks into results, one at a time. It sees neither queue nor
@@ -120,7 +120,7 @@ func (w *worker) run(ctx context.Context, tasks <-chan *task, results chan<- *re
 	for t := range tasks {
 		r := w.do(ctx, t)
 		if n := r.size(); n >= largeResult {
-			r.held = w.buffer.Keep(n)
+			r.share = w.buffer.Keep(n)
 		}
 		w.buffer.Release()
 		if w.isLarge {
